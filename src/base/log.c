@@ -1,0 +1,18 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+void mae_log(const MaeLog *log, MaeLogLevel level, const char *fmt, ...)
+{
+    char line[1024];
+    va_list args;
+
+    if (log == NULL || log->fn == NULL || level > log->level)
+        return;
+    va_start(args, fmt);
+    (void)vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    log->fn(log->ctx, level, line);
+}

@@ -1,0 +1,113 @@
+#include "base/param.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAD 16 /* elements: keeps every tensor on a 64-byte boundary */
+
+static MaeParamEntry *grow(MaeParamTable *table)
+{
+    if (table->count == table->capacity) {
+        const size_t capacity = table->capacity > 0 ? 2 * table->capacity : 64;
+        MaeParamEntry *entries = realloc(table->entries, capacity * sizeof *entries);
+
+        if (entries == NULL)
+            return NULL;
+        table->entries = entries;
+        table->capacity = capacity;
+    }
+    return &table->entries[table->count];
+}
+
+MaeParam mae_param_add_shape(MaeParamTable *table, const char *scope, const char *name,
+                             size_t ndim, const size_t *shape, unsigned flags)
+{
+    MaeParamEntry *entry = table->failed ? NULL : grow(table);
+    size_t count = 1, padded;
+    int length;
+
+    assert(ndim >= 1 && ndim <= MAE_PARAM_DIMS);
+    if (entry == NULL) {
+        table->failed = true;
+        return (MaeParam){0};
+    }
+    *entry = (MaeParamEntry){.ndim = ndim, .flags = flags};
+    length = snprintf(entry->name, sizeof entry->name, "%s%s%s", scope,
+                      scope[0] != '\0' ? "." : "", name);
+    for (size_t i = 0; i < ndim; i++) {
+        entry->shape[i] = shape[i];
+        if (shape[i] == 0 || count > SIZE_MAX / 64 / shape[i])
+            table->failed = true;
+        else
+            count *= shape[i];
+    }
+    if (length < 0 || (size_t)length >= sizeof entry->name ||
+        count > SIZE_MAX / 64 - table->total)
+        table->failed = true;
+    if (table->failed)
+        return (MaeParam){0};
+    padded = (count + PAD - 1) / PAD * PAD;
+    entry->at = (MaeParam){.off = table->total, .sum = table->sum_total, .count = count};
+    table->total += padded;
+    if (flags & MAE_PARAM_ROWSUM)
+        table->sum_total += padded;
+    table->count++;
+    return entry->at;
+}
+
+MaeParam mae_param_add(MaeParamTable *table, const char *scope, const char *name,
+                       size_t n, unsigned flags)
+{
+    return mae_param_add_shape(table, scope, name, 1, &n, flags | MAE_PARAM_ROWSUM);
+}
+
+const MaeParamEntry *mae_param_find(const MaeParamTable *table, const char *name)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->entries[i].name, name) == 0)
+            return &table->entries[i];
+    }
+    return NULL;
+}
+
+size_t mae_param_trainable(const MaeParamTable *table)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < table->count; i++) {
+        if (!(table->entries[i].flags & MAE_PARAM_FIXED))
+            sum += table->entries[i].at.count;
+    }
+    return sum;
+}
+
+void mae_param_shape_text(char *text, size_t size, const size_t *shape, size_t ndim)
+{
+    size_t at = 0;
+
+    assert(size >= 2);
+    text[0] = '\0';
+    for (size_t i = 0; i < ndim && at < size; i++)
+        at +=
+            (size_t)snprintf(text + at, size - at, "%c%zu", i == 0 ? '[' : ',', shape[i]);
+    if (at < size)
+        (void)snprintf(text + at, size - at, ndim == 0 ? "[]" : "]");
+}
+
+MaeStatus mae_param_check(const MaeParamTable *table, MaeError *err)
+{
+    if (table->failed)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "parameter table: out of memory or sizes overflow");
+    return MAE_OK;
+}
+
+void mae_param_close(MaeParamTable *table)
+{
+    if (table == NULL)
+        return;
+    free(table->entries);
+    *table = (MaeParamTable){0};
+}

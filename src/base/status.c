@@ -1,0 +1,49 @@
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+MaeStatus mae_error_set(MaeError *err, MaeStatus status, const char *file, int line,
+                        const char *fmt, ...)
+{
+    va_list args;
+
+    if (err == NULL)
+        return status;
+    err->status = status;
+    err->file = file;
+    err->line = line;
+    va_start(args, fmt);
+    (void)vsnprintf(err->msg, sizeof err->msg, fmt, args);
+    va_end(args);
+    for (char *c = err->msg; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    }
+    return status;
+}
+
+const char *mae_status_name(MaeStatus status)
+{
+    switch (status) {
+    case MAE_OK:
+        return "ok";
+    case MAE_ERR_ARG:
+        return "argument";
+    case MAE_ERR_SHAPE:
+        return "shape";
+    case MAE_ERR_IO:
+        return "io";
+    case MAE_ERR_FORMAT:
+        return "format";
+    case MAE_ERR_NOMEM:
+        return "memory";
+    case MAE_ERR_COMM:
+        return "communication";
+    case MAE_ERR_NUMERIC:
+        return "numeric";
+    case MAE_ERR_INTERRUPTED:
+        return "interrupted";
+    }
+    return "unknown";
+}
