@@ -61,8 +61,8 @@ typedef struct MaeOptimConfig {
 struct MaeOptim {
     const MaeOptimizer *driver;
     MaeOptimConfig config;
-    MaeTiles tiles;                /* of the trained parameters; clipping may share them */
-    MaeGroup *groups;              /* [table->count]; unspecified for FIXED parameters */
+    MaeTiles tiles;   /* of the trained parameters; clipping may share them */
+    MaeGroup *groups; /* [table->count]; unspecified for FIXED parameters */
     float *state[MAE_OPTIM_SLOTS]; /* [driver->state_slots][total] saved and restored */
     uint64_t steps;                /* done so far; saved and restored */
 };
