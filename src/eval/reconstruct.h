@@ -24,6 +24,7 @@
 
 #include <stddef.h>
 
+#include "base/arena.h"
 #include "nn/patchify.h"
 
 /** What a prediction's units are, and whose moments undo them. */
@@ -55,7 +56,7 @@ typedef struct MaeReconstruct {
     MaeDenorm denorm;
     float *gain, *offset;           /* [C] normalised pixels to 0 .. 1 */
     double *patch_mean, *patch_std; /* [L] */
-    void *block;                    /* what all pointers above point into */
+    MaeArena arena;                 /* what the pointers above point into */
 } MaeReconstruct;
 
 /** Copies @p spec; ARG unless every std and high - low are positive and all is finite.
