@@ -51,7 +51,7 @@ extern const MaeOptimizer *const mae_optimizers[];
 const MaeOptimizer *mae_optimizer_find(const char *name);
 
 typedef struct MaeOptimConfig {
-    const char *name; /* of the driver; only read by define */
+    const char *name; /* of the driver; need not outlive define */
     double beta1;     /* [0, 1); 0.9 */
     double beta2;     /* [0, 1); 0.95 in pretraining, 0.999 in fine-tuning */
     double eps;       /* > 0; 1e-8 */

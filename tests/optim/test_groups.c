@@ -104,10 +104,10 @@ START_TEST(refused)
     const MaeGroupRule rule = {.layer_decay = 0.5, .depth = 2};
     const MaeGroupRule bad[] = {
         {.weight_decay = -1.0, .layer_decay = 1.0},
-        {.weight_decay = NAN, .layer_decay = 1.0},
+        {.weight_decay = (double)NAN, .layer_decay = 1.0},
         {.layer_decay = 0.0},
         {.layer_decay = 1.5},
-        {.layer_decay = NAN},
+        {.layer_decay = (double)NAN},
     };
     MaeError err = {0};
     MaeGroup group;

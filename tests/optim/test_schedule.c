@@ -84,14 +84,14 @@ START_TEST(refused)
         const char *field;
     } bad[] = {
         {{.lr = 1.0, .epochs = 0.0}, "epochs"},
-        {{.lr = 1.0, .epochs = NAN}, "epochs"},
-        {{.lr = 1.0, .epochs = INFINITY}, "epochs"},
+        {{.lr = 1.0, .epochs = (double)NAN}, "epochs"},
+        {{.lr = 1.0, .epochs = (double)INFINITY}, "epochs"},
         {{.lr = 1.0, .epochs = 10.0, .warmup_epochs = 11.0}, "warmup_epochs"},
         {{.lr = 1.0, .epochs = 10.0, .warmup_epochs = -1.0}, "warmup_epochs"},
-        {{.lr = NAN, .epochs = 10.0}, "lr"},
+        {{.lr = (double)NAN, .epochs = 10.0}, "lr"},
         {{.lr = -1.0, .epochs = 10.0}, "lr"},
         {{.lr = 1.0, .epochs = 10.0, .min_lr = 2.0}, "min_lr"},
-        {{.lr = 1.0, .epochs = 10.0, .min_lr = NAN}, "min_lr"},
+        {{.lr = 1.0, .epochs = 10.0, .min_lr = (double)NAN}, "min_lr"},
     };
     MaeError err = {0};
 
