@@ -14,7 +14,7 @@ static void update_tile(void *ctx, size_t index, size_t thread)
 {
     const AdamWJob *job = ctx;
     const MaeOptim *opt = job->opt;
-    const MaeTile *tile = &opt->tiles.items[index];
+    const MaeParamTile *tile = &opt->tiles.items[index];
     const MaeGroup *group = &opt->groups[tile->param];
     MaeAdamWStep numbers = job->numbers;
 

@@ -23,7 +23,7 @@ void mae_clip_reserve(MaeClip *clip, MaeArena *arena)
 static void norm_tile(void *ctx, size_t index, size_t thread)
 {
     const NormJob *job = ctx;
-    const MaeTile *tile = &job->clip->tiles->items[index];
+    const MaeParamTile *tile = &job->clip->tiles->items[index];
 
     (void)thread;
     job->clip->sums[index] = mae_rows_sumsq(job->grads + tile->off, tile->count);

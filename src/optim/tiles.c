@@ -1,7 +1,7 @@
 #include "optim/tiles.h"
 
 /* Write the tiles of every trained parameter to items unless it is NULL; their number. */
-static size_t cut(MaeTile *items, const MaeParamTable *table)
+static size_t cut(MaeParamTile *items, const MaeParamTable *table)
 {
     size_t tile = 0;
 
@@ -14,7 +14,7 @@ static size_t cut(MaeTile *items, const MaeParamTable *table)
             const size_t left = at.count - done;
 
             if (items != NULL)
-                items[tile] = (MaeTile){
+                items[tile] = (MaeParamTile){
                     .param = p,
                     .off = at.off + done,
                     .count = left < MAE_TILE_SIZE ? left : MAE_TILE_SIZE,

@@ -18,15 +18,15 @@
 
 #define MAE_TILE_SIZE 16384 /* elements: weights, gradient, two moments fit in L2 */
 
-typedef struct MaeTile {
+typedef struct MaeParamTile {
     size_t param; /* index into table->entries */
     size_t off;   /* first element in the flat buffers; a multiple of 16 */
     size_t count; /* 1 .. MAE_TILE_SIZE elements */
-} MaeTile;
+} MaeParamTile;
 
 typedef struct MaeTiles {
     const MaeParamTable *table;
-    MaeTile *items; /* [count], in table order */
+    MaeParamTile *items; /* [count], in table order */
     size_t count;
 } MaeTiles;
 

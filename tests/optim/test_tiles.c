@@ -30,7 +30,7 @@ START_TEST(cover_trained_elements_once)
 
     hits = mae_test_alloc(table.total);
     for (size_t t = 0; t < tiles.count; t++) {
-        const MaeTile *tile = &tiles.items[t];
+        const MaeParamTile *tile = &tiles.items[t];
         const MaeParamEntry *entry = &table.entries[tile->param];
 
         ck_assert(!(entry->flags & MAE_PARAM_FIXED));
