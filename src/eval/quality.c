@@ -31,8 +31,8 @@ double mae_quality_psnr(const float *a, const float *b, const float *mask,
                 count += 1.0;
             }
     if (count == 0.0)
-        return NAN;
-    return sum == 0.0 ? INFINITY : -10.0 * log10(sum / count);
+        return (double)NAN;
+    return sum == 0.0 ? (double)INFINITY : -10.0 * log10(sum / count);
 }
 
 /* The part of the window around a position that lies within 0 .. size-1. */
@@ -120,6 +120,6 @@ MaeStatus mae_quality_ssim(double *ssim, const float *a, const float *b,
             }
         }
     free(sums);
-    *ssim = count > 0.0 ? sum / count : NAN;
+    *ssim = count > 0.0 ? sum / count : (double)NAN;
     return MAE_OK;
 }

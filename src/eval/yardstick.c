@@ -95,7 +95,7 @@ void mae_yardstick_add(MaeYardstick *y, const float *image, const float *mask)
 
 static double mean_loss(double sum, uint64_t hidden)
 {
-    return hidden > 0 ? sum / (double)hidden : NAN;
+    return hidden > 0 ? sum / (double)hidden : (double)NAN;
 }
 
 double mae_yardstick_patch_mean(const MaeYardstick *y)
