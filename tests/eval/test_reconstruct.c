@@ -12,7 +12,7 @@ enum { VALUES = CHANNELS * PATCH * PATCH, PIXELS = COUNT * VALUES };
 
 static const float data_mean[CHANNELS] = {0.4f, 0.5f, 0.6f};
 static const float data_std[CHANNELS] = {0.1f, 0.2f, 0.15f};
-static const float mask[COUNT] = {1, 1, 0, 1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 1, 0};
+static const unsigned char mask[COUNT] = {1, 1, 0, 1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 1, 0};
 
 static MaeReconstructSpec spec_of(MaeDenorm denorm)
 {
@@ -72,7 +72,7 @@ static bool hidden_pixel(size_t i)
 {
     const size_t x = i % WIDTH, y = i / WIDTH % HEIGHT;
 
-    return mask[y / PATCH * (WIDTH / PATCH) + x / PATCH] > 0.0f;
+    return mask[y / PATCH * (WIDTH / PATCH) + x / PATCH] > 0;
 }
 
 START_TEST(perfect_prediction_is_the_original)
