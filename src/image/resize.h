@@ -23,6 +23,7 @@
 #ifndef MAE_IMAGE_RESIZE_H
 #define MAE_IMAGE_RESIZE_H
 
+#include "base/arena.h"
 #include "image/image.h"
 
 /** A rectangle in pixels, inside the image it refers to. */
@@ -34,8 +35,7 @@ typedef enum MaeFilter { MAE_BICUBIC, MAE_BILINEAR } MaeFilter;
 
 /** Scratch memory, reused. Zero-initialised is ready for use. */
 typedef struct MaeResizer {
-    void *memory;
-    size_t capacity; /* bytes */
+    MaeArena arena; /* weights and intermediate image of the largest call so far */
 } MaeResizer;
 
 /** Free the scratch memory. NULL and empty are fine. */
