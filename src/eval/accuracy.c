@@ -41,7 +41,7 @@ void mae_accuracy_merge(MaeAccuracy *acc, const MaeAccuracy *other)
 
 static double fraction(uint64_t part, uint64_t count)
 {
-    return count > 0 ? (double)part / (double)count : NAN;
+    return count > 0 ? (double)part / (double)count : (double)NAN;
 }
 
 double mae_accuracy_top1(const MaeAccuracy *acc)

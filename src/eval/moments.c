@@ -1,11 +1,7 @@
 #include "eval/moments.h"
 
 #include <math.h>
-
-bool mae_mask_hides(const float *mask, size_t l)
-{
-    return mask[l] > 0.5f;
-}
+#include <stdbool.h>
 
 /* Sum of (x - shift)^power over one patch, power 1 or 2. */
 static double patch_sum(const float *corner, const MaePatchGrid *grid, double shift,
@@ -43,7 +39,7 @@ void mae_moments_measure(double *mean, double *std, const float *image,
     }
 }
 
-void mae_moments_estimate(double *mean, double *std, const float *mask,
+void mae_moments_estimate(double *mean, double *std, const unsigned char *mask,
                           const MaePatchGrid *grid)
 {
     const size_t count = mae_patch_count(grid), columns = mae_patch_columns(grid);
@@ -51,14 +47,14 @@ void mae_moments_estimate(double *mean, double *std, const float *mask,
     for (size_t l = 0; l < count; l++) {
         double weight_sum = 0.0, mean_sum = 0.0, std_sum = 0.0;
 
-        if (!mae_mask_hides(mask, l))
+        if (mask[l] == 0)
             continue;
         for (size_t v = 0; v < count; v++) {
             const double dy = (double)(l / columns) - (double)(v / columns);
             const double dx = (double)(l % columns) - (double)(v % columns);
             double weight;
 
-            if (mae_mask_hides(mask, v))
+            if (mask[v] != 0)
                 continue;
             weight = 1.0 / (dy * dy + dx * dx);
             weight_sum += weight;

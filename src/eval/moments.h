@@ -30,16 +30,12 @@
 #ifndef MAE_EVAL_MOMENTS_H
 #define MAE_EVAL_MOMENTS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "nn/patchify.h"
 
 /** Added to the variance inside the root. */
 #define MAE_MOMENTS_EPS 1e-6
-
-/** A mask's entry as the model writes it: 0 visible, 1 hidden. */
-bool mae_mask_hides(const float *mask, size_t l);
 
 /** True moments of every patch. @param[out] mean [L].  @param[out] std [L].
  *  @param image [C,H,W]. */
@@ -50,9 +46,9 @@ void mae_moments_measure(double *mean, double *std, const float *image,
  * Replace the moments of hidden patches by the estimate above; what was there is never
  * read. Without any visible patch the data's own moments remain: mean 0, std 1.
  * @param[in,out] mean [L], valid at visible patches.  @param[in,out] std [L], likewise.
- * @param mask [L].
+ * @param mask [L], 0 visible, anything else hidden.
  */
-void mae_moments_estimate(double *mean, double *std, const float *mask,
+void mae_moments_estimate(double *mean, double *std, const unsigned char *mask,
                           const MaePatchGrid *grid);
 
 #endif /* MAE_EVAL_MOMENTS_H */

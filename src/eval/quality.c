@@ -4,18 +4,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "eval/moments.h"
-
 enum { RADIUS = 5, TAPS = 2 * RADIUS + 1, MOMENTS = 5 };
 
-static bool hidden_at(const float *mask, const MaePatchGrid *grid, size_t y, size_t x)
+static bool hidden_at(const unsigned char *mask, const MaePatchGrid *grid, size_t y,
+                      size_t x)
 {
     return mask == NULL ||
-           mae_mask_hides(mask,
-                          y / grid->patch * mae_patch_columns(grid) + x / grid->patch);
+           mask[y / grid->patch * mae_patch_columns(grid) + x / grid->patch] != 0;
 }
 
-double mae_quality_psnr(const float *a, const float *b, const float *mask,
+double mae_quality_psnr(const float *a, const float *b, const unsigned char *mask,
                         const MaePatchGrid *grid)
 {
     double sum = 0.0, count = 0.0;
@@ -31,8 +29,8 @@ double mae_quality_psnr(const float *a, const float *b, const float *mask,
                 count += 1.0;
             }
     if (count == 0.0)
-        return NAN;
-    return sum == 0.0 ? INFINITY : -10.0 * log10(sum / count);
+        return (double)NAN;
+    return sum == 0.0 ? (double)INFINITY : -10.0 * log10(sum / count);
 }
 
 /* The part of the window around a position that lies within 0 .. size-1. */
@@ -100,7 +98,8 @@ static double ssim_at(const double *sums, size_t x, size_t width)
 }
 
 MaeStatus mae_quality_ssim(double *ssim, const float *a, const float *b,
-                           const float *mask, const MaePatchGrid *grid, MaeError *err)
+                           const unsigned char *mask, const MaePatchGrid *grid,
+                           MaeError *err)
 {
     const size_t plane = grid->height * grid->width;
     double *sums = calloc(grid->width, MOMENTS * sizeof *sums);
@@ -120,6 +119,6 @@ MaeStatus mae_quality_ssim(double *ssim, const float *a, const float *b,
             }
         }
     free(sums);
-    *ssim = count > 0.0 ? sum / count : NAN;
+    *ssim = count > 0.0 ? sum / count : (double)NAN;
     return MAE_OK;
 }

@@ -25,11 +25,12 @@
 #include "nn/patchify.h"
 
 /** @return decibels; infinity for equal pixels, NaN if nothing is hidden. */
-double mae_quality_psnr(const float *a, const float *b, const float *mask,
+double mae_quality_psnr(const float *a, const float *b, const unsigned char *mask,
                         const MaePatchGrid *grid);
 
 /** @param[out] ssim -1 .. 1, 1 for equal images; NaN if nothing is hidden. */
 MaeStatus mae_quality_ssim(double *ssim, const float *a, const float *b,
-                           const float *mask, const MaePatchGrid *grid, MaeError *err);
+                           const unsigned char *mask, const MaePatchGrid *grid,
+                           MaeError *err);
 
 #endif /* MAE_EVAL_QUALITY_H */

@@ -102,7 +102,7 @@ static void show(float *image, const MaeReconstruct *r)
 
 /* Undo norm_pix_loss on patches [L,P], in place. */
 static void denormalise(float *patches, MaeReconstruct *r, const float *image,
-                        const float *mask)
+                        const unsigned char *mask)
 {
     const size_t count = mae_patch_count(&r->grid), values = mae_patch_values(&r->grid);
 
@@ -115,7 +115,7 @@ static void denormalise(float *patches, MaeReconstruct *r, const float *image,
 }
 
 /* Overwrite visible patches of @p image with those of @p from. */
-static void paste_visible(float *image, const float *from, const float *mask,
+static void paste_visible(float *image, const float *from, const unsigned char *mask,
                           const MaePatchGrid *grid)
 {
     const size_t count = mae_patch_count(grid), plane = grid->height * grid->width;
@@ -123,7 +123,7 @@ static void paste_visible(float *image, const float *from, const float *mask,
     for (size_t l = 0; l < count; l++) {
         const size_t corner = mae_patch_offset(grid, l);
 
-        if (mae_mask_hides(mask, l))
+        if (mask[l] != 0)
             continue;
         for (size_t c = 0; c < grid->channels; c++)
             for (size_t i = 0; i < grid->patch; i++) {
@@ -135,7 +135,7 @@ static void paste_visible(float *image, const float *from, const float *mask,
 }
 
 MaeStatus mae_reconstruct_image(MaeReconstruct *r, const float *image, const float *pred,
-                                const float *mask, MaeError *err)
+                                const unsigned char *mask, MaeError *err)
 {
     const size_t pixels = r->grid.channels * r->grid.height * r->grid.width;
     const size_t bytes = pixels * sizeof *image;

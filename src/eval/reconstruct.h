@@ -73,6 +73,6 @@ void mae_reconstruct_close(MaeReconstruct *r);
  * @param mask [L], 0 visible, 1 hidden.
  */
 MaeStatus mae_reconstruct_image(MaeReconstruct *r, const float *image, const float *pred,
-                                const float *mask, MaeError *err);
+                                const unsigned char *mask, MaeError *err);
 
 #endif /* MAE_EVAL_RECONSTRUCT_H */

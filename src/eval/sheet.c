@@ -5,8 +5,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "eval/moments.h"
-
 enum { GAP = 4, PANELS = 4, LONGER_SIDE = 112, MID_GREY = 128 };
 
 size_t mae_sheet_scale(const MaePatchGrid *grid)
@@ -56,7 +54,7 @@ static void pixel_colour(uint8_t *colour, const float *pixel, const MaePatchGrid
 /* Draw @p image [C,H,W] with its corner at @p out; @p mask greys hidden patches, or NULL.
  */
 static void draw_panel(uint8_t *out, size_t stride, size_t channels, const float *image,
-                       const float *mask, const MaePatchGrid *grid)
+                       const unsigned char *mask, const MaePatchGrid *grid)
 {
     const size_t scale = mae_sheet_scale(grid), columns = mae_patch_columns(grid);
     uint8_t colour[3];
@@ -68,7 +66,7 @@ static void draw_panel(uint8_t *out, size_t stride, size_t channels, const float
             const size_t column = x / scale;
             const size_t l = row / grid->patch * columns + column / grid->patch;
 
-            if (mask != NULL && mae_mask_hides(mask, l))
+            if (mask != NULL && mask[l] != 0)
                 memset(colour, MID_GREY, sizeof colour);
             else
                 pixel_colour(colour, image + row * grid->width + column, grid);
@@ -78,7 +76,7 @@ static void draw_panel(uint8_t *out, size_t stride, size_t channels, const float
 }
 
 void mae_sheet_draw(MaeImage *sheet, size_t row, const MaeReconstruct *r,
-                    const float *mask)
+                    const unsigned char *mask)
 {
     const float *panels[PANELS] = {r->original, r->predicted, r->pasted, r->original};
     const size_t scale = mae_sheet_scale(&r->grid), stride = mae_image_row_bytes(sheet);

@@ -33,6 +33,6 @@ MaeStatus mae_sheet_reshape(MaeImage *sheet, const MaePatchGrid *grid, size_t ro
 /** Draw the pictures of @p r as row @p row of a sheet shaped for its grid.
  *  @param mask [L], 0 visible, 1 hidden. */
 void mae_sheet_draw(MaeImage *sheet, size_t row, const MaeReconstruct *r,
-                    const float *mask);
+                    const unsigned char *mask);
 
 #endif /* MAE_EVAL_SHEET_H */

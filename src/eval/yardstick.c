@@ -51,14 +51,15 @@ static void add_patch(ChannelSums *sums, const float *corner, const MaePatchGrid
 }
 
 /* Squared error of the visible mean, summed over one channel of all hidden patches. */
-static double channel_error(const MaeYardstick *y, const float *plane, const float *mask)
+static double channel_error(const MaeYardstick *y, const float *plane,
+                            const unsigned char *mask)
 {
     const size_t patches = mae_patch_count(&y->grid);
     ChannelSums visible = {0}, hidden = {0};
     double guess;
 
     for (size_t l = 0; l < patches; l++)
-        add_patch(mae_mask_hides(mask, l) ? &hidden : &visible,
+        add_patch(mask[l] != 0 ? &hidden : &visible,
                   plane + mae_patch_offset(&y->grid, l), &y->grid,
                   y->norm_pix ? y->mean[l] : 0.0, y->norm_pix ? y->std[l] : 1.0);
     guess = visible.count > 0.0 ? visible.sum / visible.count : 0.0;
@@ -75,7 +76,7 @@ static double patch_mean_loss(const MaeYardstick *y, size_t l)
     return y->norm_pix ? biased / squared : biased;
 }
 
-void mae_yardstick_add(MaeYardstick *y, const float *image, const float *mask)
+void mae_yardstick_add(MaeYardstick *y, const float *image, const unsigned char *mask)
 {
     const size_t patches = mae_patch_count(&y->grid);
     const size_t plane = y->grid.height * y->grid.width;
@@ -83,7 +84,7 @@ void mae_yardstick_add(MaeYardstick *y, const float *image, const float *mask)
 
     mae_moments_measure(y->mean, y->std, image, &y->grid);
     for (size_t l = 0; l < patches; l++) {
-        if (!mae_mask_hides(mask, l))
+        if (mask[l] == 0)
             continue;
         y->patch_mean_sum += patch_mean_loss(y, l);
         y->hidden++;
@@ -95,7 +96,7 @@ void mae_yardstick_add(MaeYardstick *y, const float *image, const float *mask)
 
 static double mean_loss(double sum, uint64_t hidden)
 {
-    return hidden > 0 ? sum / (double)hidden : NAN;
+    return hidden > 0 ? sum / (double)hidden : (double)NAN;
 }
 
 double mae_yardstick_patch_mean(const MaeYardstick *y)

@@ -52,7 +52,7 @@ MaeStatus mae_yardstick_open(MaeYardstick *y, const MaePatchGrid *grid, bool nor
 void mae_yardstick_close(MaeYardstick *y);
 
 /** Add one sample. @param image [C,H,W].  @param mask [L], 0 visible, 1 hidden. */
-void mae_yardstick_add(MaeYardstick *y, const float *image, const float *mask);
+void mae_yardstick_add(MaeYardstick *y, const float *image, const unsigned char *mask);
 
 /** @return loss of the predictor over all samples added; NaN before a hidden patch. */
 double mae_yardstick_patch_mean(const MaeYardstick *y);

@@ -41,7 +41,7 @@ static double shown(const float *picture, const MaePatchGrid *g, size_t y, size_
 START_TEST(draws_every_pixel)
 {
     const MaePatchGrid grid = {(size_t[]){1, 3, 5}[_i], 28, 14, 7};
-    const float mask[8] = {1, 0, 0, 1, 1, 1, 0, 0};
+    const unsigned char mask[8] = {1, 0, 0, 1, 1, 1, 0, 0};
     const size_t scale = 4, rows = 2, width = 4 * (14 * scale + 4) - 4;
     MaeReconstruct r = pictures(&grid);
     const float *panels[4] = {r.original, r.predicted, r.pasted, r.original};
@@ -61,7 +61,7 @@ START_TEST(draws_every_pixel)
         double want = 255.0; /* the first row was not drawn, gaps are white */
 
         if (v < 28 && u < 14)
-            want = panel == 0 && mask[v / 7 * 2 + u / 7] > 0.0f
+            want = panel == 0 && mask[v / 7 * 2 + u / 7] > 0
                        ? 128.0
                        : shown(panels[panel], &grid, v, u, c);
         ck_assert_double_eq_tol(((const uint8_t *)sheet.data)[i], want, 0.501);

@@ -30,7 +30,7 @@ static float *target_of(const float *image, const MaePatchGrid *g, bool norm_pix
 }
 
 /* Adds the losses of both predictors, by their definitions, to sums. */
-static void naive(double sums[2], const float *image, const float *mask,
+static void naive(double sums[2], const float *image, const unsigned char *mask,
                   const MaePatchGrid *g, bool norm_pix)
 {
     const size_t count = mae_patch_count(g), values = mae_patch_values(g);
@@ -38,15 +38,15 @@ static void naive(double sums[2], const float *image, const float *mask,
     double colour[8] = {0}, visible = 0.0;
 
     for (size_t l = 0; l < count; l++) {
-        for (size_t i = 0; i < values && mask[l] == 0.0f; i++)
+        for (size_t i = 0; i < values && mask[l] == 0; i++)
             colour[i % g->channels] += (double)target[l * values + i];
-        visible += mask[l] == 0.0f ? (double)(g->patch * g->patch) : 0.0;
+        visible += mask[l] == 0 ? (double)(g->patch * g->patch) : 0.0;
     }
     for (size_t l = 0; l < count; l++) {
         const float *t = target + l * values;
         double mean = 0.0;
 
-        if (mask[l] == 0.0f)
+        if (mask[l] == 0)
             continue;
         for (size_t i = 0; i < values; i++)
             mean += (double)t[i] / (double)values;
@@ -69,7 +69,7 @@ START_TEST(equals_the_definition)
     MaeYardstick y;
     MaeError err = {0};
     double sums[2] = {0}, hidden = 0.0;
-    float mask[24];
+    unsigned char mask[24];
 
     ck_assert_ok(mae_yardstick_open(&y, &grid, norm_pix, &err));
     ck_assert(isnan(mae_yardstick_patch_mean(&y)) &&
@@ -80,7 +80,7 @@ START_TEST(equals_the_definition)
         for (size_t i = 0; i < n; i++) /* a tint a channel, a slope over columns */
             image[i] += (float)(i / 600) - 0.1f * (float)(i % 30);
         for (size_t l = 0; l < count; l++)
-            mask[l] = (_i & 2) || (l + s) % 4 != 0 ? 1.0f : 0.0f;
+            mask[l] = (_i & 2) || (l + s) % 4 != 0 ? 1 : 0;
         for (size_t l = 0; l < count; l++)
             hidden += (double)mask[l];
         mae_yardstick_add(&y, image, mask);
@@ -97,12 +97,13 @@ END_TEST
 START_TEST(norm_pix_plateau)
 {
     const MaePatchGrid grid = {1, 32, 32, 8};
-    float *image = mae_test_normal(32 * 32, 4, 0), mask[16];
+    float *image = mae_test_normal(32 * 32, 4, 0);
+    unsigned char mask[16];
     MaeError err = {0};
     MaeYardstick y;
 
     for (size_t l = 0; l < 16; l++)
-        mask[l] = l == 5 ? 0.0f : 1.0f;
+        mask[l] = l == 5 ? 0 : 1;
     ck_assert_ok(mae_yardstick_open(&y, &grid, true, &err));
     mae_yardstick_add(&y, image, mask);
     ck_assert_double_eq_tol(mae_yardstick_patch_mean(&y), 63.0 / 64.0, 1e-5);
@@ -116,7 +117,8 @@ END_TEST
 START_TEST(flat_patches_stay_small)
 {
     const MaePatchGrid grid = {1, 8, 16, 4};
-    float image[128] = {0}, mask[8] = {0, 1, 1, 1, 1, 1, 1, 1};
+    float image[128] = {0};
+    const unsigned char mask[8] = {0, 1, 1, 1, 1, 1, 1, 1};
     MaeError err = {0};
     MaeYardstick y;
 
