@@ -4,9 +4,9 @@
  * the help text follow.
  *
  * Grammar  --name=value, --name value, -n value, -nvalue, bundled flags (-vv), `--` ends
- *          the options. `-` and `_` are alike in long names; an unambiguous prefix is not
- *          enough. A separate value may not begin with `--`. Every tool has the options
- *          of MaeArgs besides its own. In tools that take a configuration, an argument
+ *          the options. `-` and `_` are alike in long names; an name may not be
+ *          shortened. A separate value may not begin with `--`. Every tool has the
+ * options of MaeArgs besides its own. In tools that take a configuration, an argument
  *          `some.key=value` is an override and collected apart from the positional ones.
  * Errors   MAE_ERR_ARG with a one-line message; nothing is printed here.
  * Memory   Texts point into argv, which has to outlive the result; MaeArgs owns the rest.
@@ -25,6 +25,9 @@
 /** What an option takes, and the type of the field that receives it. */
 typedef enum MaeOptionKind {
     MAE_OPTION_FLAG,   /**< nothing; bool becomes true */
+    MAE_OPTION_QUERY,  /**< as FLAG, and parsing ends there as with --help */
+    MAE_OPTION_MORE,   /**< nothing; int + 1 each time */
+    MAE_OPTION_LESS,   /**< nothing; int - 1 each time */
     MAE_OPTION_SIZE,   /**< whole number >= 0; size_t */
     MAE_OPTION_U64,    /**< whole number >= 0; uint64_t */
     MAE_OPTION_REAL,   /**< finite number; double */
@@ -58,6 +61,8 @@ typedef struct MaeCommand {
     const char *summary; /* one line: what it does */
     const MaeOperand *operands;
     const MaeOption *options; /* NULL = only the common ones */
+    const void *defaults;     /* of the tool's struct; NULL if there are no options */
+    size_t values_size;       /* bytes of the tool's struct */
     bool overrides;           /* accepts key.path=value */
     bool interruptible;       /* saves and ends with exit code 75 on a signal */
     const char *notes;        /* paragraphs for the end of the help; NULL = none */
@@ -76,12 +81,14 @@ typedef struct MaeArgs {
     size_t operand_count;
     const char **overrides; /* "key.path=value", in the order given */
     size_t override_count;
+    void *memory; /* private */
 } MaeArgs;
 
 /**
  * Parse a command line.
  *
- * With `--help` or `--version` parsing stops there with MAE_OK: look at these two first.
+ * At `--help`, `--version` or an option of kind QUERY parsing ends with MAE_OK, whatever
+ * else is wrong or missing: look at these first.
  * If the command takes overrides, `--threads N` and `--seed N` also appear among them, as
  * `train.threads=N` and `train.seed=N`, at the place where they were given.
  *
@@ -100,9 +107,8 @@ void mae_args_done(MaeArgs *args);
 /**
  * Write the help: usage, summary, arguments, options with units and defaults, exit codes,
  * example. Lines are at most 79 columns, unless a name or an example is longer.
- * @param defaults the tool's struct before parsing; NULL if there are no options.
  */
-void mae_options_help(FILE *out, const MaeCommand *command, const void *defaults);
+void mae_options_help(FILE *out, const MaeCommand *command);
 
 /**
  * The name out of @p names (@p count of them) that @p word is a likely misspelling of, or

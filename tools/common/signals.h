@@ -16,8 +16,14 @@
 
 #include "base/status.h"
 
-/** Install the handlers; call once at the start of main. MAE_ERR_IO if refused. */
+/**
+ * Install the handlers of the three signals, for a tool that looks at the flag; call once
+ * at the start of main. MAE_ERR_IO if refused.
+ */
 MaeStatus mae_signals_install(MaeError *err);
+
+/** Ignore SIGPIPE; for every tool. MAE_ERR_IO if refused. */
+MaeStatus mae_signals_ignore_pipe(MaeError *err);
 
 /** The flag: 0, or the number of the first signal that asked to stop. Never NULL. */
 const atomic_int *mae_signals_stop(void);

@@ -6,7 +6,7 @@
  *     int main(int argc, char **argv)
  *     {
  *         MaeTool tool;
- *         Values values = DEFAULTS;
+ *         Values values;
  *         MaeError err = {0};
  *         MaeStatus status;
  *
@@ -50,9 +50,10 @@ typedef struct MaeTool {
 } MaeTool;
 
 /**
- * Begin: parse (@p values holds the defaults before and the result after), print help or
+ * Begin: parse into @p values (the tool's struct, or NULL), print help or
  * version on stdout or an error on stderr if that is all there is to do, else open the
- * terminal and install the signal handlers.
+ * terminal, ignore SIGPIPE and, if the command is interruptible, install the handlers of
+ * signals.h.
  * @return true to go on and call mae_tool_close at the end; false to return
  *         @p tool->exit_code from main, nothing is left to free.
  */
@@ -73,11 +74,5 @@ MaeExit mae_exit_code(MaeStatus status);
 /** "mae-pretrain: message" and a newline; without a message, the status by name. */
 void mae_tool_print_error(FILE *out, const char *name, MaeStatus status,
                           const MaeError *err);
-
-/** Writes the versions of the libraries a layer uses, comma-separated; NUL-terminated. */
-typedef void (*MaeVersionFn)(char *text, size_t size);
-
-/** Version of libmae and of what it stands on, one line each. */
-void mae_tool_print_version(FILE *out, const char *name);
 
 #endif /* MAE_TOOLS_COMMON_TOOL_H */
