@@ -17,19 +17,25 @@ typedef struct Values {
 
 static const char *const FORMATS[] = {"timm", "hf", NULL};
 static const MaeOption OPTIONS[] = {
-    {"print-config", 'p', MAE_OPTION_FLAG, offsetof(Values, flag), NULL, 0, 0, NULL,
-     "show every value"},
-    {"help-config", 0, MAE_OPTION_QUERY, offsetof(Values, query), NULL, 0, 0, NULL,
-     "list all keys"},
-    {"more", 'm', MAE_OPTION_MORE, offsetof(Values, level), NULL, 0, 0, NULL, "more"},
-    {"count", 'n', MAE_OPTION_SIZE, offsetof(Values, count), "N", 1, 100, NULL,
-     "number of images"},
-    {"big", 0, MAE_OPTION_U64, offsetof(Values, big), "N", 0, 0, NULL, "a large number"},
-    {"mask-ratio", 0, MAE_OPTION_REAL, offsetof(Values, ratio), "RATIO", -1, 1, NULL,
-     "share of the patches that is hidden, which takes more than a line to tell"},
-    {"out", 'o', MAE_OPTION_TEXT, offsetof(Values, out), "FILE", 0, 0, NULL, "output"},
-    {"format", 0, MAE_OPTION_CHOICE, offsetof(Values, choice), NULL, 0, 0, FORMATS,
-     "names of the tensors"},
+    {"print-config", 'p', MAE_OPTION_FLAG, .offset = offsetof(Values, flag),
+     .help = "show every value"},
+    {"help-config", 0, MAE_OPTION_QUERY, .offset = offsetof(Values, query),
+     .help = "list all keys"},
+    {"more", 'm', MAE_OPTION_MORE, .offset = offsetof(Values, level), .help = "more"},
+    {"count", 'n', MAE_OPTION_SIZE, .offset = offsetof(Values, count), .value = "N",
+     .min = 1, .max = 100, .help = "number of images"},
+    {"big", 0, MAE_OPTION_U64, .offset = offsetof(Values, big), .value = "N",
+     .help = "a large number"},
+    {"mask-ratio", 0, MAE_OPTION_REAL, .offset = offsetof(Values, ratio),
+     .value = "RATIO", .min = -1, .max = 1,
+     .help = "share of the patches that is hidden, which takes more than a line to tell"},
+    {"out", 'o', MAE_OPTION_TEXT, .offset = offsetof(Values, out), .value = "FILE",
+     .help = "output"},
+    {"format", 0, MAE_OPTION_CHOICE, .offset = offsetof(Values, choice),
+     .choices = FORMATS, .help = "names of the tensors"},
+    {"resume", 'r', MAE_OPTION_KEY, .key = "train.resume", .value = "WHERE",
+     .help = "where to go on"},
+    {"overwrite", 0, MAE_OPTION_KEY, .key = "train.overwrite", .help = "start anew"},
     {.name = NULL},
 };
 static const MaeOperand OPERANDS[] = {
@@ -145,6 +151,22 @@ START_TEST(overrides_are_collected_apart)
 }
 END_TEST
 
+START_TEST(options_that_are_keys)
+{
+    char where[3000], expected[3100];
+
+    memset(where, 'x', sizeof where - 1);
+    where[sizeof where - 1] = '\0';
+    (void)snprintf(expected, sizeof expected, "train.resume=%s", where);
+    ck_assert_ok(PARSE("c", "--resume", where, "--overwrite", "-rnone", "--threads=0"));
+    ck_assert_uint_eq(args.override_count, 4);
+    ck_assert_str_eq(args.overrides[0], expected);
+    ck_assert_str_eq(args.overrides[1], "train.overwrite=true");
+    ck_assert_str_eq(args.overrides[2], "train.resume=none");
+    ck_assert_str_eq(args.overrides[3], "train.threads=all");
+}
+END_TEST
+
 START_TEST(tools_without_overrides)
 {
     ck_assert_ok(PARSE_PLAIN("a.b=c", "--seed=1"));
@@ -194,6 +216,7 @@ static const Wrong WRONG[] = {
     {{"c", "--count"}, "--count: a value (N) is missing"},
     {{"c", "--out", "--json"}, "--out: a value (FILE) is missing"},
     {{"c", "-n"}, "--count: a value (N) is missing"},
+    {{"c", "--overwrite=1"}, "--overwrite takes no value, got \"1\""},
     {{"c", "--json=1"}, "--json takes no value, got \"1\""},
     {{"c", "--count=0"}, "--count: expected 1 to 100, got 0"},
     {{"c", "--count=ten"}, "--count: expected a whole number >= 0, got \"ten\""},
@@ -309,6 +332,7 @@ int main(void)
     tcase_add_test(tc, underscore_is_hyphen);
     tcase_add_test(tc, short_options);
     tcase_add_test(tc, overrides_are_collected_apart);
+    tcase_add_test(tc, options_that_are_keys);
     tcase_add_test(tc, tools_without_overrides);
     tcase_add_test(tc, hyphen_is_an_argument);
     tcase_add_test(tc, queries_end_parsing);

@@ -61,6 +61,7 @@ static void describe_default(char *text, size_t size, const MaeOption *o,
     case MAE_OPTION_QUERY:
     case MAE_OPTION_MORE:
     case MAE_OPTION_LESS:
+    case MAE_OPTION_KEY:
         break;
     case MAE_OPTION_SIZE:
         (void)snprintf(text, size, " (default: %zu)", *(const size_t *)field);

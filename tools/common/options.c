@@ -9,23 +9,23 @@
 
 #include "common/options_table.h"
 
-enum { MADE_SIZE = 48 }; /* bytes of an override made from --threads or --seed */
+enum { MADE_EXTRA = 64 }; /* bytes of an override made from an option, less its value */
 
 const MaeOption mae_options_common[] = {
-    {"threads", 0, MAE_OPTION_SIZE, offsetof(MaeArgs, threads), "N", 0, 4096, NULL,
-     "number of threads (default: 0 = all processors)"},
-    {"seed", 0, MAE_OPTION_U64, offsetof(MaeArgs, seed), "N", 0, 0, NULL,
-     "seed of every random choice (default: 0)"},
-    {"json", 0, MAE_OPTION_FLAG, offsetof(MaeArgs, json), NULL, 0, 0, NULL,
-     "results on stdout as JSON"},
-    {"quiet", 'q', MAE_OPTION_LESS, offsetof(MaeArgs, verbosity), NULL, 0, 0, NULL,
-     "warnings and errors only, no progress; twice: errors only"},
-    {"verbose", 'v', MAE_OPTION_MORE, offsetof(MaeArgs, verbosity), NULL, 0, 0, NULL,
-     "more messages; may be repeated"},
-    {"help", 'h', MAE_OPTION_QUERY, offsetof(MaeArgs, help), NULL, 0, 0, NULL,
-     "this text"},
-    {"version", 0, MAE_OPTION_QUERY, offsetof(MaeArgs, version), NULL, 0, 0, NULL,
-     "version of this tool and of the libraries it stands on"},
+    {"threads", 0, MAE_OPTION_SIZE, .offset = offsetof(MaeArgs, threads), .value = "N",
+     .max = 4096, .help = "number of threads (default: 0 = all processors)"},
+    {"seed", 0, MAE_OPTION_U64, .offset = offsetof(MaeArgs, seed), .value = "N",
+     .help = "seed of every random choice (default: 0)"},
+    {"json", 0, MAE_OPTION_FLAG, .offset = offsetof(MaeArgs, json),
+     .help = "results on stdout as JSON"},
+    {"quiet", 'q', MAE_OPTION_LESS, .offset = offsetof(MaeArgs, verbosity),
+     .help = "warnings and errors only, no progress; twice: errors only"},
+    {"verbose", 'v', MAE_OPTION_MORE, .offset = offsetof(MaeArgs, verbosity),
+     .help = "more messages; may be repeated"},
+    {"help", 'h', MAE_OPTION_QUERY, .offset = offsetof(MaeArgs, help),
+     .help = "this text"},
+    {"version", 0, MAE_OPTION_QUERY, .offset = offsetof(MaeArgs, version),
+     .help = "version of this tool and of the libraries it stands on"},
     {.name = NULL},
 };
 
@@ -36,13 +36,15 @@ typedef struct Parser {
     const MaeCommand *command;
     int argc, next; /* next: index into argv of what comes after the current one */
     char **argv;
-    char (*made)[MADE_SIZE]; /* texts of overrides made from options */
-    bool ended;              /* a QUERY option was met */
+    char *made, *made_end; /* room for overrides made from options */
+    bool ended;            /* a QUERY option was met */
     MaeError *err;
 } Parser;
 
 static bool takes_value(const MaeOption *option)
 {
+    if (option->kind == MAE_OPTION_KEY)
+        return option->value != NULL;
     return option->kind != MAE_OPTION_FLAG && option->kind != MAE_OPTION_QUERY &&
            option->kind != MAE_OPTION_MORE && option->kind != MAE_OPTION_LESS;
 }
@@ -157,24 +159,29 @@ static MaeStatus parse_choice(const Parser *p, const MaeOption *o, const char *t
              text);
 }
 
-/* --threads and --seed as overrides of the configuration. */
-static void note_common(Parser *p, const MaeOption *o)
+/* Append the override key=text. */
+static void make_override(Parser *p, const char *key, const char *text)
 {
-    MaeArgs *args = p->args;
-    char *text = p->made[args->override_count];
+    const size_t room = (size_t)(p->made_end - p->made);
+    const int size = snprintf(p->made, room, "%s=%s", key, text);
 
+    assert(p->command->overrides && size >= 0 && (size_t)size < room);
+    p->args->overrides[p->args->override_count++] = p->made;
+    p->made += size + 1;
+}
+
+/* --threads and --seed, which the configuration knows too. */
+static void note_common(Parser *p, const MaeOption *o, const char *text)
+{
     if (o->offset == offsetof(MaeArgs, threads)) {
-        args->has_threads = true;
-        (void)snprintf(text, MADE_SIZE, "train.threads=%zu", args->threads);
+        p->args->has_threads = true;
+        if (p->command->overrides)
+            make_override(p, "train.threads", p->args->threads > 0 ? text : "all");
     } else if (o->offset == offsetof(MaeArgs, seed)) {
-        args->has_seed = true;
-        (void)snprintf(text, MADE_SIZE, "train.seed=%llu",
-                       (unsigned long long)args->seed);
-    } else {
-        return;
+        p->args->has_seed = true;
+        if (p->command->overrides)
+            make_override(p, "train.seed", text);
     }
-    if (p->command->overrides)
-        args->overrides[args->override_count++] = text;
 }
 
 /* Store the option; @p text is NULL exactly if the kind takes no value. */
@@ -218,9 +225,12 @@ static MaeStatus store(Parser *p, const MaeOption *o, void *base, const char *te
     case MAE_OPTION_CHOICE:
         MAE_TRY(parse_choice(p, o, text, (int *)field));
         break;
+    case MAE_OPTION_KEY:
+        make_override(p, o->key, text != NULL ? text : "true");
+        break;
     }
     if (base == p->args)
-        note_common(p, o);
+        note_common(p, o, text);
     return MAE_OK;
 }
 
@@ -329,7 +339,7 @@ static MaeStatus parse_all(Parser *p)
 MaeStatus mae_options_parse(MaeArgs *args, void *values, const MaeCommand *command,
                             int argc, char **argv, MaeError *err)
 {
-    const size_t count = argc > 0 ? (size_t)argc : 1;
+    const size_t count = argc > 0 ? (size_t)argc : 1, lists = 2 * count * sizeof(char *);
     Parser p = {.args = args,
                 .values = values,
                 .command = command,
@@ -337,17 +347,21 @@ MaeStatus mae_options_parse(MaeArgs *args, void *values, const MaeCommand *comma
                 .next = 1,
                 .argv = argv,
                 .err = err};
+    size_t texts = 0;
 
     assert(command->options == NULL || (values != NULL && command->defaults != NULL));
     if (command->options != NULL)
         memcpy(values, command->defaults, command->values_size);
+    for (int i = 1; i < argc; i++)
+        texts += strlen(argv[i]) + MADE_EXTRA;
     *args = (MaeArgs){0};
-    args->memory = calloc(count, 2 * sizeof(char *) + MADE_SIZE);
+    args->memory = calloc(1, lists + texts);
     if (args->memory == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "command line: out of memory");
     args->operands = args->memory;
     args->overrides = args->operands + count;
-    p.made = (void *)(args->overrides + count);
+    p.made = (char *)args->memory + lists;
+    p.made_end = p.made + texts;
     return parse_all(&p);
 }
 

@@ -33,16 +33,19 @@ typedef enum MaeOptionKind {
     MAE_OPTION_REAL,   /**< finite number; double */
     MAE_OPTION_TEXT,   /**< any text; const char *, NULL = not given */
     MAE_OPTION_CHOICE, /**< one of `choices`; int, its index */
+    MAE_OPTION_KEY,    /**< a value, or nothing if `value` is NULL; becomes the override
+                            `key`=value or `key`=true */
 } MaeOptionKind;
 
-/** One row of a tool's table. */
+/** One row of a tool's table; name, letter, kind, then designated fields. */
 typedef struct MaeOption {
     const char *name; /* long name without "--", words joined by '-' */
     char letter;      /* short form, 0 = none */
     MaeOptionKind kind;
-    size_t offset;     /* of the field in the tool's struct */
-    const char *value; /* name of the value in the help, e.g. "FILE"; NULL: FLAG */
-    double min, max;   /* range of SIZE and REAL; both 0 = unlimited */
+    size_t offset;              /* of the field in the tool's struct; all but KEY */
+    const char *key;            /* configuration key; KEY only */
+    const char *value;          /* name of the value in the help, "FILE"; NULL if none */
+    double min, max;            /* range of SIZE and REAL; both 0 = unlimited */
     const char *const *choices; /* NULL-terminated; CHOICE only */
     const char *help;           /* what it does, with the unit; the default is appended */
 } MaeOption;
@@ -89,8 +92,9 @@ typedef struct MaeArgs {
  *
  * At `--help`, `--version` or an option of kind QUERY parsing ends with MAE_OK, whatever
  * else is wrong or missing: look at these first.
- * If the command takes overrides, `--threads N` and `--seed N` also appear among them, as
- * `train.threads=N` and `train.seed=N`, at the place where they were given.
+ * If the command takes overrides, options of kind KEY appear among them at the place
+ * where they were given, and so do `--threads N` as `train.threads=N` (0 as `all`) and
+ * `--seed N` as `train.seed=N`.
  *
  * @param[out] args    done by the caller, also after a failure.
  * @param[in,out] values  the tool's struct that the offsets refer to, holding the
