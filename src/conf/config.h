@@ -205,14 +205,23 @@ MaeStatus mae_config_check(const MaeConfig *cfg, MaeError *err);
 MaeStatus mae_config_check_required(const MaeConfig *cfg, MaeError *err);
 
 /**
- * Take over a section, e.g. "model", from a checkpoint's configuration @p from; a key
- * that was given for @p cfg and differs is refused (ARG). Values `auto` fit anything.
+ * Take over a section, e.g. "model", from a checkpoint's configuration @p from. A key
+ * that was given for @p cfg (itself or through a given preset), that the tool reads and
+ * that differs is refused with ARG. Exceptions: `auto` fits anything, and a given
+ * img_size wins (position embeddings can be resized). Ends with mae_config_check; until
+ * then the check of a fine-tuning configuration with a checkpoint skips the architecture.
  */
 MaeStatus mae_config_adopt(MaeConfig *cfg, const MaeConfig *from, const char *section,
                            MaeError *err);
 
 /** Where the value of "section.key" came from; asserts that the key exists. */
 MaeConfSource mae_config_from(const MaeConfig *cfg, const char *key);
+
+/**
+ * The same as text: "default", "preset vit_micro", "run.yaml:12", "command line",
+ * "checkpoint" or "derived"; a long file name is shortened from the left.
+ */
+void mae_config_origin(const MaeConfig *cfg, const char *key, char *text, size_t size);
 
 /** True if "section.key" was given in the file or on the command line. */
 bool mae_config_given(const MaeConfig *cfg, const char *key);
