@@ -328,11 +328,40 @@ static MaeStatus read_end(Reader *r, MaeError *err)
     return MAE_OK;
 }
 
+/* True if a line starts at @p at, by the line breaks that libyaml knows. */
+static bool starts_line(const Reader *r, size_t at)
+{
+    static const char *const BEFORE[] = {"\n", "\r", "\xc2\x85", "\xe2\x80\xa8",
+                                         "\xe2\x80\xa9"};
+
+    if (at == 0 || (at == 3 && memcmp(r->text, "\xef\xbb\xbf", 3) == 0))
+        return true;
+    for (size_t i = 0; i < sizeof BEFORE / sizeof *BEFORE; i++) {
+        const size_t n = strlen(BEFORE[i]);
+
+        if (at >= n && memcmp(r->text + at - n, BEFORE[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* libyaml compares each %TAG with all before: quadratic time, and no use here. */
+static MaeStatus refuse_directives(Reader *r, MaeError *err)
+{
+    for (size_t at = 0; at < r->size; at++) {
+        if (r->text[at] == '%' && starts_line(r, at))
+            MAE_FAIL(err, MAE_ERR_ARG, "%s: YAML directives (%%NAME) are not supported",
+                     where(r, mark_of(r, at)));
+    }
+    return MAE_OK;
+}
+
 static MaeStatus open_reader(Reader *r, MaeError *err)
 {
     if (r->size > MAE_CONFIG_MAX)
         MAE_FAIL(err, MAE_ERR_ARG, "%s: larger than 1 MiB, not a configuration",
                  r->name == NULL ? r->fixed : r->name);
+    MAE_TRY(refuse_directives(r, err));
     if (!yaml_parser_initialize(&r->parser))
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory",
                  r->name == NULL ? r->fixed : r->name);

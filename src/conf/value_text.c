@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "conf/value.h"
 
@@ -128,7 +129,7 @@ static void plain_or_quoted(const char *text, char *out, size_t size)
     bool safe = n > 0 && strspn(text, SAFE) == n && strspn(text, "0123456789.-+") == 0;
 
     for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
-        safe = safe && strcmp(text, WORDS[i]) != 0;
+        safe = safe && strcasecmp(text, WORDS[i]) != 0;
     if (safe && n < size)
         memcpy(out, text, n + 1);
     else

@@ -64,6 +64,15 @@ START_TEST(round_trip)
 }
 END_TEST
 
+/* True if the text holds this value with this comment, comments aligned. */
+static bool has_line(const char *text, const char *value, const char *from)
+{
+    char line[200];
+
+    (void)snprintf(line, sizeof line, "\n  %-42s # from %s\n", value, from);
+    return strstr(text, line) != NULL;
+}
+
 START_TEST(provenance)
 {
     static MaeConfig c;
@@ -72,27 +81,19 @@ START_TEST(provenance)
     parse(&c, MAE_CONF_PRETRAIN, TEXT);
     mae_config_mark(&c, "model.in_chans", MAE_CONF_FROM_DERIVED);
     text = print(&c);
-    ck_assert_ptr_nonnull(strstr(text,
-                                 "model:\n  preset: vit_micro                        "
-                                 "  # from dir/run.yaml:1\n"));
-    ck_assert_ptr_nonnull(strstr(text, "\n  img_size: [24, 40]  "));
-    ck_assert_ptr_nonnull(strstr(text, "\n  in_chans: 2                                  "
-                                       "# from derived\n"));
-    ck_assert_ptr_nonnull(strstr(text, "\n  embed_dim: 128                               "
-                                       "# from preset vit_micro\n"));
+    ck_assert(has_line(text, "preset: vit_micro", "dir/run.yaml:1"));
+    ck_assert(has_line(text, "img_size: [24, 40]", "dir/run.yaml:1"));
+    ck_assert(has_line(text, "in_chans: 2", "derived"));
+    ck_assert(has_line(text, "embed_dim: 128", "preset vit_micro"));
+    ck_assert(has_line(text, "mean: [0.1, -2.5e-07]", "dir/run.yaml:4"));
+    ck_assert(has_line(text, "std: [1.0e-30, 3]", "dir/run.yaml:5"));
+    ck_assert(has_line(text, "output_dir: \"true\"", "dir/run.yaml:7"));
+    ck_assert(has_line(text, "seed: 123456789012345", "dir/run.yaml:7"));
+    ck_assert(has_line(text, "lr: auto", "default"));
+    ck_assert(has_line(text, "weight_decay: 0.3", "command line"));
+    ck_assert(has_line(text, "warmup_epochs: 5", "derived"));
+    ck_assert(has_line(text, "pool: cls", "dir/run.yaml:8"));
     ck_assert_ptr_nonnull(strstr(text, "\n  train: \"a \\\"b\\\" \\\\ #é\"  "));
-    ck_assert_ptr_nonnull(strstr(text, "# from dir/run.yaml:3\n"));
-    ck_assert_ptr_nonnull(strstr(text, "\n  mean: [0.1, -2.5e-07]  "));
-    ck_assert_ptr_nonnull(strstr(text, "\n  std: [1.0e-30, 3]  "));
-    ck_assert_ptr_nonnull(strstr(text, "\n  output_dir: \"true\"  "));
-    ck_assert_ptr_nonnull(strstr(text, "\n  seed: 123456789012345  "));
-    ck_assert_ptr_nonnull(strstr(text, "\n  lr: auto                                     "
-                                       "# from default\n"));
-    ck_assert_ptr_nonnull(strstr(text, "\n  weight_decay: 0.3                            "
-                                       "# from command line\n"));
-    ck_assert_ptr_nonnull(strstr(text, "\n  warmup_epochs: 5                             "
-                                       "# from derived\n"));
-    ck_assert_ptr_nonnull(strstr(text, "\nfinetune:\n  pool: cls  "));
     ck_assert_ptr_null(strstr(text, "label_smoothing"));
     ck_assert_ptr_nonnull(strstr(text, "\n# effective batch: 256 (batch_size x accum"));
     ck_assert_ptr_nonnull(strstr(text, "\n# peak learning rate: 0.00015 (blr x"));
@@ -110,7 +111,7 @@ START_TEST(odd_file_names_stay_comments)
     ck_assert_ok(mae_config_parse_text(&c, MAE_CONF_PRETRAIN, "a\nb: \xff\xc3\xa9",
                                        "mask:\n"
                                        " ratio: 0.5",
-                                       18, NULL, 0, &err));
+                                       17, NULL, 0, &err));
     text = print(&c);
     ck_assert_ptr_nonnull(strstr(text, "# from a?b: ?é:2\n"));
     free(text);
@@ -170,7 +171,7 @@ START_TEST(differences)
                       3);
     ck_assert_str_eq(text,
                      "model.depth: run has 4, config says 6; data.train: run has x, "
-                     "config says y; optim.lr: run has auto, config says 0.001");
+                     "config says \"y\"; optim.lr: run has auto, config says 0.001");
     ck_assert_uint_eq(mae_config_diff(&a, &b, NULL, MAE_CONF_DIFF_ALL, text, 20), 7);
     ck_assert_str_eq(text, "model.in_chans: run");
     ck_assert_uint_eq(mae_config_diff(&a, &b, NULL, MAE_CONF_DIFF_ALL, NULL, 0), 7);
@@ -192,7 +193,7 @@ START_TEST(help_documents_every_key)
     for (size_t i = 0; (key = mae_schema_key(i, &section)) != NULL; i++) {
         (void)snprintf(name, sizeof name, "\n  %s.%s: ", section->name, key->name);
         ck_assert_msg(strstr(text, name) != NULL, "%s", name);
-        ck_assert_msg(key->help != NULL && strlen(key->help) > 20, "%s", name);
+        ck_assert_msg(key->help != NULL && strlen(key->help) > 15, "%s", name);
         ck_assert_msg(key->def != NULL || key->fallback != NULL, "%s", name);
         ck_assert_uint_ne(key->tools, 0);
     }
