@@ -58,7 +58,7 @@ MaeStatus mae_yaml_value(MaeYamlValue *value, const char *text, const char *wher
 MaeStatus mae_yaml_literal(MaeYamlValue *value, const char *text, const char *where,
                            MaeError *err);
 
-/** Copy @p text, its middle or start cut to fit @p size, never inside a character. */
+/** Copy @p text, its start cut to fit @p size (at least 8), never inside a character. */
 void mae_yaml_tail(char *out, size_t size, const char *text);
 
 #endif /* MAE_CONF_READER_H */

@@ -264,7 +264,7 @@ static const struct {
     {"optim:\n\tlr: 1", "f.yaml:2:1: indented with a tab; use spaces"},
     {"optim: {lr: 1", "f.yaml:2:1: not valid YAML: did not find expected ',' or '}'"},
     {"a: b: c", "f.yaml:1:1: a: unknown section"},
-    {"mask:\n ratio: 'a' b", "f.yaml:2:13: not valid YAML: did not find expected key"},
+    {"mask:\n ratio: '0.5' b", "f.yaml:2:15: not valid YAML: did not find expected key"},
     {"%YAML 1.1\n---\nmask:", "f.yaml:1:1: YAML directives (%NAME) are not supported"},
     {"mask:\xe2\x80\xa8%TAG !a! b",
      "f.yaml:1:9: YAML directives (%NAME) are not supported"},
