@@ -6,16 +6,18 @@
  * Order    default < preset < file < command line; then derived values; then checks.
  *          One schema table (schema.c) drives parsing, ranges, printing and help.
  * YAML     Two levels: section, key. Values are scalars or lists of numbers. Refused:
- *          anchors, aliases, tags, directives, several documents, tabs as indentation,
- * duplicate keys, texts over 1 MiB. `-` and `_` in keys are alike. Numbers follow the
- * schema: 1e-3 is a number, nan and inf are not. Words    Where 0 stands for a choice, a
- * word may be written and is printed instead: auto, all or none, as each field says.
- * Tools    One file serves every tool: keys that a tool does not read are checked for
- * type and range, then ignored. Some defaults depend on the tool. Memory   MaeConfig is
- * plain data (about 30 KB): copy it by assignment, nothing to free. Errors   ARG with one
- * line "file.yaml:12:5: optim.lr: expected ..., found ..." or "command line: optim.lr=x:
- * ..."; IO if the file cannot be read; NOMEM. The config is untouched on failure. Threads
- * Reentrant.
+ *          anchors, aliases, tags, directives, several documents, tabs as
+ *          indentation, duplicate keys, texts over 1 MiB. `-` and `_` in keys are
+ *          alike. Numbers follow the schema: 1e-3 is a number, nan and inf are not.
+ * Words    Where 0 stands for a choice, a word may be written and is printed
+ *          instead: auto, all or none, as each field says.
+ * Tools    One file serves every tool: keys that a tool does not read are checked
+ *          for type and range, then ignored. Some defaults depend on the tool.
+ * Memory   MaeConfig is plain data (about 30 KB): copy it by assignment.
+ * Errors   ARG with one line "file.yaml:12:5: optim.lr: expected ..., found ..." or
+ *          "command line: optim.lr=x: ..."; IO if the file cannot be read; NOMEM.
+ *          The config is untouched on failure.
+ * Threads  Reentrant.
  */
 #ifndef MAE_CONF_CONFIG_H
 #define MAE_CONF_CONFIG_H
