@@ -6,8 +6,11 @@
  *   folders  a folder that holds only sub-folders: each is a class, in byte order of the
  *            names; content of a class may be nested; a class without images is an error
  *   flat     a folder with images in it, nested folders included: unlabelled
- *   idx      MNIST family, gzipped or not: "DIR" (the train- set of the folder),
- *            "DIR:test" (its t10k- set) or the file of images itself
+ *   idx      MNIST family, gzipped or not: "DIR" (the file *train-images-idx3-ubyte[.gz]
+ *            in it), "DIR:test" (*t10k- or *test-images-...) or the file of images
+ *            itself; "images-idx3" becomes "labels-idx1" in the name of the labels, and
+ *            without such a file the images are unlabelled. A folder with several files
+ *            of one kind (EMNIST) is an ARG error: name the file
  *   hdf5     a file with a data set `images`, see store/h5images.h
  * In image folders hidden files are skipped and symbolic links are followed; a folder
  * reached again within one class (a loop) is left out with a warning. A file is a sample

@@ -14,7 +14,8 @@
 typedef struct MaeDatasetPath {
     const char *text;       /* without a ":test" suffix */
     bool is_folder;         /* else a regular file */
-    bool test;              /* the path ended in ":test" */
+    bool has_suffix;        /* ":test" or ":train" was cut off */
+    bool test;              /* it was ":test" */
     unsigned char head[16]; /* first bytes of a file, zero-padded */
     size_t head_size;
 } MaeDatasetPath;
@@ -31,14 +32,14 @@ typedef struct MaeDatasetDriver {
     size_t ctx_size; /* bytes of zeroed memory handed to open, read and close */
 
     /** True if this driver is to open the path; errors are open's to report. */
-    bool (*probe)(const MaeDatasetPath *path);
+    bool (*probe)(const MaeDatasetPath *path, const MaeDatasetOptions *opt);
 
     /** On failure close is called on the half-built context, content is freed. */
     MaeStatus (*open)(void *ctx, MaeDatasetContent *content, const MaeDatasetPath *path,
                       const MaeDatasetOptions *opt, MaeError *err);
 
     /** Decode sample @p index with the channels it is stored with. Thread-safe. */
-    MaeStatus (*read)(const void *ctx, size_t index, MaeImage *img, MaeReadBuffer *buffer,
+    MaeStatus (*read)(void *ctx, size_t index, MaeImage *img, MaeReadBuffer *buffer,
                       MaeError *err);
 
     /** Write a sample's name for messages. */

@@ -23,7 +23,7 @@
 
 /** Image files below one root folder. */
 typedef struct MaeFiles {
-    int root;       /* descriptor of the root folder, -1 when closed */
+    int root;       /* descriptor of the root folder, 0 when closed */
     size_t *offset; /* [count] of each name in text */
     char *text;     /* names relative to the root, NUL-terminated */
     size_t count, capacity;
@@ -52,9 +52,14 @@ MaeStatus mae_files_walk(MaeFiles *files, const char *folder, MaeError *err);
 /** Name of file @p index relative to the root. */
 const char *mae_files_name(const MaeFiles *files, size_t index);
 
-/** Read a file whole; never blocks on a FIFO. @param max_size bytes; beyond: FORMAT. */
-MaeStatus mae_files_read(const MaeFiles *files, size_t index, MaeReadBuffer *buffer,
-                         size_t *size, size_t max_size, MaeError *err);
+/**
+ * Read an image file whole and decode it; never blocks on a FIFO.
+ * @param exif turn it as its EXIF orientation says.
+ * @return IO, FORMAT (also for more than limits->max_memory bytes), NOMEM.
+ */
+MaeStatus mae_files_decode(const MaeFiles *files, size_t index, MaeImage *img,
+                           MaeReadBuffer *buffer, const MaeImageLimits *limits, bool exif,
+                           MaeError *err);
 
 /** One line each on what the walk left out, level warn; @p log may be NULL. */
 void mae_files_report(const MaeFiles *files, const char *path, const MaeLog *log);
@@ -63,7 +68,7 @@ void mae_files_report(const MaeFiles *files, const char *path, const MaeLog *log
 MaeStatus mae_folders_list(MaeFolders *folders, const char *path, MaeError *err);
 void mae_folders_done(MaeFolders *folders);
 
-/** True if a file directly in @p path is an image; false too if it cannot be read. */
-bool mae_folder_has_images(const char *path);
+/** What lies directly in @p path, up to the first image; both false if unreadable. */
+void mae_folder_scan(const char *path, bool *has_images, bool *has_folders);
 
 #endif /* MAE_DATA_FILES_H */

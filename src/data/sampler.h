@@ -31,8 +31,9 @@ typedef struct MaeSamplerOptions {
 } MaeSamplerOptions;
 
 typedef struct MaeSampler {
-    MaeSamplerOptions opt; /* indices: owned copy or NULL */
-    size_t *order;         /* [count] positions or samples of the current epoch */
+    MaeSamplerOptions opt; /* its indices are NULL */
+    size_t *indices;       /* [count] copy of them, or NULL */
+    size_t *order;         /* [count] samples of an epoch */
     uint32_t epoch;        /* that order holds */
     bool ready;            /* order holds one */
 } MaeSampler;

@@ -2,14 +2,11 @@
  * @file transform.h
  * From a decoded image to the model's input: crop, resize, flip, normalise.
  *
- *   none       as the evaluation of an uncropped image: the short side is resized to the
- *              output, the centre is cropped
+ *   none       scaled until it just covers the output, the centre is cropped
  *   flip       none, then mirrored with probability 1/2
  *   crop_flip  RandomResizedCrop, then mirrored with probability 1/2
- *   eval       short side resized to int(out / eval_crop), the centre cropped
+ *   eval       scaled until it just covers int(out / eval_crop), the centre cropped
  * With none, flip and eval an image that already has the output size is not resampled.
- * Beyond 16:1 (relative to the output's shape) only the central 16:1 of an image is
- * resized, so that a one-pixel-wide file cannot demand gigabytes.
  *
  * Source   torchvision RandomResizedCrop.get_params, Resize, CenterCrop; bicubic with
  *          antialiasing as Pillow. MAE: scale 0.2..1, eval_crop 224/256.
@@ -40,11 +37,11 @@ typedef enum MaeAugment {
 typedef struct MaeTransform {
     size_t out_h, out_w, channels;
     MaeAugment augment;
-    float crop_scale[2]; /* area of a random crop, default 0.2 .. 1 */
-    float crop_ratio[2]; /* its width / height, default 3/4 .. 4/3 */
-    float eval_crop;     /* 0 < x <= 1, default 0.875 */
-    const float *mean;   /* [C], borrowed; NULL: 0 */
-    const float *std;    /* [C], borrowed; NULL: 1 */
+    double crop_scale[2]; /* area of a random crop, default 0.2 .. 1 */
+    double crop_ratio[2]; /* its width / height, default 3/4 .. 4/3 */
+    double eval_crop;     /* 0 < x <= 1, default 0.875 */
+    const float *mean;    /* [C], borrowed; NULL: 0 */
+    const float *std;     /* [C], borrowed; NULL: 1 */
 } MaeTransform;
 
 /** Where a sample's random numbers come from. */
@@ -56,7 +53,7 @@ typedef struct MaeDraw {
 
 /** Zero-initialise; one per thread. */
 typedef struct MaeTransformScratch {
-    MaeImage resized, cropped;
+    MaeImage resized;
     MaeResizer resizer;
 } MaeTransformScratch;
 
@@ -79,8 +76,8 @@ MaeStatus mae_transform_apply(const MaeTransform *t, float *out, MaeImage *img,
  * Box of a random crop of an image [H,W]: up to 10 tries with area and log(ratio)
  * uniform, then the largest central box whose ratio is allowed.
  */
-MaeBox mae_transform_random_box(size_t height, size_t width, const float scale[2],
-                                const float ratio[2], MaeRng *rng);
+MaeBox mae_transform_random_box(size_t height, size_t width, const double scale[2],
+                                const double ratio[2], MaeRng *rng);
 
 /** Release the scratch; accepts a zeroed one. */
 void mae_transform_scratch_done(MaeTransformScratch *scratch);
