@@ -1,0 +1,92 @@
+#include "eval/sheet.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { GAP = 4, PANELS = 4, LONGER_SIDE = 112, MID_GREY = 128 };
+
+size_t mae_sheet_scale(const MaePatchGrid *grid)
+{
+    const size_t side = grid->height > grid->width ? grid->height : grid->width;
+
+    return side < LONGER_SIDE ? (LONGER_SIDE + side - 1) / side : 1;
+}
+
+MaeStatus mae_sheet_reshape(MaeImage *sheet, const MaePatchGrid *grid, size_t rows,
+                            MaeError *err)
+{
+    const size_t scale = mae_sheet_scale(grid);
+    const size_t height = grid->height * scale, width = grid->width * scale;
+
+    if (rows == 0 || rows > SIZE_MAX / (height + GAP) ||
+        width > (SIZE_MAX - PANELS * GAP) / PANELS)
+        MAE_FAIL(err, MAE_ERR_SHAPE, "sheet: %zu rows of %zux%zu pixels do not fit", rows,
+                 height, width);
+    MAE_TRY(mae_image_reshape(sheet, rows * (height + GAP) - GAP,
+                              PANELS * (width + GAP) - GAP, grid->channels == 3 ? 3 : 1,
+                              MAE_PIXEL_U8, err));
+    memset(sheet->data, 255, sheet->height * mae_image_row_bytes(sheet));
+    return MAE_OK;
+}
+
+static uint8_t level(double value)
+{
+    return (uint8_t)lrint(255.0 * value);
+}
+
+/* One pixel of an image [C,H,W] as grey or RGB. */
+static void pixel_colour(uint8_t *colour, const float *pixel, const MaePatchGrid *grid)
+{
+    const size_t plane = grid->height * grid->width;
+    double sum = 0.0;
+
+    for (size_t c = 0; c < grid->channels; c++) {
+        if (grid->channels == 3)
+            colour[c] = level((double)pixel[c * plane]);
+        sum += (double)pixel[c * plane];
+    }
+    if (grid->channels != 3)
+        colour[0] = level(sum / (double)grid->channels);
+}
+
+/* Draw @p image [C,H,W] with its corner at @p out; @p mask greys hidden patches, or NULL.
+ */
+static void draw_panel(uint8_t *out, size_t stride, size_t channels, const float *image,
+                       const unsigned char *mask, const MaePatchGrid *grid)
+{
+    const size_t scale = mae_sheet_scale(grid), columns = mae_patch_columns(grid);
+    uint8_t colour[3];
+
+    for (size_t y = 0; y < grid->height * scale; y++, out += stride) {
+        const size_t row = y / scale;
+
+        for (size_t x = 0; x < grid->width * scale; x++) {
+            const size_t column = x / scale;
+            const size_t l = row / grid->patch * columns + column / grid->patch;
+
+            if (mask != NULL && mask[l] != 0)
+                memset(colour, MID_GREY, sizeof colour);
+            else
+                pixel_colour(colour, image + row * grid->width + column, grid);
+            memcpy(out + x * channels, colour, channels);
+        }
+    }
+}
+
+void mae_sheet_draw(MaeImage *sheet, size_t row, const MaeReconstruct *r,
+                    const unsigned char *mask)
+{
+    const float *panels[PANELS] = {r->original, r->predicted, r->pasted, r->original};
+    const size_t scale = mae_sheet_scale(&r->grid), stride = mae_image_row_bytes(sheet);
+    const size_t step = (r->grid.width * scale + GAP) * sheet->channels;
+    uint8_t *out = (uint8_t *)sheet->data + row * (r->grid.height * scale + GAP) * stride;
+
+    assert(sheet->type == MAE_PIXEL_U8 &&
+           stride == PANELS * step - GAP * sheet->channels);
+    assert(row < (sheet->height + GAP) / (r->grid.height * scale + GAP));
+    for (size_t i = 0; i < PANELS; i++)
+        draw_panel(out + i * step, stride, sheet->channels, panels[i],
+                   i == 0 ? mask : NULL, &r->grid);
+}

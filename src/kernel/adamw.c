@@ -1,0 +1,21 @@
+#include "kernel/adamw.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "kernel/rows_table.h"
+
+void mae_adamw_step(MaeAdamWStep *step, uint64_t t)
+{
+    assert(t > 0 && step->beta1 >= 0.0 && step->beta1 < 1.0);
+    assert(step->beta2 >= 0.0 && step->beta2 < 1.0);
+    step->bias1 = 1.0 - pow(step->beta1, (double)t);
+    step->bias2 = 1.0 - pow(step->beta2, (double)t);
+}
+
+void mae_adamw_update(float *w, float *m, float *v, const float *g, size_t n,
+                      const MaeAdamWStep *step)
+{
+    assert(step->bias1 > 0.0 && step->bias2 > 0.0);
+    mae_rows_best()->adamw(w, m, v, g, n, step);
+}

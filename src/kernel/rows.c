@@ -1,0 +1,165 @@
+#include "kernel/rows.h"
+
+#include <stdatomic.h>
+
+#include "kernel/rows_table.h"
+
+/* Defined by rows_impl.c, one object per instruction set. */
+extern const MaeRowsTable mae_rows_portable;
+#ifdef MAE_ROWS_X86
+extern const MaeRowsTable mae_rows_avx2;
+extern const MaeRowsTable mae_rows_avx512;
+
+static bool have_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+/* The set that the build enables for this object. */
+static bool have_avx512(void)
+{
+    return have_avx2() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq");
+}
+#endif
+
+const MaeRowsTable *mae_rows_table(size_t i)
+{
+    if (i == 0)
+        return &mae_rows_portable;
+#ifdef MAE_ROWS_X86
+    if (i == 1 && have_avx2())
+        return &mae_rows_avx2;
+    if (i == 2 && have_avx512())
+        return &mae_rows_avx512;
+#endif
+    return NULL;
+}
+
+/* The choice is the same whoever makes it, so threads may race to store it. */
+const MaeRowsTable *mae_rows_best(void)
+{
+    static _Atomic(const MaeRowsTable *) chosen;
+    const MaeRowsTable *best = atomic_load_explicit(&chosen, memory_order_relaxed);
+
+    if (best != NULL)
+        return best;
+    for (size_t i = 0; mae_rows_table(i) != NULL; i++)
+        best = mae_rows_table(i);
+    atomic_store_explicit(&chosen, best, memory_order_relaxed);
+    return best;
+}
+
+const char *mae_rows_isa(void)
+{
+    return mae_rows_best()->name;
+}
+
+void mae_rows_layernorm(float *y, float *mean, float *rstd, const float *x,
+                        const float *gamma, const float *beta, size_t rows, size_t width,
+                        float eps)
+{
+    mae_rows_best()->layernorm(y, mean, rstd, x, gamma, beta, rows, width, eps);
+}
+
+void mae_rows_layernorm_grad(float *dx, float *y, float *dgamma, float *dbeta,
+                             const float *dres, const float *dy, const float *x,
+                             const float *mean, const float *rstd, const float *gamma,
+                             const float *beta, size_t rows, size_t width)
+{
+    mae_rows_best()->layernorm_grad(dx, y, dgamma, dbeta, dres, dy, x, mean, rstd, gamma,
+                                    beta, rows, width);
+}
+
+void mae_rows_bias(float *x, const float *bias, size_t rows, size_t width)
+{
+    mae_rows_best()->bias(x, bias, rows, width);
+}
+
+void mae_rows_bias_residual(float *out, const float *res, const float *x,
+                            const float *bias, const float *scale, size_t group,
+                            size_t rows, size_t width)
+{
+    mae_rows_best()->bias_residual(out, res, x, bias, scale, group, rows, width);
+}
+
+void mae_rows_gelu(float *y, const float *x, size_t n)
+{
+    mae_rows_best()->gelu(y, x, n);
+}
+
+void mae_rows_bias_gelu(float *y, float *pre, const float *bias, size_t rows,
+                        size_t width)
+{
+    mae_rows_best()->bias_gelu(y, pre, bias, rows, width);
+}
+
+void mae_rows_gelu_grad(float *dx, float *y, const float *x, size_t n)
+{
+    mae_rows_best()->gelu_grad(dx, y, x, n);
+}
+
+void mae_rows_colsum(float *sum, const float *x, size_t rows, size_t width, size_t ld)
+{
+    mae_rows_best()->colsum(sum, x, rows, width, ld);
+}
+
+void mae_rows_add(float *y, const float *x, size_t n)
+{
+    mae_rows_best()->add(y, x, n);
+}
+
+void mae_rows_scale(float *x, float a, size_t n)
+{
+    mae_rows_best()->scale(x, a, n);
+}
+
+void mae_rows_axpy(float *y, float a, const float *x, size_t n)
+{
+    mae_rows_best()->axpy(y, a, x, n);
+}
+
+void mae_rows_dot(float *out, const float *a, size_t lda, const float *b, size_t ldb,
+                  size_t rows, size_t width)
+{
+    mae_rows_best()->dot(out, a, lda, b, ldb, rows, width);
+}
+
+void mae_rows_softmax(float *p, float *lse, size_t rows, size_t width, size_t ld,
+                      float scale)
+{
+    mae_rows_best()->softmax(p, lse, rows, width, ld, scale);
+}
+
+void mae_rows_softmax_grad(float *s, float *dp, const float *lse, const float *delta,
+                           size_t rows, size_t width, size_t ld, float scale)
+{
+    mae_rows_best()->softmax_grad(s, dp, lse, delta, rows, width, ld, scale);
+}
+
+void mae_rows_cross_entropy(double *loss, float *dlogits, const float *logits,
+                            const int64_t *labels, float smoothing, float grad_scale,
+                            size_t rows, size_t classes)
+{
+    mae_rows_best()->cross_entropy(loss, dlogits, logits, labels, smoothing, grad_scale,
+                                   rows, classes);
+}
+
+void mae_rows_cross_entropy_soft(double *loss, float *dlogits, const float *logits,
+                                 const float *targets, float grad_scale, size_t rows,
+                                 size_t classes)
+{
+    mae_rows_best()->cross_entropy_soft(loss, dlogits, logits, targets, grad_scale, rows,
+                                        classes);
+}
+
+double mae_rows_sumsq(const float *x, size_t n)
+{
+    return mae_rows_best()->sumsq(x, n);
+}
+
+bool mae_rows_finite(const float *x, size_t n)
+{
+    return mae_rows_best()->finite(x, n);
+}

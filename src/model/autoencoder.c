@@ -1,0 +1,343 @@
+#include "model/autoencoder.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel/rows.h"
+#include "model/pixel_loss.h"
+#include "nn/pos_embed.h"
+
+static MaeStatus define(MaeAutoencoder *model, const MaeArch *arch, MaeError *err)
+{
+    const size_t width = arch->decoder_dim;
+    const size_t mask_shape[] = {1, 1, width};
+    const size_t pos_shape[] = {1, 1 + mae_patch_count(&arch->grid), width};
+    MaeParamTable *table = &model->table;
+
+    MAE_TRY(mae_encoder_define(&model->encoder, table, arch, MAE_ENCODER_PRETRAIN, err));
+    mae_layernorm_define(&model->norm, table, "norm", arch->embed_dim);
+    mae_linear_define(&model->decoder_embed, table, "decoder_embed", arch->embed_dim,
+                      width);
+    model->mask_token =
+        mae_param_add_shape(table, "", "mask_token", 3, mask_shape, MAE_PARAM_ROWSUM);
+    model->decoder_pos_embed = mae_param_add_shape(table, "", "decoder_pos_embed", 3,
+                                                   pos_shape, MAE_PARAM_FIXED);
+    MAE_TRY(mae_trunk_define(&model->decoder, table, "decoder_blocks", width,
+                             arch->decoder_depth, arch->decoder_heads,
+                             mae_arch_hidden(arch, width), err));
+    mae_layernorm_define(&model->decoder_norm, table, "decoder_norm", width);
+    mae_linear_define(&model->decoder_pred, table, "decoder_pred", width, model->values);
+    return mae_param_check(table, err);
+}
+
+MaeStatus mae_autoencoder_open(MaeAutoencoder *model, const MaeArch *arch, MaeError *err)
+{
+    MaeStatus status;
+
+    *model = (MaeAutoencoder){.arch = *arch};
+    MAE_TRY(mae_arch_check(arch, err));
+    model->patches = mae_patch_count(&arch->grid);
+    model->values = mae_patch_values(&arch->grid);
+    status = define(model, arch, err);
+    if (status != MAE_OK)
+        mae_autoencoder_close(model);
+    return status;
+}
+
+void mae_autoencoder_close(MaeAutoencoder *model)
+{
+    if (model == NULL)
+        return;
+    mae_encoder_done(&model->encoder);
+    mae_trunk_done(&model->decoder);
+    mae_param_close(&model->table);
+}
+
+void mae_autoencoder_init(const MaeAutoencoder *model, float *w, uint64_t seed)
+{
+    const MaePatchGrid *grid = &model->arch.grid;
+    MaeRng rng;
+
+    mae_rng_init(&rng, seed, 0, 0, MAE_RNG_INIT);
+    mae_encoder_init(&model->encoder, w, &rng);
+    mae_layernorm_init(&model->norm, w);
+    mae_linear_init(&model->decoder_embed, w, &rng);
+    for (size_t i = 0; i < model->mask_token.count; i++)
+        w[model->mask_token.off + i] = (float)(0.02 * mae_rng_normal(&rng));
+    mae_pos_embed_sincos(w + model->decoder_pos_embed.off, grid->height / grid->patch,
+                         grid->width / grid->patch, model->arch.decoder_dim);
+    mae_trunk_init(&model->decoder, w, &rng);
+    mae_layernorm_init(&model->decoder_norm, w);
+    mae_linear_init(&model->decoder_pred, w, &rng);
+}
+
+static void reserve(MaeAutoencoderRun *run, MaeArena *arena, const MaeCompute *compute,
+                    size_t batch, bool backward)
+{
+    const MaeAutoencoder *model = run->model;
+    const size_t tokens = run->visible + 1, all = model->patches + 1;
+    const MaeTrunk *encoder = &model->encoder.trunk, *decoder = &model->decoder;
+    const MaeWorkPlan plan = {
+        .batch = batch,
+        .tile_images = mae_work_tile_images(tokens),
+        .sum_total = model->table.sum_total,
+        .backward = backward,
+        .trunk_count = 2,
+        .trunks = {{batch, tokens, encoder->width, encoder->hidden, encoder->heads},
+                   {batch, all, decoder->width, decoder->hidden, decoder->heads}},
+    };
+
+    mae_work_reserve(&run->work, arena, &plan, compute);
+    mae_encoder_reserve(&model->encoder, &run->encoder, arena, batch, run->visible,
+                        backward);
+    mae_layernorm_reserve(&run->norm, arena, batch * tokens);
+    run->latent = mae_arena_floats(arena, batch * tokens * encoder->width);
+    mae_trunk_reserve(decoder, &run->decoder, arena, batch, all, backward);
+    mae_layernorm_reserve(&run->decoder_norm, arena, batch * all);
+    run->pred = mae_arena_floats(arena, batch * all * model->values);
+    run->target = mae_arena_floats(arena, batch * all * model->values);
+    run->losses = mae_arena_bytes(arena, batch, sizeof *run->losses);
+    if (backward)
+        run->dlatent = mae_arena_floats(arena, batch * tokens * decoder->width);
+}
+
+size_t mae_autoencoder_run_bytes(const MaeAutoencoder *model, const MaeCompute *compute,
+                                 size_t batch, size_t visible, bool backward)
+{
+    MaeAutoencoderRun run = {.model = model, .visible = visible};
+    MaeArena measure = mae_arena_measure();
+
+    reserve(&run, &measure, compute, batch, backward);
+    return measure.failed ? SIZE_MAX : measure.used;
+}
+
+MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder *model,
+                                   const MaeCompute *compute, size_t batch,
+                                   size_t visible, bool backward, MaeError *err)
+{
+    MaeArena measure = mae_arena_measure();
+
+    if (batch == 0 || visible == 0 || visible > model->patches)
+        MAE_FAIL(
+            err, MAE_ERR_SHAPE,
+            "autoencoder: expected a batch of at least 1 and 1 to %zu visible patches, "
+            "got %zu and %zu",
+            model->patches, batch, visible);
+    *run = (MaeAutoencoderRun){.model = model, .visible = visible};
+    reserve(run, &measure, compute, batch, backward);
+    MAE_TRY(mae_arena_open(&run->arena, &measure, "activations", err));
+    reserve(run, &run->arena, compute, batch, backward);
+    return mae_arena_check(&run->arena, "activations", err);
+}
+
+void mae_autoencoder_run_close(MaeAutoencoderRun *run)
+{
+    if (run != NULL)
+        mae_arena_close(&run->arena);
+}
+
+/* What the tile functions of one call share. */
+typedef struct Call {
+    MaeAutoencoderRun *run;
+    const float *w, *images;
+    const MaeMask *mask;
+    size_t batch;
+    float *dstream; /* gradient of a residual stream, one of work.dx */
+    float *dnext;   /* the other one */
+    double scale;
+} Call;
+
+/* Decoder input of one image. @param embedded [1+V,E] of this image, bias included. */
+static void place_mask_tokens(const MaeAutoencoder *model, float *x,
+                              const float *embedded, const float *w,
+                              const uint32_t *ids_restore, size_t visible)
+{
+    const size_t width = model->arch.decoder_dim;
+    const float *pos = w + model->decoder_pos_embed.off;
+    const float *hidden = w + model->mask_token.off;
+
+    memcpy(x, embedded, width * sizeof *x);
+    mae_rows_add(x, pos, width);
+    for (size_t l = 0; l < model->patches; l++) {
+        const bool seen = ids_restore[l] < visible;
+        const float *token = seen ? embedded + (1 + ids_restore[l]) * width : hidden;
+
+        x += width;
+        pos += width;
+        memcpy(x, token, width * sizeof *x);
+        mae_rows_add(x, pos, width);
+    }
+}
+
+static void decode_tile(const Call *call, MaeTile encoded, size_t thread)
+{
+    MaeAutoencoderRun *run = call->run;
+    const MaeAutoencoder *model = run->model;
+    const MaeGemm *gemm = run->work.compute.gemm;
+    const size_t all = model->patches + 1, width = model->arch.decoder_dim;
+    const size_t tokens = encoded.tokens, row0 = encoded.image * all;
+    const MaeTile tile = {encoded.image, encoded.images, all};
+    float *narrow = run->work.scratch[thread].narrow;
+
+    mae_linear_forward(&model->decoder_embed, gemm, narrow,
+                       run->latent + encoded.image * tokens * model->arch.embed_dim,
+                       call->w, encoded.images * tokens);
+    for (size_t i = 0; i < encoded.images; i++)
+        place_mask_tokens(model, run->decoder.x[0] + (row0 + i * all) * width,
+                          narrow + i * tokens * width, call->w,
+                          call->mask->ids_restore + (encoded.image + i) * model->patches,
+                          run->visible);
+    mae_trunk_forward(&model->decoder, &run->work, &run->decoder, call->w, NULL,
+                      call->batch, tile, thread);
+    mae_layernorm_forward(&model->decoder_norm, narrow, &run->decoder_norm,
+                          run->decoder.x[model->decoder.depth] + row0 * width, call->w,
+                          row0, tile.images * all);
+    mae_linear_forward(&model->decoder_pred, gemm, run->pred + row0 * model->values,
+                       narrow, call->w, tile.images * all);
+}
+
+static void forward_tile(void *ctx, size_t index, size_t thread)
+{
+    const Call *call = ctx;
+    MaeAutoencoderRun *run = call->run;
+    const MaeAutoencoder *model = run->model;
+    const MaeTile tile = mae_work_tile(&run->work, call->batch, run->visible + 1, index);
+    const size_t width = model->arch.embed_dim, row0 = tile.image * tile.tokens;
+    const size_t pixels = model->patches * model->values;
+    const MaeTrunkCache *trunk = &run->encoder.trunk;
+
+    mae_encoder_forward(&model->encoder, &run->work, &run->encoder, call->w, call->images,
+                        call->mask->ids_keep, NULL, call->batch, tile, thread);
+    mae_layernorm_forward(&model->norm, run->latent + row0 * width, &run->norm,
+                          trunk->x[model->encoder.trunk.depth] + row0 * width, call->w,
+                          row0, tile.images * tile.tokens);
+    decode_tile(call, tile, thread);
+    for (size_t i = tile.image; i < tile.image + tile.images; i++) {
+        const size_t at = (i * (model->patches + 1) + 1) * model->values;
+
+        mae_pixel_target(run->target + at, call->images + i * pixels, &model->arch.grid,
+                         model->arch.norm_pix_loss);
+        run->losses[i] = mae_pixel_loss(run->pred + at, run->target + at,
+                                        call->mask->mask + i * model->patches,
+                                        model->patches, model->values);
+    }
+}
+
+double mae_autoencoder_forward(MaeAutoencoderRun *run, const float *w,
+                               const float *images, const MaeMask *mask, size_t batch)
+{
+    const size_t hidden = run->model->patches - run->visible;
+    Call call = {.run = run, .w = w, .images = images, .mask = mask, .batch = batch};
+    double sum = 0.0;
+
+    assert(batch > 0 && batch <= run->work.plan.batch && mask->visible == run->visible);
+    mae_pool_run(run->work.compute.pool, mae_work_tiles(&run->work, batch), forward_tile,
+                 &call);
+    for (size_t i = 0; i < batch; i++)
+        sum += run->losses[i];
+    return hidden > 0 ? sum / ((double)batch * (double)hidden) : 0.0;
+}
+
+/* Loss, prediction head and decoder norm. */
+static void head_backward_tile(void *ctx, size_t index, size_t thread)
+{
+    const Call *call = ctx;
+    MaeAutoencoderRun *run = call->run;
+    const MaeAutoencoder *model = run->model;
+    const size_t all = model->patches + 1, values = model->values;
+    const MaeTile tile = mae_work_tile(&run->work, call->batch, all, index);
+    const size_t row0 = tile.image * all, rows = tile.images * all;
+    const size_t at = row0 * model->arch.decoder_dim;
+    float *sums = mae_work_sums(&run->work, index), *dpred = run->target + row0 * values;
+    float *narrow = run->work.scratch[thread].narrow;
+
+    memset(sums, 0, run->work.plan.sum_total * sizeof *sums);
+    for (size_t i = tile.image; i < tile.image + tile.images; i++) {
+        memset(run->target + i * all * values, 0, values * sizeof *dpred);
+        mae_pixel_loss_grad(
+            run->target + (i * all + 1) * values, run->pred + (i * all + 1) * values,
+            call->mask->mask + i * model->patches, model->patches, values, call->scale);
+    }
+    mae_linear_backward_bias(&model->decoder_pred, sums, dpred, rows);
+    mae_linear_backward_input(&model->decoder_pred, run->work.compute.gemm, narrow, dpred,
+                              call->w, rows);
+    mae_layernorm_backward(&model->decoder_norm, call->dstream + at,
+                           run->work.grads.norm1 + at, sums, narrow, NULL,
+                           run->decoder.x[model->decoder.depth] + at, &run->decoder_norm,
+                           call->w, row0, rows);
+}
+
+/* From the decoder's input back to the encoder's output. */
+static void embed_backward_tile(void *ctx, size_t index, size_t thread)
+{
+    const Call *call = ctx;
+    MaeAutoencoderRun *run = call->run;
+    const MaeAutoencoder *model = run->model;
+    const MaeTile tile = mae_work_tile(&run->work, call->batch, run->visible + 1, index);
+    const size_t width = model->arch.decoder_dim, row0 = tile.image * tile.tokens;
+    const size_t rows = tile.images * tile.tokens, at = row0 * model->arch.embed_dim;
+    float *sums = mae_work_sums(&run->work, index);
+    float *narrow = run->work.scratch[thread].narrow;
+
+    for (size_t i = tile.image; i < tile.image + tile.images; i++) {
+        const uint32_t *restore = call->mask->ids_restore + i * model->patches;
+        const float *dx = call->dstream + i * (model->patches + 1) * width;
+        float *dlatent = run->dlatent + i * tile.tokens * width;
+
+        memcpy(dlatent, dx, width * sizeof *dx);
+        for (size_t l = 0; l < model->patches; l++) {
+            dx += width;
+            if (restore[l] < run->visible)
+                memcpy(dlatent + (1 + restore[l]) * width, dx, width * sizeof *dx);
+            else
+                mae_rows_add(sums + model->mask_token.sum, dx, width);
+        }
+    }
+    mae_linear_backward_bias(&model->decoder_embed, sums, run->dlatent + row0 * width,
+                             rows);
+    mae_linear_backward_input(&model->decoder_embed, run->work.compute.gemm, narrow,
+                              run->dlatent + row0 * width, call->w, rows);
+    mae_layernorm_backward(&model->norm, call->dnext + at, NULL, sums, narrow, NULL,
+                           run->encoder.trunk.x[model->encoder.trunk.depth] + at,
+                           &run->norm, call->w, row0, rows);
+}
+
+void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, const float *w,
+                              const MaeMask *mask, size_t batch, double scale)
+{
+    const MaeAutoencoder *model = run->model;
+    const MaeWork *work = &run->work;
+    const size_t hidden = model->patches - run->visible;
+    const MaeWeightGrad pred = {model->decoder_pred.weight.off,
+                                model->decoder_pred.in,
+                                model->decoder_pred.out,
+                                run->target,
+                                work->grads.norm1,
+                                batch * (model->patches + 1)};
+    const MaeWeightGrad embed = {model->decoder_embed.weight.off,
+                                 model->decoder_embed.in,
+                                 model->decoder_embed.out,
+                                 run->dlatent,
+                                 run->latent,
+                                 batch * (run->visible + 1)};
+    Call call = {
+        .run = run, .w = w, .mask = mask, .batch = batch, .dstream = work->dx[0]};
+
+    assert(work->plan.backward && batch > 0 && batch <= work->plan.batch);
+    if (hidden == 0)
+        return;
+    call.scale = scale / ((double)batch * (double)hidden);
+    mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), head_backward_tile,
+                 &call);
+    mae_weight_grad_run(&pred, 1, work->compute.pool, work->compute.gemm, dw);
+    call.dstream = mae_trunk_backward(&model->decoder, work, dw, call.dstream,
+                                      &run->decoder, w, NULL, batch, model->patches + 1);
+    call.dnext = call.dstream == work->dx[0] ? work->dx[1] : work->dx[0];
+    mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), embed_backward_tile,
+                 &call);
+    mae_weight_grad_run(&embed, 1, work->compute.pool, work->compute.gemm, dw);
+    mae_encoder_backward(&model->encoder, work, dw, call.dnext, &run->encoder, w,
+                         mask->ids_keep, NULL, batch, run->visible + 1);
+    mae_work_combine_sums(work, &model->table, dw, batch);
+}

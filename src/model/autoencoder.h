@@ -1,0 +1,98 @@
+/**
+ * @file autoencoder.h
+ * Masked autoencoder: ViT encoder over visible patches, light decoder over all of them.
+ *
+ *   latent = norm(encoder(visible patches))                       [B,1+V,D]
+ *   z      = [ embed(latent) at visible places, mask_token elsewhere ] + decoder
+ * positions pred   = decoder_pred(decoder_norm(decoder(z)))               [B,1+L,P] loss
+ * = mean over hidden patches of mean over P of (pred - target)^2
+ *
+ * The target of a patch is its pixels in the order [row, column, channel]; with
+ * norm_pix_loss they are normalised by the patch's own mean and unbiased variance (eps
+ * 1e-6 inside the root).
+ *
+ * Source   He et al. 2021, arXiv:2111.06377; facebookresearch/mae models_mae.py.
+ * Shapes   B images [C,H,W], L patches, V visible, P = p*p*C, D width of the encoder.
+ * Memory   A run plans all its memory when it opens; forward and backward never allocate.
+ * Errors   Opening can fail (SHAPE, NOMEM); running cannot.
+ * Threads  A run belongs to one thread, which drives the pool.
+ */
+#ifndef MAE_MODEL_AUTOENCODER_H
+#define MAE_MODEL_AUTOENCODER_H
+
+#include "model/arch.h"
+#include "model/encoder.h"
+#include "model/masking.h"
+
+/** The model: shapes and offsets, no numbers. Immutable once open. */
+typedef struct MaeAutoencoder {
+    MaeArch arch;
+    MaeParamTable table;
+    MaeEncoder encoder;
+    MaeLayerNorm norm;
+    MaeLinear decoder_embed;    /* D to the decoder's width E */
+    MaeParam mask_token;        /* [1,1,E] */
+    MaeParam decoder_pos_embed; /* [1,1+L,E] fixed */
+    MaeTrunk decoder;
+    MaeLayerNorm decoder_norm;
+    MaeLinear decoder_pred; /* E to P */
+    size_t patches;         /* L */
+    size_t values;          /* P */
+} MaeAutoencoder;
+
+/** Build the model; on failure nothing needs closing. @p arch is checked. */
+MaeStatus mae_autoencoder_open(MaeAutoencoder *model, const MaeArch *arch, MaeError *err);
+void mae_autoencoder_close(MaeAutoencoder *model);
+
+/** Initial weights of @p seed; layers document their distributions. w [table.total]. */
+void mae_autoencoder_init(const MaeAutoencoder *model, float *w, uint64_t seed);
+
+/** Activations of one batch size. */
+typedef struct MaeAutoencoderRun {
+    const MaeAutoencoder *model;
+    MaeArena arena;
+    MaeWork work;
+    size_t visible; /* V */
+    MaeEncoderCache encoder;
+    MaeLayerNormCache norm;
+    float *latent; /* [B,1+V,D] */
+    MaeTrunkCache decoder;
+    MaeLayerNormCache decoder_norm;
+    float *pred;    /* [B,1+L,P]; row 0 of an image belongs to the class token */
+    float *target;  /* [B,1+L,P]; backward turns it into the gradient of pred */
+    float *dlatent; /* [B*(1+V),E] gradient of decoder_embed's output */
+    double *losses; /* [B] sum over hidden patches of the mean squared error */
+} MaeAutoencoderRun;
+
+/**
+ * Plan and allocate everything for batches of up to @p batch images with @p visible
+ * patches.
+ * @param compute borrowed pool and gemm; must outlive the run.
+ * @param backward whether mae_autoencoder_backward will be called.
+ */
+MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder *model,
+                                   const MaeCompute *compute, size_t batch,
+                                   size_t visible, bool backward, MaeError *err);
+void mae_autoencoder_run_close(MaeAutoencoderRun *run);
+
+/** Bytes that run_open would allocate, without allocating; SIZE_MAX if they overflow. */
+size_t mae_autoencoder_run_bytes(const MaeAutoencoder *model, const MaeCompute *compute,
+                                 size_t batch, size_t visible, bool backward);
+
+/**
+ * Latent, prediction and loss of a batch, left in the run.
+ * @param w weights [table.total].  @param images [B,C,H,W] normalised.
+ * @param mask of the batch, its V that of the run.
+ * @return the loss; 0 if no patch is hidden.
+ */
+double mae_autoencoder_forward(MaeAutoencoderRun *run, const float *w,
+                               const float *images, const MaeMask *mask, size_t batch);
+
+/**
+ * Gradients of scale * loss of the batch that forward just saw.
+ * @param[in,out] dw [table.total], accumulated (+=).
+ */
+void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, const float *w,
+                              const MaeMask *mask, size_t batch, double scale);
+
+#endif /* MAE_MODEL_AUTOENCODER_H */

@@ -1,0 +1,258 @@
+#include "model/classifier.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "kernel/rows.h"
+
+#define HEAD_STD 2e-5
+
+MaeStatus mae_classifier_open(MaeClassifier *model, const MaeArch *arch, MaeError *err)
+{
+    const char *norm = arch->pooling == MAE_POOL_MEAN ? "fc_norm" : "norm";
+    MaeStatus status;
+
+    *model = (MaeClassifier){.arch = *arch};
+    if (arch->classes == 0)
+        MAE_FAIL(err, MAE_ERR_SHAPE, "classifier: expected at least 1 class, got 0");
+    MAE_TRY(mae_arch_check(arch, err));
+    status = mae_encoder_define(&model->encoder, &model->table, arch,
+                                MAE_ENCODER_FINETUNE, err);
+    if (status == MAE_OK) {
+        mae_layernorm_define(&model->norm, &model->table, norm, arch->embed_dim);
+        mae_linear_define(&model->head, &model->table, "head", arch->embed_dim,
+                          arch->classes);
+        status = mae_param_check(&model->table, err);
+    }
+    if (status != MAE_OK)
+        mae_classifier_close(model);
+    return status;
+}
+
+void mae_classifier_close(MaeClassifier *model)
+{
+    if (model == NULL)
+        return;
+    mae_encoder_done(&model->encoder);
+    mae_param_close(&model->table);
+}
+
+void mae_classifier_init(const MaeClassifier *model, float *w, uint64_t seed)
+{
+    MaeRng rng;
+
+    mae_rng_init(&rng, seed, 0, 0, MAE_RNG_INIT);
+    mae_encoder_init(&model->encoder, w, &rng);
+    mae_layernorm_init(&model->norm, w);
+    for (size_t i = 0; i < model->head.weight.count; i++)
+        w[model->head.weight.off + i] = (float)mae_rng_truncated(&rng, HEAD_STD);
+    memset(w + model->head.bias.off, 0, model->head.bias.count * sizeof *w);
+}
+
+static void reserve(MaeClassifierRun *run, MaeArena *arena, const MaeCompute *compute,
+                    size_t batch, bool backward)
+{
+    const MaeClassifier *model = run->model;
+    const MaeTrunk *trunk = &model->encoder.trunk;
+    const size_t patches = mae_patch_count(&model->arch.grid);
+    const size_t classes = model->arch.classes, width = trunk->width;
+    const MaeWorkPlan plan = {
+        .batch = batch,
+        .tile_images = mae_work_tile_images(patches + 1),
+        .sum_total = model->table.sum_total,
+        .backward = backward,
+        .drop_path = backward,
+        .trunk_count = 1,
+        .trunks = {{batch, patches + 1, width, trunk->hidden, trunk->heads}},
+    };
+
+    mae_work_reserve(&run->work, arena, &plan, compute);
+    mae_encoder_reserve(&model->encoder, &run->encoder, arena, batch, patches, backward);
+    mae_layernorm_reserve(&run->norm, arena, batch);
+    run->pooled = mae_arena_floats(arena, batch * width);
+    run->normed = mae_arena_floats(arena, batch * width);
+    run->logits = mae_arena_floats(arena, batch * classes);
+    run->dlogits = mae_arena_floats(arena, batch * classes);
+    run->scales = mae_arena_floats(arena, 2 * trunk->depth * batch);
+    run->losses = mae_arena_bytes(arena, batch, sizeof *run->losses);
+}
+
+size_t mae_classifier_run_bytes(const MaeClassifier *model, const MaeCompute *compute,
+                                size_t batch, bool backward)
+{
+    MaeClassifierRun run = {.model = model};
+    MaeArena measure = mae_arena_measure();
+
+    reserve(&run, &measure, compute, batch, backward);
+    return measure.failed ? SIZE_MAX : measure.used;
+}
+
+MaeStatus mae_classifier_run_open(MaeClassifierRun *run, const MaeClassifier *model,
+                                  const MaeCompute *compute, size_t batch, bool backward,
+                                  MaeError *err)
+{
+    MaeArena measure = mae_arena_measure();
+
+    if (batch == 0)
+        MAE_FAIL(err, MAE_ERR_SHAPE, "classifier: expected a batch of at least 1, got 0");
+    *run = (MaeClassifierRun){.model = model};
+    reserve(run, &measure, compute, batch, backward);
+    MAE_TRY(mae_arena_open(&run->arena, &measure, "activations", err));
+    reserve(run, &run->arena, compute, batch, backward);
+    return mae_arena_check(&run->arena, "activations", err);
+}
+
+void mae_classifier_run_close(MaeClassifierRun *run)
+{
+    if (run != NULL)
+        mae_arena_close(&run->arena);
+}
+
+void mae_classifier_drop_path(MaeClassifierRun *run, double rate, uint64_t seed,
+                              uint32_t epoch, const size_t *samples, size_t batch)
+{
+    const size_t depth = run->model->arch.depth;
+
+    for (size_t b = 0; b < batch; b++) {
+        MaeRng rng;
+
+        mae_rng_init(&rng, seed, epoch, samples[b], MAE_RNG_DROP_PATH);
+        for (size_t i = 0; i < depth; i++) {
+            const double drop = depth > 1 ? rate * (double)i / (double)(depth - 1) : 0.0;
+
+            for (size_t branch = 0; branch < 2; branch++)
+                run->scales[(2 * i + branch) * batch + b] =
+                    mae_rng_double(&rng) < drop ? 0.0f : (float)(1.0 / (1.0 - drop));
+        }
+    }
+}
+
+typedef struct Call {
+    MaeClassifierRun *run;
+    const float *w, *images, *scales;
+    size_t batch;
+} Call;
+
+/* One image. @param x [N,D] last block. */
+static void pool_tokens(float *pooled, const float *x, MaePooling pooling, size_t tokens,
+                        size_t width)
+{
+    if (pooling == MAE_POOL_CLS) {
+        memcpy(pooled, x, width * sizeof *pooled);
+        return;
+    }
+    memset(pooled, 0, width * sizeof *pooled);
+    mae_rows_colsum(pooled, x + width, tokens - 1, width, width);
+    mae_rows_scale(pooled, 1.0f / (float)(tokens - 1), width);
+}
+
+static void unpool_tokens(float *dx, const float *dpooled, MaePooling pooling,
+                          size_t tokens, size_t width)
+{
+    memset(dx, 0, tokens * width * sizeof *dx);
+    if (pooling == MAE_POOL_CLS) {
+        memcpy(dx, dpooled, width * sizeof *dx);
+        return;
+    }
+    for (size_t n = 1; n < tokens; n++)
+        mae_rows_axpy(dx + n * width, 1.0f / (float)(tokens - 1), dpooled, width);
+}
+
+static void forward_tile(void *ctx, size_t index, size_t thread)
+{
+    const Call *call = ctx;
+    MaeClassifierRun *run = call->run;
+    const MaeClassifier *model = run->model;
+    const size_t tokens = run->work.plan.trunks[0].tokens, width = model->arch.embed_dim;
+    const MaeTile tile = mae_work_tile(&run->work, call->batch, tokens, index);
+    const float *x = run->encoder.trunk.x[model->arch.depth];
+    const size_t at = tile.image * width;
+
+    mae_encoder_forward(&model->encoder, &run->work, &run->encoder, call->w, call->images,
+                        NULL, call->scales, call->batch, tile, thread);
+    for (size_t i = tile.image; i < tile.image + tile.images; i++)
+        pool_tokens(run->pooled + i * width, x + i * tokens * width, model->arch.pooling,
+                    tokens, width);
+    mae_layernorm_forward(&model->norm, run->normed + at, &run->norm, run->pooled + at,
+                          call->w, tile.image, tile.images);
+    mae_linear_forward(&model->head, run->work.compute.gemm,
+                       run->logits + tile.image * model->arch.classes, run->normed + at,
+                       call->w, tile.images);
+}
+
+void mae_classifier_forward(MaeClassifierRun *run, const float *w, const float *images,
+                            const float *scales, size_t batch)
+{
+    Call call = {run, w, images, scales, batch};
+
+    assert(batch > 0 && batch <= run->work.plan.batch);
+    mae_pool_run(run->work.compute.pool, mae_work_tiles(&run->work, batch), forward_tile,
+                 &call);
+}
+
+double mae_classifier_loss(MaeClassifierRun *run, const float *targets, size_t batch,
+                           double scale)
+{
+    double sum = 0.0;
+
+    mae_rows_cross_entropy_soft(run->losses, run->dlogits, run->logits, targets,
+                                (float)(scale / (double)batch), batch,
+                                run->model->arch.classes);
+    for (size_t i = 0; i < batch; i++)
+        sum += run->losses[i];
+    return sum / (double)batch;
+}
+
+void mae_classifier_targets(float *targets, const int64_t *labels, double smoothing,
+                            size_t batch, size_t classes)
+{
+    const double off = smoothing / (double)classes;
+
+    for (size_t b = 0; b < batch; b++) {
+        for (size_t c = 0; c < classes; c++)
+            targets[b * classes + c] =
+                (float)((int64_t)c == labels[b] ? 1.0 - smoothing + off : off);
+    }
+}
+
+static void head_backward_tile(void *ctx, size_t index, size_t thread)
+{
+    const Call *call = ctx;
+    MaeClassifierRun *run = call->run;
+    const MaeClassifier *model = run->model;
+    const size_t tokens = run->work.plan.trunks[0].tokens, width = model->arch.embed_dim;
+    const MaeTile tile = mae_work_tile(&run->work, call->batch, tokens, index);
+    const float *dlogits = run->dlogits + tile.image * model->arch.classes;
+    const size_t at = tile.image * width;
+    float *sums = mae_work_sums(&run->work, index);
+    float *narrow = run->work.scratch[thread].narrow;
+
+    memset(sums, 0, run->work.plan.sum_total * sizeof *sums);
+    mae_linear_backward_bias(&model->head, sums, dlogits, tile.images);
+    mae_linear_backward_input(&model->head, run->work.compute.gemm, narrow, dlogits,
+                              call->w, tile.images);
+    mae_layernorm_backward(&model->norm, narrow, NULL, sums, narrow, NULL,
+                           run->pooled + at, &run->norm, call->w, tile.image,
+                           tile.images);
+    for (size_t i = 0; i < tile.images; i++)
+        unpool_tokens(run->work.dx[0] + (tile.image + i) * tokens * width,
+                      narrow + i * width, model->arch.pooling, tokens, width);
+}
+
+void mae_classifier_backward(MaeClassifierRun *run, float *dw, const float *w,
+                             const float *scales, size_t batch)
+{
+    const MaeClassifier *model = run->model;
+    const MaeWork *work = &run->work;
+    const MaeWeightGrad head = {model->head.weight.off, model->head.in, model->head.out,
+                                run->dlogits,           run->normed,    batch};
+    Call call = {.run = run, .w = w, .scales = scales, .batch = batch};
+
+    assert(work->plan.backward && batch > 0 && batch <= work->plan.batch);
+    mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), head_backward_tile,
+                 &call);
+    mae_weight_grad_run(&head, 1, work->compute.pool, work->compute.gemm, dw);
+    mae_encoder_backward(&model->encoder, work, dw, work->dx[0], &run->encoder, w, NULL,
+                         scales, batch, work->plan.trunks[0].tokens);
+    mae_work_combine_sums(work, &model->table, dw, batch);
+}

@@ -1,0 +1,98 @@
+/**
+ * @file classifier.h
+ * ViT classifier: the encoder over all patches, pooling, one norm, a linear head.
+ *
+ *   mean   pooled = mean of the patch tokens of the last block;  logits =
+ * head(fc_norm(pooled)) cls    pooled = class token of the last block; logits =
+ * head(norm(pooled)) loss   = mean over images of - sum over classes of target * log
+ * softmax(logits)
+ *
+ * Source   Dosovitskiy et al. 2020; facebookresearch/mae models_vit.py. Label smoothing:
+ *          Szegedy et al. 2015, arXiv:1512.00567. Stochastic depth rates rise linearly
+ * from 0 to drop_path over the blocks, as in timm. Shapes   B images, K classes, D width.
+ * Memory   A run plans all its memory when it opens; forward and backward never allocate.
+ * Errors   Opening can fail (SHAPE, NOMEM); running cannot.
+ * Threads  A run belongs to one thread, which drives the pool.
+ */
+#ifndef MAE_MODEL_CLASSIFIER_H
+#define MAE_MODEL_CLASSIFIER_H
+
+#include <stdint.h>
+
+#include "model/arch.h"
+#include "model/encoder.h"
+
+typedef struct MaeClassifier {
+    MaeArch arch;
+    MaeParamTable table;
+    MaeEncoder encoder;
+    MaeLayerNorm norm; /* "fc_norm" for mean pooling, "norm" for the class token */
+    MaeLinear head;    /* [K,D] */
+} MaeClassifier;
+
+/** Build the model; on failure nothing needs closing. arch->classes > 0. */
+MaeStatus mae_classifier_open(MaeClassifier *model, const MaeArch *arch, MaeError *err);
+void mae_classifier_close(MaeClassifier *model);
+
+/**
+ * Initial weights of @p seed: the encoder as the autoencoder of the same seed has it,
+ * norms 1 and 0, head truncated normal with std 2e-5, bias 0. w [table.total].
+ */
+void mae_classifier_init(const MaeClassifier *model, float *w, uint64_t seed);
+
+typedef struct MaeClassifierRun {
+    const MaeClassifier *model;
+    MaeArena arena;
+    MaeWork work;
+    MaeEncoderCache encoder;
+    MaeLayerNormCache norm;
+    float *pooled;  /* [B,D] */
+    float *normed;  /* [B,D] input of the head */
+    float *logits;  /* [B,K] */
+    float *dlogits; /* [B,K] */
+    float *scales;  /* [depth,2,B] of stochastic depth */
+    double *losses; /* [B] */
+} MaeClassifierRun;
+
+/** Plan and allocate for batches of up to @p batch images. @param compute borrowed. */
+MaeStatus mae_classifier_run_open(MaeClassifierRun *run, const MaeClassifier *model,
+                                  const MaeCompute *compute, size_t batch, bool backward,
+                                  MaeError *err);
+void mae_classifier_run_close(MaeClassifierRun *run);
+
+/** Bytes that run_open would allocate, without allocating; SIZE_MAX if they overflow. */
+size_t mae_classifier_run_bytes(const MaeClassifier *model, const MaeCompute *compute,
+                                size_t batch, bool backward);
+
+/**
+ * Fill run->scales: each branch of block i of each image is dropped with probability
+ * rate * i / (depth - 1) and otherwise divided by the probability of staying.
+ * @param samples [B] data set index of each image, the address of its random numbers.
+ */
+void mae_classifier_drop_path(MaeClassifierRun *run, double rate, uint64_t seed,
+                              uint32_t epoch, const size_t *samples, size_t batch);
+
+/**
+ * Logits of a batch, left in run->logits.
+ * @param scales run->scales, or NULL for no stochastic depth (evaluation).
+ */
+void mae_classifier_forward(MaeClassifierRun *run, const float *w, const float *images,
+                            const float *scales, size_t batch);
+
+/**
+ * Loss of run->logits against soft targets; leaves its gradient for backward.
+ * @param targets [B,K], rows summing to 1.  @param scale multiplies the gradient only.
+ * @return the mean loss.
+ */
+double mae_classifier_loss(MaeClassifierRun *run, const float *targets, size_t batch,
+                           double scale);
+
+/** targets [B,K] = (1 - smoothing) * one-hot + smoothing / K. */
+void mae_classifier_targets(float *targets, const int64_t *labels, double smoothing,
+                            size_t batch, size_t classes);
+
+/** Gradients, after forward and loss. @param[in,out] dw accumulated (+=). */
+void mae_classifier_backward(MaeClassifierRun *run, float *dw, const float *w,
+                             const float *scales, size_t batch);
+
+#endif /* MAE_MODEL_CLASSIFIER_H */

@@ -1,0 +1,162 @@
+#include "model/encoder.h"
+
+#include <string.h>
+
+#include "kernel/rows.h"
+#include "nn/pos_embed.h"
+
+MaeStatus mae_encoder_define(MaeEncoder *encoder, MaeParamTable *table,
+                             const MaeArch *arch, MaeEncoderUse use, MaeError *err)
+{
+    const size_t width = arch->embed_dim, p = arch->grid.patch, c = arch->grid.channels;
+    const size_t cls_shape[] = {1, 1, width};
+    const size_t pos_shape[] = {1, 1 + mae_patch_count(&arch->grid), width};
+    const size_t patch_shape[] = {width, c, p, p};
+    const bool tune = use == MAE_ENCODER_FINETUNE;
+    const unsigned cls_flags = MAE_PARAM_ROWSUM | (tune ? MAE_PARAM_NO_DECAY : 0u);
+    const unsigned pos_flags =
+        tune ? MAE_PARAM_ROWSUM | MAE_PARAM_NO_DECAY : (unsigned)MAE_PARAM_FIXED;
+
+    *encoder = (MaeEncoder){.grid = arch->grid, .pos_trained = tune};
+    encoder->cls_token =
+        mae_param_add_shape(table, "", "cls_token", 3, cls_shape, cls_flags);
+    encoder->pos_embed =
+        mae_param_add_shape(table, "", "pos_embed", 3, pos_shape, pos_flags);
+    encoder->patch = (MaeLinear){
+        .weight =
+            mae_param_add_shape(table, "patch_embed.proj", "weight", 4, patch_shape, 0),
+        .bias =
+            mae_param_add(table, "patch_embed.proj", "bias", width, MAE_PARAM_NO_DECAY),
+        .in = mae_patch_values(&arch->grid),
+        .out = width,
+    };
+    return mae_trunk_define(&encoder->trunk, table, "blocks", width, arch->depth,
+                            arch->heads, mae_arch_hidden(arch, width), err);
+}
+
+void mae_encoder_done(MaeEncoder *encoder)
+{
+    if (encoder != NULL)
+        mae_trunk_done(&encoder->trunk);
+}
+
+void mae_encoder_init(const MaeEncoder *encoder, float *w, MaeRng *rng)
+{
+    const MaePatchGrid *grid = &encoder->grid;
+
+    for (size_t i = 0; i < encoder->cls_token.count; i++)
+        w[encoder->cls_token.off + i] = (float)(0.02 * mae_rng_normal(rng));
+    mae_pos_embed_sincos(w + encoder->pos_embed.off, grid->height / grid->patch,
+                         grid->width / grid->patch, encoder->patch.out);
+    mae_linear_init(&encoder->patch, w, rng);
+    mae_trunk_init(&encoder->trunk, w, rng);
+}
+
+void mae_encoder_reserve(const MaeEncoder *encoder, MaeEncoderCache *cache,
+                         MaeArena *arena, size_t batch, size_t patches, bool keep)
+{
+    cache->patches = mae_arena_floats(arena, batch * patches * encoder->patch.in);
+    mae_trunk_reserve(&encoder->trunk, &cache->trunk, arena, batch, patches + 1, keep);
+}
+
+/* Rows of the first block's input, for one image. @param embedded [V,D] without bias. */
+static void place_tokens(const MaeEncoder *encoder, float *x, const float *embedded,
+                         const float *w, const uint32_t *ids, size_t patches)
+{
+    const size_t width = encoder->patch.out;
+    const float *pos = w + encoder->pos_embed.off, *bias = w + encoder->patch.bias.off;
+
+    memcpy(x, w + encoder->cls_token.off, width * sizeof *x);
+    mae_rows_add(x, pos, width);
+    for (size_t v = 0; v < patches; v++) {
+        const size_t id = ids != NULL ? ids[v] : v;
+
+        x += width;
+        mae_rows_bias_residual(x, pos + (1 + id) * width, embedded + v * width, bias,
+                               NULL, 1, 1, width);
+    }
+}
+
+void mae_encoder_forward(const MaeEncoder *encoder, const MaeWork *work,
+                         const MaeEncoderCache *cache, const float *w,
+                         const float *images, const uint32_t *ids, const float *scales,
+                         size_t batch, MaeTile tile, size_t thread)
+{
+    const MaePatchGrid *grid = &encoder->grid;
+    const size_t pixels = grid->channels * grid->height * grid->width;
+    const size_t patches = tile.tokens - 1, width = encoder->patch.out;
+    float *rows = cache->patches + tile.image * patches * encoder->patch.in;
+    float *embedded = work->scratch[thread].narrow;
+
+    for (size_t i = 0; i < tile.images; i++)
+        mae_patchify_conv(rows + i * patches * encoder->patch.in,
+                          images + (tile.image + i) * pixels, grid,
+                          ids != NULL ? ids + (tile.image + i) * patches : NULL, patches);
+    mae_linear_product(&encoder->patch, work->compute.gemm, embedded, rows, w,
+                       tile.images * patches);
+    for (size_t i = 0; i < tile.images; i++)
+        place_tokens(encoder, cache->trunk.x[0] + (tile.image + i) * tile.tokens * width,
+                     embedded + i * patches * width, w,
+                     ids != NULL ? ids + (tile.image + i) * patches : NULL, patches);
+    mae_trunk_forward(&encoder->trunk, work, &cache->trunk, w, scales, batch, tile,
+                      thread);
+}
+
+typedef struct TokensBackward {
+    const MaeEncoder *encoder;
+    const MaeWork *work;
+    const float *dx;
+    const uint32_t *ids;
+    size_t batch, tokens;
+} TokensBackward;
+
+/* Row sums of class token and positions; packs the patch rows for the weight gradient. */
+static void tokens_backward(void *ctx, size_t index, size_t thread)
+{
+    const TokensBackward *b = ctx;
+    const MaeTile tile = mae_work_tile(b->work, b->batch, b->tokens, index);
+    const size_t width = b->encoder->patch.out, patches = tile.tokens - 1;
+    float *sums = mae_work_sums(b->work, index);
+    float *packed = b->work->grads.norm1 + tile.image * patches * width;
+
+    (void)thread;
+    for (size_t i = tile.image; i < tile.image + tile.images; i++) {
+        const float *dx = b->dx + i * tile.tokens * width;
+        float *rows = b->work->grads.norm1 + i * patches * width;
+
+        mae_rows_add(sums + b->encoder->cls_token.sum, dx, width);
+        memcpy(rows, dx + width, patches * width * sizeof *rows);
+        if (!b->encoder->pos_trained)
+            continue;
+        mae_rows_add(sums + b->encoder->pos_embed.sum, dx, width);
+        for (size_t v = 0; v < patches; v++) {
+            const size_t id = b->ids != NULL ? b->ids[i * patches + v] : v;
+
+            mae_rows_add(sums + b->encoder->pos_embed.sum + (1 + id) * width,
+                         rows + v * width, width);
+        }
+    }
+    mae_linear_backward_bias(&b->encoder->patch, sums, packed, tile.images * patches);
+}
+
+void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float *dw,
+                          float *dout, const MaeEncoderCache *cache, const float *w,
+                          const uint32_t *ids, const float *scales, size_t batch,
+                          size_t tokens)
+{
+    const float *dx = mae_trunk_backward(&encoder->trunk, work, dw, dout, &cache->trunk,
+                                         w, scales, batch, tokens);
+    TokensBackward tokens_ctx = {encoder, work, dx, ids, batch, tokens};
+    const MaeWeightGrad job = {
+        .off = encoder->patch.weight.off,
+        .in = encoder->patch.in,
+        .out = encoder->patch.out,
+        .dy = work->grads.norm1,
+        .x = cache->patches,
+        .rows = batch * (tokens - 1),
+    };
+
+    mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), tokens_backward,
+                 &tokens_ctx);
+    mae_weight_grad_run(&job, 1, work->compute.pool, work->compute.gemm, dw);
+}

@@ -1,0 +1,78 @@
+/**
+ * @file encoder.h
+ * ViT encoder up to the last block: patch embedding, class token, positions, trunk.
+ *
+ *   x[0] = [ cls_token + pos[0], patch_embed(patch l) + pos[1 + l] for the given patches
+ * ]
+ *
+ * Shared by the autoencoder (visible patches only, positions fixed) and the classifier
+ * (all patches, positions trained).
+ *
+ * Shapes   B images [C,H,W], V patches each, N = V + 1 tokens, class token first, D
+ * width. Memory   The cache lives in an arena; the encoder owns its trunk's array. Errors
+ * Only define can fail. Threads  Tile functions may run concurrently on distinct tiles
+ * and thread indices.
+ */
+#ifndef MAE_MODEL_ENCODER_H
+#define MAE_MODEL_ENCODER_H
+
+#include <stdint.h>
+
+#include "model/arch.h"
+#include "model/trunk.h"
+#include "nn/weight_grad.h"
+
+typedef struct MaeEncoder {
+    MaePatchGrid grid;
+    MaeParam cls_token; /* [1,1,D] */
+    MaeParam pos_embed; /* [1,1+L,D] */
+    MaeLinear patch;    /* weight [D,C,p,p], used as [D,C*p*p] */
+    MaeTrunk trunk;
+    bool pos_trained;
+} MaeEncoder;
+
+typedef struct MaeEncoderCache {
+    float *patches; /* [B*V,C*p*p] operand of the patch embedding */
+    MaeTrunkCache trunk;
+} MaeEncoderCache;
+
+/** Whether pos_embed is fixed (pretraining) or trained (fine-tuning, without decay). */
+typedef enum MaeEncoderUse {
+    MAE_ENCODER_PRETRAIN,
+    MAE_ENCODER_FINETUNE,
+} MaeEncoderUse;
+
+/** Register cls_token, pos_embed, patch_embed.proj and blocks.*. @p arch must be checked.
+ */
+MaeStatus mae_encoder_define(MaeEncoder *encoder, MaeParamTable *table,
+                             const MaeArch *arch, MaeEncoderUse use, MaeError *err);
+void mae_encoder_done(MaeEncoder *encoder);
+
+/** Class token normal with std 0.02, sine-cosine positions, layers as they document. */
+void mae_encoder_init(const MaeEncoder *encoder, float *w, MaeRng *rng);
+
+/** @param patches V, most patches an image brings.  @param keep backward will follow. */
+void mae_encoder_reserve(const MaeEncoder *encoder, MaeEncoderCache *cache,
+                         MaeArena *arena, size_t batch, size_t patches, bool keep);
+
+/**
+ * One tile: leaves the last block's output in cache->trunk.x[depth] [B*N,D].
+ * @param images [B,C,H,W] normalised.
+ * @param ids [B,V] patches of each image in token order, or NULL for all in order.
+ * @param scales [depth,2,B] of stochastic depth, or NULL.
+ */
+void mae_encoder_forward(const MaeEncoder *encoder, const MaeWork *work,
+                         const MaeEncoderCache *cache, const float *w,
+                         const float *images, const uint32_t *ids, const float *scales,
+                         size_t batch, MaeTile tile, size_t thread);
+
+/**
+ * Whole batch, from the gradient of the last block's output, one of work->dx.
+ * @param[in,out] dw accumulated (+=); row sums go to the tiles' buffers.
+ */
+void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float *dw,
+                          float *dout, const MaeEncoderCache *cache, const float *w,
+                          const uint32_t *ids, const float *scales, size_t batch,
+                          size_t tokens);
+
+#endif /* MAE_MODEL_ENCODER_H */

@@ -1,0 +1,111 @@
+/**
+ * @file snapshot.h
+ * A model in a checkpoint: architecture, weights, normalisation, classes, progress and, for
+ * resuming, the optimiser's state. What DESIGN.md section 5 lists, in one struct.
+ *
+ * Root attributes (reals are doubles, flags and counts int64):
+ *   kind                       "autoencoder" | "classifier"
+ *   in_chans img_height img_width patch_size embed_dim depth num_heads mlp_ratio
+ *   decoder_embed_dim decoder_depth decoder_num_heads norm_pix_loss mask_ratio
+ *                              (the decoder's, norm_pix_loss and mask_ratio: autoencoder)
+ *   num_classes pool class_names   (classifier; pool "mean" | "cls")
+ *   mean std                   per channel, units of the data (u8/255, u16/65535, f32)
+ *   config                     resolved YAML of the run, "" if it came from elsewhere
+ *   epoch step samples         completed epochs, optimiser steps, images seen
+ *   batch                      batches done in the epoch under way
+ *   history                    JSON lines of log.txt so far
+ *   tool version backend       program, libmae version, BLAS and processor core
+ * Tensors: params/<name>, and optim/<slot>/<name> with attribute optim_steps.
+ *
+ * Errors   Damaged or foreign files FORMAT; an architecture that contradicts itself or the
+ *          tensors SHAPE; messages begin with the path.
+ * Memory   MaeSnapshot owns what open or the caller puts into its pointers marked owned.
+ * Threads  One thread at a time per object.
+ */
+#ifndef MAE_MODEL_SNAPSHOT_H
+#define MAE_MODEL_SNAPSHOT_H
+
+#include <stdint.h>
+
+#include "model/arch.h"
+#include "model/autoencoder.h"
+#include "model/classifier.h"
+#include "optim/optimizer.h"
+#include "store/checkpoint.h"
+
+typedef enum MaeSnapshotKind {
+    MAE_SNAPSHOT_AUTOENCODER,
+    MAE_SNAPSHOT_CLASSIFIER,
+} MaeSnapshotKind;
+
+/** Everything but the tensors. */
+typedef struct MaeSnapshot {
+    MaeSnapshotKind kind;
+    MaeArch arch;
+    double mask_ratio;  /* autoencoder */
+    float *mean, *std;  /* [C] owned; 0 and 1 if unknown */
+    char **class_names; /* [arch.classes] owned, one block; NULL if there are none */
+    char *config;       /* owned; "" if unknown */
+    char *history;      /* owned; JSON lines */
+    char *tool;         /* owned; "mae-pretrain" */
+    char *version;      /* owned; of libmae */
+    char *backend;      /* owned; of the matrix products */
+    uint64_t epoch, step, samples, batch;
+} MaeSnapshot;
+
+/** Name of a kind, as in the file. */
+const char *mae_snapshot_kind_name(MaeSnapshotKind kind);
+
+/** Free what is owned; accepts a zeroed snapshot. */
+void mae_snapshot_done(MaeSnapshot *snapshot);
+
+/**
+ * Write a checkpoint: complete under @p path, or not at all.
+ * @param table, weights the model.  @param optim NULL: no optimiser state is stored.
+ */
+MaeStatus mae_snapshot_save(const char *path, const MaeSnapshot *snapshot,
+                            const MaeParamTable *table, const float *weights,
+                            const MaeOptim *optim, MaeError *err);
+
+/**
+ * Open a checkpoint, verify it and read everything but the tensors.
+ * @param[out] reader for mae_snapshot_weights and _optim; closed by mae_ckpt_close.
+ * @param[out] snapshot done by the caller. Both untouched on failure.
+ */
+MaeStatus mae_snapshot_open(MaeCkptReader **reader, MaeSnapshot *snapshot, const char *path,
+                            MaeError *err);
+
+/** FORMAT error unless the checkpoint holds a model of this kind. */
+MaeStatus mae_snapshot_expect(const MaeSnapshot *snapshot, MaeSnapshotKind kind,
+                              const char *path, MaeError *err);
+
+/** Read params/... into a flat buffer [table->total]; names and shapes must all match. */
+MaeStatus mae_snapshot_weights(const MaeCkptReader *reader, const MaeParamTable *table,
+                               float *weights, MaeError *err);
+
+/** Read the state of @p optim (its driver's slots and step count). */
+MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *table,
+                             MaeOptim *optim, MaeError *err);
+
+/** Read the file completely for its weights: model, snapshot and weights in one object. */
+typedef struct MaeLoadedAutoencoder {
+    MaeSnapshot snapshot;
+    MaeAutoencoder model;
+    float *weights; /* [model.table.total] owned */
+} MaeLoadedAutoencoder;
+
+/** Load an autoencoder for use without training. Closed by mae_loaded_autoencoder_close. */
+MaeStatus mae_loaded_autoencoder_open(MaeLoadedAutoencoder *loaded, const char *path,
+                                      MaeError *err);
+void mae_loaded_autoencoder_close(MaeLoadedAutoencoder *loaded);
+
+/**
+ * Copy the encoder of a checkpoint (autoencoder or classifier) into a classifier's weights:
+ * cls_token, pos_embed (resized if the grid differs), patch_embed.* and blocks.*; for class
+ * token pooling "norm" too. fc_norm and head keep their initial values. Depth, width and
+ * channels must match (SHAPE error naming the first difference, expected and found).
+ */
+MaeStatus mae_snapshot_encoder(const MaeCkptReader *reader, const MaeSnapshot *snapshot,
+                               const MaeClassifier *model, float *weights, MaeError *err);
+
+#endif /* MAE_MODEL_SNAPSHOT_H */

@@ -1,0 +1,201 @@
+#include "model/trunk.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "kernel/rows.h"
+
+/* Below this many rows a product spends its time on packing the weights. */
+#define TILE_ROWS 192
+
+size_t mae_work_tile_images(size_t tokens)
+{
+    return (TILE_ROWS + tokens - 1) / tokens;
+}
+
+size_t mae_work_tiles(const MaeWork *work, size_t batch)
+{
+    return (batch + work->plan.tile_images - 1) / work->plan.tile_images;
+}
+
+MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t index)
+{
+    const size_t first = index * work->plan.tile_images;
+    const size_t left = batch - first;
+
+    return (MaeTile){
+        .image = first,
+        .images = left < work->plan.tile_images ? left : work->plan.tile_images,
+        .tokens = tokens,
+    };
+}
+
+float *mae_work_sums(const MaeWork *work, size_t tile)
+{
+    return work->sums + tile * work->plan.sum_total;
+}
+
+void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
+                      const MaeCompute *compute)
+{
+    const size_t threads = mae_pool_threads(compute->pool);
+    MaeBlockSizes tile[2] = {plan->trunks[0], plan->trunks[1]};
+    MaeBlockScratch unused;
+    size_t width = 0;
+
+    *work = (MaeWork){.compute = *compute, .plan = *plan};
+    for (size_t i = 0; i < plan->trunk_count; i++) {
+        const size_t floats = plan->batch * tile[i].tokens * tile[i].width;
+
+        width = floats > width ? floats : width;
+        tile[i].images = plan->tile_images;
+    }
+    work->scratch = mae_arena_bytes(arena, threads, sizeof *work->scratch);
+    for (size_t i = 0; i < threads; i++)
+        mae_block_reserve_scratch(work->scratch != NULL ? &work->scratch[i] : &unused,
+                                  arena, tile, plan->trunk_count);
+    if (!plan->backward)
+        return;
+    mae_block_reserve_grads(&work->grads, arena, plan->trunks, plan->trunk_count,
+                            plan->drop_path);
+    work->dx[0] = mae_arena_floats(arena, width);
+    work->dx[1] = mae_arena_floats(arena, width);
+    work->sums =
+        mae_arena_floats(arena, mae_work_tiles(work, plan->batch) * plan->sum_total);
+}
+
+typedef struct Combine {
+    const MaeWork *work;
+    const MaeParamTable *table;
+    float *dw;
+    size_t tiles;
+} Combine;
+
+static void combine_param(void *ctx, size_t index, size_t thread)
+{
+    const Combine *combine = ctx;
+    const MaeParamEntry *entry = &combine->table->entries[index];
+
+    (void)thread;
+    if (!(entry->flags & MAE_PARAM_ROWSUM) || (entry->flags & MAE_PARAM_FIXED))
+        return;
+    for (size_t t = 0; t < combine->tiles; t++)
+        mae_rows_add(combine->dw + entry->at.off,
+                     mae_work_sums(combine->work, t) + entry->at.sum, entry->at.count);
+}
+
+void mae_work_combine_sums(const MaeWork *work, const MaeParamTable *table, float *dw,
+                           size_t batch)
+{
+    Combine combine = {work, table, dw, mae_work_tiles(work, batch)};
+
+    mae_pool_run(work->compute.pool, table->count, combine_param, &combine);
+}
+
+MaeStatus mae_trunk_define(MaeTrunk *trunk, MaeParamTable *table, const char *prefix,
+                           size_t width, size_t depth, size_t heads, size_t hidden,
+                           MaeError *err)
+{
+    char scope[MAE_PARAM_NAME];
+
+    *trunk = (MaeTrunk){.depth = depth, .width = width, .heads = heads, .hidden = hidden};
+    trunk->blocks = calloc(depth > 0 ? depth : 1, sizeof *trunk->blocks);
+    if (trunk->blocks == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory for %zu blocks", prefix, depth);
+    for (size_t i = 0; i < depth; i++) {
+        (void)snprintf(scope, sizeof scope, "%s.%zu", prefix, i);
+        mae_block_define(&trunk->blocks[i], table, scope, width, heads, hidden);
+    }
+    return MAE_OK;
+}
+
+void mae_trunk_done(MaeTrunk *trunk)
+{
+    if (trunk == NULL)
+        return;
+    free(trunk->blocks);
+    *trunk = (MaeTrunk){0};
+}
+
+void mae_trunk_init(const MaeTrunk *trunk, float *w, MaeRng *rng)
+{
+    for (size_t i = 0; i < trunk->depth; i++)
+        mae_block_init(&trunk->blocks[i], w, rng);
+}
+
+void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *arena,
+                       size_t batch, size_t tokens, bool keep)
+{
+    const MaeBlockSizes sizes = {batch, tokens, trunk->width, trunk->hidden,
+                                 trunk->heads};
+    const size_t streams = trunk->depth + 1;
+
+    cache->blocks = mae_arena_bytes(arena, streams, sizeof *cache->blocks);
+    cache->x = mae_arena_bytes(arena, streams, sizeof *cache->x);
+    for (size_t i = 0; i < streams; i++) {
+        const bool own_x = keep || i < 2;
+        float *x = own_x ? mae_arena_floats(arena, batch * tokens * trunk->width) : NULL;
+        MaeBlockCache block = {0};
+
+        if (i < trunk->depth && (keep || i == 0))
+            mae_block_reserve(&block, arena, &sizes);
+        if (cache->x == NULL || cache->blocks == NULL)
+            continue;
+        cache->x[i] = own_x ? x : cache->x[i - 2];
+        cache->blocks[i] = keep || i == 0 ? block : cache->blocks[0];
+    }
+}
+
+void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
+                       const MaeTrunkCache *cache, const float *w, const float *scales,
+                       size_t batch, MaeTile tile, size_t thread)
+{
+    for (size_t i = 0; i < trunk->depth; i++)
+        mae_block_forward(&trunk->blocks[i], work->compute.gemm, cache->x[i + 1],
+                          &cache->blocks[i], &work->scratch[thread], cache->x[i], w,
+                          scales != NULL ? scales + 2 * i * batch : NULL, batch, tile);
+}
+
+typedef struct BlockBackward {
+    const MaeTrunk *trunk;
+    const MaeWork *work;
+    const MaeTrunkCache *cache;
+    const float *w, *scales, *dout;
+    float *dx;
+    size_t index, batch, tokens;
+} BlockBackward;
+
+static void backward_tile(void *ctx, size_t tile, size_t thread)
+{
+    const BlockBackward *b = ctx;
+
+    mae_block_backward(&b->trunk->blocks[b->index], b->work->compute.gemm, b->dx,
+                       mae_work_sums(b->work, tile), &b->work->grads,
+                       &b->work->scratch[thread], b->dout, b->cache->x[b->index],
+                       &b->cache->blocks[b->index], b->w, b->scales, b->batch,
+                       mae_work_tile(b->work, b->batch, b->tokens, tile));
+}
+
+float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
+                          float *dout, const MaeTrunkCache *cache, const float *w,
+                          const float *scales, size_t batch, size_t tokens)
+{
+    float *dx = dout == work->dx[0] ? work->dx[1] : work->dx[0];
+
+    assert(dout == work->dx[0] || dout == work->dx[1]);
+    for (size_t i = trunk->depth; i-- > 0;) {
+        const float *s = scales != NULL ? scales + 2 * i * batch : NULL;
+        BlockBackward block = {trunk, work, cache, w, s, dout, dx, i, batch, tokens};
+        float *used = dout;
+
+        mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), backward_tile,
+                     &block);
+        mae_block_weight_grads(&trunk->blocks[i], work->compute.gemm, work->compute.pool,
+                               dw, &work->grads, dout, &cache->blocks[i], s,
+                               batch * tokens);
+        dout = dx;
+        dx = used;
+    }
+    return dout;
+}

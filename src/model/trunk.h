@@ -1,0 +1,117 @@
+/**
+ * @file trunk.h
+ * A stack of transformer blocks and the memory all blocks of a model share.
+ *
+ * A batch is cut into tiles of whole images; a tile runs through all layers forward
+ * without meeting another, so its rows stay in one core's cache. Backward alternates,
+ * block by block, between a grid over tiles (input gradients, row sums) and a grid over
+ * bands of the weight gradients. Tile sizes depend on shapes alone.
+ *
+ * Shapes   B images, N tokens each, R = B * N rows, D width.
+ * Memory   MaeWork and MaeTrunkCache live in an arena; a trunk owns its blocks' array.
+ * Errors   Only define can fail (NOMEM).
+ * Threads  Tile functions may run concurrently on distinct tiles and thread indices.
+ */
+#ifndef MAE_MODEL_TRUNK_H
+#define MAE_MODEL_TRUNK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/param.h"
+#include "base/pool.h"
+#include "kernel/gemm.h"
+#include "nn/block.h"
+
+/** Who computes: borrowed by everything that runs a model. */
+typedef struct MaeCompute {
+    MaePool *pool; /* NULL: the calling thread alone */
+    const MaeGemm *gemm;
+} MaeCompute;
+
+typedef struct MaeTrunk {
+    MaeBlock *blocks; /* [depth], owned */
+    size_t depth;
+    size_t width;  /* D */
+    size_t heads;  /* H */
+    size_t hidden; /* F of the MLP */
+} MaeTrunk;
+
+/** Sizes of the memory that a model's trunks share. */
+typedef struct MaeWorkPlan {
+    size_t batch;       /* most images in a batch */
+    size_t tile_images; /* images in a tile */
+    size_t sum_total;   /* MaeParamTable.sum_total; 0 without backward */
+    bool backward;
+    bool drop_path;
+    size_t trunk_count;
+    MaeBlockSizes trunks[2]; /* images = batch */
+} MaeWorkPlan;
+
+/** Shared by the trunks of one model; every pointer belongs to the arena. */
+typedef struct MaeWork {
+    MaeCompute compute;
+    MaeWorkPlan plan;
+    MaeBlockScratch *scratch; /* [threads] */
+    MaeBlockGrads grads;      /* whole batch */
+    float *dx[2]; /* [largest R*D] gradient of the residual stream, in turns */
+    float *sums;  /* [tiles,sum_total] row sums of each tile */
+} MaeWork;
+
+/** Kept from forward to backward. */
+typedef struct MaeTrunkCache {
+    MaeBlockCache *blocks; /* [depth]; all alias one cache if nothing is kept */
+    float **x; /* [depth+1] inputs of the blocks, then the output; each [R,D] */
+} MaeTrunkCache;
+
+/** Images in a tile: enough rows of @p tokens for an efficient product. */
+size_t mae_work_tile_images(size_t tokens);
+
+/** Number of tiles of a batch. */
+size_t mae_work_tiles(const MaeWork *work, size_t batch);
+
+/** Tile @p index of a batch whose images have @p tokens rows. */
+MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t index);
+
+/** This tile's row sums [sum_total]. */
+float *mae_work_sums(const MaeWork *work, size_t tile);
+
+void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
+                      const MaeCompute *compute);
+
+/** dw += the tiles' row sums in tile order, for every trained ROWSUM parameter. */
+void mae_work_combine_sums(const MaeWork *work, const MaeParamTable *table, float *dw,
+                           size_t batch);
+
+/** Register blocks "<prefix>.0" ... @p hidden is F. */
+MaeStatus mae_trunk_define(MaeTrunk *trunk, MaeParamTable *table, const char *prefix,
+                           size_t width, size_t depth, size_t heads, size_t hidden,
+                           MaeError *err);
+void mae_trunk_done(MaeTrunk *trunk);
+
+void mae_trunk_init(const MaeTrunk *trunk, float *w, MaeRng *rng);
+
+/** @param keep false: no backward will follow, all blocks share one cache. */
+void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *arena,
+                       size_t batch, size_t tokens, bool keep);
+
+/**
+ * Run one tile through all blocks: reads cache->x[0], leaves the result in
+ * cache->x[depth].
+ * @param scales [depth,2,batch] of stochastic depth, or NULL.
+ */
+void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
+                       const MaeTrunkCache *cache, const float *w, const float *scales,
+                       size_t batch, MaeTile tile, size_t thread);
+
+/**
+ * All tiles, all blocks, weight gradients included. @p dout is one of work->dx.
+ * @param[in,out] dw gradients, accumulated (+=); row sums go to the tiles' buffers.
+ * @return the gradient of cache->x[0] [R,D]: one of work->dx.
+ */
+float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
+                          float *dout, const MaeTrunkCache *cache, const float *w,
+                          const float *scales, size_t batch, size_t tokens);
+
+#endif /* MAE_MODEL_TRUNK_H */

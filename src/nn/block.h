@@ -1,0 +1,133 @@
+/**
+ * @file block.h
+ * Transformer block (pre-norm), forward and backward, one tile of whole images at a time.
+ *
+ *   x1  = x  + s1 * proj(attention(qkv(norm1(x))))
+ *   out = x1 + s2 * fc2(gelu(fc1(norm2(x1))))
+ *
+ * s1, s2: per-image scales of stochastic depth, 1 without it. GELU is exact (erf), qkv
+ * has a bias, attention is scaled by 1 / sqrt(head dim).
+ *
+ * Forward keeps what backward cannot cheaply rebuild (10 D floats a row for an MLP ratio
+ * of 4); norm outputs and GELU outputs are recomputed in backward. Backward of a tile
+ * yields the input gradient and this tile's row sums; the four weight gradients follow
+ * for the whole batch through mae_block_weight_grads.
+ *
+ * Source   Dosovitskiy et al. 2020, arXiv:2010.11929; timm's Block as used by
+ *          facebookresearch/mae. Stochastic depth: Huang et al. 2016, arXiv:1603.09382.
+ * Shapes   R = rows = images * tokens, D width, F = hidden width of the MLP, H heads.
+ * Memory   Never allocates; caches and buffers come from an arena.
+ * Errors   Cannot fail; broken preconditions assert.
+ * Threads  Tiles are independent: concurrent calls need distinct tiles, scratch and sums.
+ */
+#ifndef MAE_NN_BLOCK_H
+#define MAE_NN_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/param.h"
+#include "base/pool.h"
+#include "base/rng.h"
+#include "kernel/gemm.h"
+#include "nn/layernorm.h"
+#include "nn/linear.h"
+
+typedef struct MaeBlock {
+    MaeLayerNorm norm1, norm2;
+    MaeLinear qkv, proj, fc1, fc2;
+    size_t width; /* D */
+    size_t heads; /* H */
+} MaeBlock;
+
+/** Consecutive whole images of a batch. */
+typedef struct MaeTile {
+    size_t image;  /* first image */
+    size_t images; /* how many */
+    size_t tokens; /* rows per image, N */
+} MaeTile;
+
+/** Kept from forward to backward for the whole batch. */
+typedef struct MaeBlockCache {
+    MaeLayerNormCache norm1, norm2;
+    float *qkv;       /* [R,3D] */
+    float *lse;       /* [images,H,N] */
+    float *attention; /* [R,D] heads side by side, before proj */
+    float *x1;        /* [R,D] */
+    float *fc1;       /* [R,F] before GELU */
+} MaeBlockCache;
+
+/** One thread's working memory, for the largest tile. */
+typedef struct MaeBlockScratch {
+    float *narrow;    /* [R,D] of one tile */
+    float *wide;      /* [R,max(F,3D)] of one tile */
+    float *attention; /* mae_attention_scratch() floats */
+} MaeBlockScratch;
+
+/** What backward writes for the weight gradients, whole batch; shared by all blocks. */
+typedef struct MaeBlockGrads {
+    float *norm1;   /* [R,D] recomputed output of norm1: input of qkv */
+    float *norm2;   /* [R,D] recomputed output of norm2: input of fc1 */
+    float *gelu;    /* [R,F] recomputed GELU: input of fc2 */
+    float *dqkv;    /* [R,3D] */
+    float *dfc1;    /* [R,F] gradient before GELU */
+    float *dx1;     /* [R,D] gradient of x1 */
+    float *scaled1; /* [R,D] s1 * dx1; NULL without stochastic depth */
+    float *scaled2; /* [R,D] s2 * dout; NULL without stochastic depth */
+} MaeBlockGrads;
+
+/** Sizes of one user of a block's memory. */
+typedef struct MaeBlockSizes {
+    size_t images, tokens; /* of a batch (or of a tile, for scratch) */
+    size_t width, hidden, heads;
+} MaeBlockSizes;
+
+/** Register the parameters under @p scope, e.g. "blocks.0". */
+void mae_block_define(MaeBlock *block, MaeParamTable *table, const char *scope,
+                      size_t width, size_t heads, size_t hidden);
+
+void mae_block_reserve(MaeBlockCache *cache, MaeArena *arena, const MaeBlockSizes *sizes);
+
+/** One thread's scratch for the largest of @p count users; sizes[].images of a tile. */
+void mae_block_reserve_scratch(MaeBlockScratch *scratch, MaeArena *arena,
+                               const MaeBlockSizes *sizes, size_t count);
+
+/** For the largest of @p count users. @param drop_path whether any has stochastic depth.
+ */
+void mae_block_reserve_grads(MaeBlockGrads *grads, MaeArena *arena,
+                             const MaeBlockSizes *sizes, size_t count, bool drop_path);
+
+/** Initial weights as the layers document them. */
+void mae_block_init(const MaeBlock *block, float *w, MaeRng *rng);
+
+/**
+ * @param[out] out [R,D] of the batch; this tile's rows are written. May not alias @p x.
+ * @param x [R,D] of the batch, kept by the caller for backward.
+ * @param scales [2,images of the batch] s1 then s2, or NULL.
+ */
+void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
+                       const MaeBlockCache *cache, const MaeBlockScratch *scratch,
+                       const float *x, const float *w, const float *scales, size_t batch,
+                       MaeTile tile);
+
+/**
+ * @param[out]    dx [R,D] of the batch; this tile's rows are overwritten.
+ * @param[in,out] sums row sums of this tile, accumulated (+=).
+ * @param dout [R,D] of the batch; must live until mae_block_weight_grads. Not @p dx.
+ */
+void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
+                        float *sums, const MaeBlockGrads *grads,
+                        const MaeBlockScratch *scratch, const float *dout, const float *x,
+                        const MaeBlockCache *cache, const float *w, const float *scales,
+                        size_t batch, MaeTile tile);
+
+/**
+ * dW of the four linear layers, accumulated (+=) into @p dw, after all tiles; @p dout and
+ * @p scales as given to backward, @p rows of the whole batch.
+ */
+void mae_block_weight_grads(const MaeBlock *block, const MaeGemm *gemm, MaePool *pool,
+                            float *dw, const MaeBlockGrads *grads, const float *dout,
+                            const MaeBlockCache *cache, const float *scales, size_t rows);
+
+#endif /* MAE_NN_BLOCK_H */

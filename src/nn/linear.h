@@ -1,0 +1,57 @@
+/**
+ * @file linear.h
+ * Linear layer over rows, forward and backward.
+ *
+ *   y = x W^T + b        dx = dy W        dW += dy^T x        db += sum of the rows of dy
+ *
+ * The product and the bias are separate verbs because most callers fuse the bias into
+ * what follows (GELU, residual). The weight gradient crosses images and is a job of its
+ * own, see nn/weight_grad.h.
+ *
+ * Source   Initial weights: Xavier uniform, U(-a, a), a = sqrt(6 / (in + out)); Glorot
+ * and Bengio 2010; as facebookresearch/mae models_mae.py uses it, bias 0. Shapes   R
+ * rows; x [R,in], y [R,out], W [out,in], b [out]; f32, row-major, contiguous. Memory
+ * Never allocates. Errors   Cannot fail; broken preconditions assert. Threads  Reentrant.
+ * Concurrent calls need distinct outputs and row sums.
+ */
+#ifndef MAE_NN_LINEAR_H
+#define MAE_NN_LINEAR_H
+
+#include <stddef.h>
+
+#include "base/param.h"
+#include "base/rng.h"
+#include "kernel/gemm.h"
+
+/** Immutable once defined. */
+typedef struct MaeLinear {
+    MaeParam weight; /* [out,in] */
+    MaeParam bias;   /* [out] */
+    size_t in, out;
+} MaeLinear;
+
+/** Register "<scope>.weight" [out,in] and "<scope>.bias" [out] (without weight decay). */
+void mae_linear_define(MaeLinear *lin, MaeParamTable *table, const char *scope, size_t in,
+                       size_t out);
+
+/** Xavier-uniform weight from @p rng, bias 0. @param w all weights. */
+void mae_linear_init(const MaeLinear *lin, float *w, MaeRng *rng);
+
+/** @param[out] y [R,out] = x W^T, without the bias; may not alias @p x [R,in]. */
+void mae_linear_product(const MaeLinear *lin, const MaeGemm *gemm, float *y,
+                        const float *x, const float *w, size_t rows);
+
+/** @param[out] y [R,out] = x W^T + b; may not alias @p x [R,in]. */
+void mae_linear_forward(const MaeLinear *lin, const MaeGemm *gemm, float *y,
+                        const float *x, const float *w, size_t rows);
+
+/** @param[out] dx [R,in] = dy W, overwritten; may not alias @p dy [R,out]. */
+void mae_linear_backward_input(const MaeLinear *lin, const MaeGemm *gemm, float *dx,
+                               const float *dy, const float *w, size_t rows);
+
+/** @param[in,out] sums row sums of this tile (MaeParam.sum), accumulated (+=). dy
+ * [R,out]. */
+void mae_linear_backward_bias(const MaeLinear *lin, float *sums, const float *dy,
+                              size_t rows);
+
+#endif /* MAE_NN_LINEAR_H */

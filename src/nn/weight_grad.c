@@ -1,0 +1,45 @@
+#include "nn/weight_grad.h"
+
+/*
+ * A band is read once per tile together with all of x, so wide bands save traffic and
+ * narrow ones balance threads: 128 rows of dW keep both operands' panels in the L2 cache.
+ */
+#define BAND 128
+
+typedef struct Grid {
+    const MaeWeightGrad *jobs;
+    const MaeGemm *gemm;
+    float *dw;
+} Grid;
+
+static size_t bands(const MaeWeightGrad *job)
+{
+    return (job->out + BAND - 1) / BAND;
+}
+
+static void run_band(void *ctx, size_t tile, size_t thread)
+{
+    const Grid *grid = ctx;
+    const MaeWeightGrad *job = grid->jobs;
+    size_t first, count;
+
+    (void)thread;
+    for (; tile >= bands(job); job++)
+        tile -= bands(job);
+    first = tile * BAND;
+    count = job->out - first < BAND ? job->out - first : BAND;
+    mae_gemm_tn(grid->gemm, grid->dw + job->off + first * job->in, job->in,
+                job->dy + first, job->out, job->x, job->in, count, job->in, job->rows,
+                1.0f);
+}
+
+void mae_weight_grad_run(const MaeWeightGrad *jobs, size_t count, MaePool *pool,
+                         const MaeGemm *gemm, float *dw)
+{
+    Grid grid = {.jobs = jobs, .gemm = gemm, .dw = dw};
+    size_t tiles = 0;
+
+    for (size_t i = 0; i < count; i++)
+        tiles += bands(&jobs[i]);
+    mae_pool_run(pool, tiles, run_band, &grid);
+}

@@ -1,0 +1,37 @@
+/**
+ * @file weight_grad.h
+ * Weight gradients of linear layers: dW += dy^T x over the rows of the whole batch.
+ *
+ * The sum crosses images, so it cannot be done per tile of images. Instead the output is
+ * cut: each tile owns a band of rows of dW and runs over all rows of the batch. The bands
+ * depend on the layer's shape only. The products of several layers share one grid, so
+ * that small layers do not leave threads idle.
+ *
+ * Shapes   dy [R,out], x [R,in], dW [out,in]; row-major, contiguous.
+ * Memory   Never allocates.
+ * Threads  One grid at a time per pool.
+ */
+#ifndef MAE_NN_WEIGHT_GRAD_H
+#define MAE_NN_WEIGHT_GRAD_H
+
+#include <stddef.h>
+
+#include "base/pool.h"
+#include "kernel/gemm.h"
+
+typedef struct MaeWeightGrad {
+    size_t off;      /* first element of dW in the gradients */
+    size_t in, out;  /* dW [out,in] */
+    const float *dy; /* [R,out] */
+    const float *x;  /* [R,in] */
+    size_t rows;     /* R */
+} MaeWeightGrad;
+
+/**
+ * Run @p count products as one grid on the pool.
+ * @param[in,out] dw gradients of all weights, accumulated (+=).
+ */
+void mae_weight_grad_run(const MaeWeightGrad *jobs, size_t count, MaePool *pool,
+                         const MaeGemm *gemm, float *dw);
+
+#endif /* MAE_NN_WEIGHT_GRAD_H */

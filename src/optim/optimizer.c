@@ -1,0 +1,94 @@
+#include "optim/optimizer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "optim/adamw.h"
+
+const MaeOptimizer *const mae_optimizers[] = {
+    &mae_optimizer_adamw,
+    NULL,
+};
+
+const MaeOptimizer *mae_optimizer_find(const char *name)
+{
+    for (size_t i = 0; mae_optimizers[i] != NULL; i++) {
+        if (strcmp(mae_optimizers[i]->name, name) == 0)
+            return mae_optimizers[i];
+    }
+    return NULL;
+}
+
+static MaeStatus check_config(const MaeOptimConfig *config, MaeError *err)
+{
+    if (!(config->beta1 >= 0.0 && config->beta1 < 1.0))
+        MAE_FAIL(err, MAE_ERR_ARG, "optimizer: beta1: expected from 0 to below 1, got %g",
+                 config->beta1);
+    if (!(config->beta2 >= 0.0 && config->beta2 < 1.0))
+        MAE_FAIL(err, MAE_ERR_ARG, "optimizer: beta2: expected from 0 to below 1, got %g",
+                 config->beta2);
+    if (!isfinite(config->eps) || config->eps <= 0.0)
+        MAE_FAIL(err, MAE_ERR_ARG, "optimizer: eps: expected a number above 0, got %g",
+                 config->eps);
+    return mae_group_check(&config->groups, err);
+}
+
+MaeStatus mae_optim_define(MaeOptim *opt, const MaeParamTable *table,
+                           const MaeOptimConfig *config, MaeError *err)
+{
+    const MaeOptimizer *driver = mae_optimizer_find(config->name);
+    MaeGroup group;
+
+    if (driver == NULL)
+        MAE_FAIL(err, MAE_ERR_ARG, "optimizer: no optimizer is called \"%s\"",
+                 config->name);
+    MAE_TRY(check_config(config, err));
+    for (size_t p = 0; p < table->count; p++) {
+        if (!(table->entries[p].flags & MAE_PARAM_FIXED))
+            MAE_TRY(mae_group_of(&group, &table->entries[p], &config->groups, err));
+    }
+    *opt = (MaeOptim){.driver = driver, .config = *config};
+    opt->config.name = driver->name;
+    mae_tiles_define(&opt->tiles, table);
+    return MAE_OK;
+}
+
+void mae_optim_reserve(MaeOptim *opt, MaeArena *arena)
+{
+    const MaeParamTable *table = opt->tiles.table;
+
+    opt->groups = mae_arena_bytes(arena, table->count, sizeof *opt->groups);
+    mae_tiles_reserve(&opt->tiles, arena);
+    for (size_t s = 0; s < opt->driver->state_slots; s++)
+        opt->state[s] = mae_arena_floats(arena, table->total);
+}
+
+void mae_optim_init(MaeOptim *opt)
+{
+    const MaeParamTable *table = opt->tiles.table;
+
+    /* define has checked that every trained parameter has a group */
+    for (size_t p = 0; p < table->count; p++) {
+        if (!(table->entries[p].flags & MAE_PARAM_FIXED))
+            (void)mae_group_of(&opt->groups[p], &table->entries[p], &opt->config.groups,
+                               NULL);
+    }
+    mae_tiles_init(&opt->tiles);
+    for (size_t s = 0; s < opt->driver->state_slots; s++)
+        memset(opt->state[s], 0, table->total * sizeof(float));
+    opt->steps = 0;
+}
+
+void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, const float *grads,
+                    double lr, double grad_scale)
+{
+    const MaeOptimStep step = {
+        .weights = weights,
+        .grads = grads,
+        .lr = lr,
+        .grad_scale = grad_scale,
+    };
+
+    opt->steps++;
+    opt->driver->step(opt, pool, &step);
+}

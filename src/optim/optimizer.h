@@ -1,0 +1,91 @@
+/**
+ * @file optimizer.h
+ * Optimisers over flat parameter buffers: drivers, their state, and one step.
+ *
+ * Adding an optimiser: a file that exports a MaeOptimizer and a row in mae_optimizers.
+ *
+ * Shapes   weights, gradients and each slot are flat buffers of table->total floats.
+ * Memory   The arena owns groups, tiles and slots; the table is borrowed and must outlive
+ *          the object. A step never allocates.
+ * Errors   Configuration is checked by define; a step cannot fail.
+ * Threads  One step at a time per object; the work itself runs on the pool in tiles cut
+ *          from shapes, so it is bitwise the same for any number of threads.
+ */
+#ifndef MAE_OPTIM_OPTIMIZER_H
+#define MAE_OPTIM_OPTIMIZER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/param.h"
+#include "base/pool.h"
+#include "base/status.h"
+#include "optim/groups.h"
+#include "optim/tiles.h"
+
+#define MAE_OPTIM_SLOTS 2 /* most slots any driver has */
+
+typedef struct MaeOptim MaeOptim;
+
+/** What a driver's step works on; mutable buffers are those of its object. */
+typedef struct MaeOptimStep {
+    float *weights;     /* [total], updated */
+    const float *grads; /* [total] */
+    double lr;          /* of the schedule, before a group's lr_scale */
+    double grad_scale;  /* multiplies every gradient: averaging and clipping */
+} MaeOptimStep;
+
+/** One optimiser. */
+typedef struct MaeOptimizer {
+    const char *name;                   /* as in configurations: "adamw" */
+    size_t state_slots;                 /* flat buffers of state, 0 .. MAE_OPTIM_SLOTS */
+    const char *slots[MAE_OPTIM_SLOTS]; /* their names in checkpoints */
+    void (*step)(const MaeOptim *opt, MaePool *pool, const MaeOptimStep *step);
+} MaeOptimizer;
+
+/** Every driver, ended by NULL. */
+extern const MaeOptimizer *const mae_optimizers[];
+
+/** Driver called @p name, or NULL. */
+const MaeOptimizer *mae_optimizer_find(const char *name);
+
+typedef struct MaeOptimConfig {
+    const char *name; /* of the driver; need not outlive define */
+    double beta1;     /* [0, 1); 0.9 */
+    double beta2;     /* [0, 1); 0.95 in pretraining, 0.999 in fine-tuning */
+    double eps;       /* > 0; 1e-8 */
+    MaeGroupRule groups;
+} MaeOptimConfig;
+
+struct MaeOptim {
+    const MaeOptimizer *driver;
+    MaeOptimConfig config;
+    MaeTiles tiles;   /* of the trained parameters; clipping may share them */
+    MaeGroup *groups; /* [table->count]; unspecified for FIXED parameters */
+    float *state[MAE_OPTIM_SLOTS]; /* [driver->state_slots][total] saved and restored */
+    uint64_t steps;                /* done so far; saved and restored */
+};
+
+/**
+ * Choose the driver and check the configuration against a complete @p table.
+ * Errors: MAE_ERR_ARG (unknown name, value out of range), MAE_ERR_SHAPE (see groups.h).
+ */
+MaeStatus mae_optim_define(MaeOptim *opt, const MaeParamTable *table,
+                           const MaeOptimConfig *config, MaeError *err);
+
+/** Carve groups, tiles and slots; on a measuring arena only counts bytes. */
+void mae_optim_reserve(MaeOptim *opt, MaeArena *arena);
+
+/** Fill groups and tiles, zero the slots, steps = 0. Needs a carved object. */
+void mae_optim_init(MaeOptim *opt);
+
+/**
+ * One update of every trained parameter: weights, slots and step count.
+ * @param[in,out] weights [total].  @param grads [total], not changed.
+ * @param lr of the schedule.  @param grad_scale multiplies the gradients first.
+ */
+void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, const float *grads,
+                    double lr, double grad_scale);
+
+#endif /* MAE_OPTIM_OPTIMIZER_H */

@@ -1,0 +1,78 @@
+#include "reference.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "support/test.h"
+
+uint64_t ref_seed(void)
+{
+    static uint64_t seed;
+
+    if (seed == 0) {
+        const char *text = getenv("MAE_TEST_SEED");
+
+        seed = text != NULL ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
+        (void)fprintf(stderr, "MAE_TEST_SEED=%llu\n", (unsigned long long)seed);
+    }
+    return seed;
+}
+
+void ref_shape(size_t i, size_t *rows, size_t *width)
+{
+    static const size_t wide[] = {96, 127, 128, 192, 197, 255, 384, 511, 768, 1025};
+    MaeRng rng;
+
+    mae_rng_init(&rng, ref_seed(), 0, i, MAE_RNG_TEST);
+    *rows = 1 + mae_rng_below(&rng, 9);
+    *width = i < 70 ? i + 1 : wide[(i - 70) % (sizeof wide / sizeof *wide)];
+}
+
+float *ref_floats(size_t n, uint64_t salt, float scale, float shift)
+{
+    float *x = mae_test_normal(n > 0 ? n : 1, ref_seed(), salt);
+
+    for (size_t i = 0; i < n; i++)
+        x[i] = x[i] * scale + shift;
+    return x;
+}
+
+float *ref_copy(const float *x, size_t n)
+{
+    float *copy = mae_test_alloc(n * sizeof *copy + 1);
+
+    memcpy(copy, x, n * sizeof *copy);
+    return copy;
+}
+
+double *ref_doubles(size_t n)
+{
+    return mae_test_alloc(n * sizeof(double) + 1);
+}
+
+void ref_close(const MaeRowsTable *t, const char *what, const float *got,
+               const double *want, size_t rows, size_t width, double atol, double rtol)
+{
+    double top = 0.0;
+
+    for (size_t i = 0; i < rows * width; i++)
+        top = fmax(top, fabs(want[i]));
+    for (size_t i = 0; i < rows * width; i++) {
+        const double off = fabs((double)got[i] - want[i]);
+
+        ck_assert_msg(off <= atol + rtol * top,
+                      "%s %s [%zu,%zu] at [%zu,%zu]: got %.9g, want %.9g, off %.3g, "
+                      "tolerance %.3g, seed %llu",
+                      t->name, what, rows, width, i / width, i % width, (double)got[i],
+                      want[i], off, atol + rtol * top, (unsigned long long)ref_seed());
+    }
+}
+
+void ref_near(float got, float want, float tol)
+{
+    ck_assert_msg(fabsf(got - want) <= tol, "got %.9g, want %.9g, tolerance %.3g",
+                  (double)got, (double)want, (double)tol);
+}

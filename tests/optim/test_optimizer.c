@@ -1,0 +1,272 @@
+#include "optim/optimizer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/test.h"
+
+#define STEPS 10
+
+typedef struct Fixture {
+    MaeParamTable table;
+    MaeOptim opt;
+    MaeArena arena;
+    float *weights; /* [total] */
+} Fixture;
+
+static const MaeOptimConfig usual = {
+    .name = "adamw",
+    .beta1 = 0.9,
+    .beta2 = 0.95,
+    .eps = 1e-8,
+    .groups = {.weight_decay = 0.05, .layer_decay = 0.65, .depth = 2},
+};
+
+/* Tensors below, at and above the tile size, odd sizes, every kind of group. */
+static void open_optim(Fixture *f)
+{
+    const size_t shape[] = {129, 257};
+    MaeArena measure = mae_arena_measure();
+    MaeError err = {0};
+
+    *f = (Fixture){.weights = NULL};
+    (void)mae_param_add(&f->table, "", "cls_token", 65, MAE_PARAM_NO_DECAY);
+    (void)mae_param_add(&f->table, "", "pos_embed", 130, MAE_PARAM_FIXED);
+    (void)mae_param_add_shape(&f->table, "blocks.0", "weight", 2, shape, 0);
+    (void)mae_param_add(&f->table, "blocks.1", "bias", MAE_TILE_SIZE, MAE_PARAM_NO_DECAY);
+    (void)mae_param_add(&f->table, "head", "weight", 1, 0);
+    ck_assert_ok(mae_param_check(&f->table, &err));
+    ck_assert_ok(mae_optim_define(&f->opt, &f->table, &usual, &err));
+    mae_optim_reserve(&f->opt, &measure);
+    ck_assert_ok(mae_arena_open(&f->arena, &measure, "optimizer", &err));
+    mae_optim_reserve(&f->opt, &f->arena);
+    ck_assert_ok(mae_arena_check(&f->arena, "optimizer", &err));
+    ck_assert_uint_eq(f->arena.used, measure.used);
+    mae_optim_init(&f->opt);
+    f->weights = mae_test_normal(f->table.total, 5, 0);
+}
+
+static void close_optim(Fixture *f)
+{
+    free(f->weights);
+    mae_arena_close(&f->arena);
+    mae_param_close(&f->table);
+}
+
+static double step_lr(int step)
+{
+    return 1e-3 * (step + 1) / STEPS;
+}
+
+static void run_steps(Fixture *f, MaePool *pool, int from, int to)
+{
+    for (int s = from; s < to; s++) {
+        float *grads = mae_test_normal(f->table.total, 6, (uint64_t)s);
+
+        mae_optim_step(&f->opt, pool, f->weights, grads, step_lr(s), 0.5);
+        free(grads);
+    }
+}
+
+/* torch.optim.AdamW for one element, in double. */
+static void reference(double *w, double *m, double *v, double g, int t, double lr,
+                      double decay)
+{
+    const double bias1 = 1.0 - pow(usual.beta1, t), bias2 = 1.0 - pow(usual.beta2, t);
+
+    *w *= 1.0 - lr * decay;
+    *m = usual.beta1 * *m + (1.0 - usual.beta1) * g;
+    *v = usual.beta2 * *v + (1.0 - usual.beta2) * g * g;
+    *w -= lr / bias1 * *m / (sqrt(*v) / sqrt(bias2) + usual.eps);
+}
+
+START_TEST(matches_double_reference)
+{
+    static const struct {
+        const char *name;
+        double scale, decay;
+    } want[] = {
+        {"cls_token", 0.65 * 0.65 * 0.65, 0.0},
+        {"blocks.0.weight", 0.65 * 0.65, 0.05},
+        {"blocks.1.bias", 0.65, 0.0},
+        {"head.weight", 1.0, 0.05},
+    };
+    float *grads[STEPS], *start;
+    Fixture f;
+
+    open_optim(&f);
+    start = mae_test_normal(f.table.total, 5, 0);
+    for (int s = 0; s < STEPS; s++)
+        grads[s] = mae_test_normal(f.table.total, 6, (uint64_t)s);
+    run_steps(&f, NULL, 0, STEPS);
+    ck_assert_uint_eq(f.opt.steps, STEPS);
+    for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+        const MaeParam at = mae_param_find(&f.table, want[k].name)->at;
+
+        for (size_t i = at.off; i < at.off + at.count; i++) {
+            double w = (double)start[i], m = 0.0, v = 0.0;
+
+            for (int s = 0; s < STEPS; s++)
+                reference(&w, &m, &v, 0.5 * (double)grads[s][i], s + 1,
+                          step_lr(s) * want[k].scale, want[k].decay);
+            ck_assert_msg(fabs(w - (double)f.weights[i]) <= 1e-6 * fmax(1.0, fabs(w)),
+                          "%s[%zu]: got %.9g, want %.9g", want[k].name, i - at.off,
+                          (double)f.weights[i], w);
+        }
+    }
+    for (int s = 0; s < STEPS; s++)
+        free(grads[s]);
+    free(start);
+    close_optim(&f);
+}
+END_TEST
+
+START_TEST(fixed_and_padding_untouched)
+{
+    const float *state[MAE_OPTIM_SLOTS];
+    float *start;
+    size_t at = 0;
+    Fixture f;
+
+    open_optim(&f);
+    start = mae_test_normal(f.table.total, 5, 0);
+    run_steps(&f, NULL, 0, 2);
+    for (size_t s = 0; s < MAE_OPTIM_SLOTS; s++)
+        state[s] = f.opt.state[s];
+    for (size_t p = 0; p < f.table.count; p++) {
+        const MaeParamEntry *entry = &f.table.entries[p];
+        const bool fixed = (entry->flags & MAE_PARAM_FIXED) != 0;
+        const size_t end =
+            p + 1 < f.table.count ? f.table.entries[p + 1].at.off : f.table.total;
+
+        for (at = entry->at.off; at < end; at++) {
+            const bool trained = !fixed && at < entry->at.off + entry->at.count;
+
+            if (!trained)
+                ck_assert_msg(f.weights[at] == start[at], "%s[%zu]", entry->name,
+                              at - entry->at.off);
+            for (size_t s = 0; s < MAE_OPTIM_SLOTS; s++)
+                ck_assert_msg((state[s][at] != 0.0f) == trained, "%s[%zu]: slot %zu",
+                              entry->name, at - entry->at.off, s);
+        }
+    }
+    free(start);
+    close_optim(&f);
+}
+END_TEST
+
+START_TEST(same_for_any_threads)
+{
+    static const size_t threads[] = {1, 2, 3, 8};
+    MaePool *pool = NULL;
+    MaeError err = {0};
+    Fixture one, many;
+
+    open_optim(&one);
+    open_optim(&many);
+    ck_assert_ok(mae_pool_open(&pool, threads[_i], &err));
+    run_steps(&one, NULL, 0, STEPS);
+    run_steps(&many, pool, 0, STEPS);
+    ck_assert(memcmp(one.weights, many.weights, one.table.total * sizeof(float)) == 0);
+    for (size_t s = 0; s < one.opt.driver->state_slots; s++)
+        ck_assert(memcmp(one.opt.state[s], many.opt.state[s],
+                         one.table.total * sizeof(float)) == 0);
+    mae_pool_close(pool);
+    close_optim(&one);
+    close_optim(&many);
+}
+END_TEST
+
+START_TEST(resumes_bitwise)
+{
+    Fixture straight, resumed, later;
+    size_t bytes;
+
+    open_optim(&straight);
+    open_optim(&resumed);
+    open_optim(&later);
+    bytes = straight.table.total * sizeof(float);
+    run_steps(&straight, NULL, 0, STEPS);
+    run_steps(&resumed, NULL, 0, 4);
+    memcpy(later.weights, resumed.weights, bytes);
+    for (size_t s = 0; s < later.opt.driver->state_slots; s++)
+        memcpy(later.opt.state[s], resumed.opt.state[s], bytes);
+    later.opt.steps = resumed.opt.steps;
+    run_steps(&later, NULL, 4, STEPS);
+    ck_assert(memcmp(straight.weights, later.weights, bytes) == 0);
+    close_optim(&straight);
+    close_optim(&resumed);
+    close_optim(&later);
+}
+END_TEST
+
+START_TEST(registry)
+{
+    for (size_t i = 0; mae_optimizers[i] != NULL; i++) {
+        const MaeOptimizer *driver = mae_optimizers[i];
+
+        ck_assert_ptr_eq(mae_optimizer_find(driver->name), driver);
+        ck_assert_uint_le(driver->state_slots, MAE_OPTIM_SLOTS);
+        for (size_t s = 0; s < driver->state_slots; s++)
+            ck_assert_ptr_nonnull(driver->slots[s]);
+    }
+    ck_assert_ptr_null(mae_optimizer_find("adam"));
+}
+END_TEST
+
+START_TEST(refused)
+{
+    static const struct {
+        MaeOptimConfig change; /* the field that is not 0 replaces the usual one */
+        MaeStatus status;
+        const char *text;
+    } bad[] = {
+        {{.name = "adamv"}, MAE_ERR_ARG, "adamv"},
+        {{.beta1 = 1.0}, MAE_ERR_ARG, "beta1"},
+        {{.beta1 = -0.1}, MAE_ERR_ARG, "beta1"},
+        {{.beta2 = 1.0}, MAE_ERR_ARG, "beta2"},
+        {{.beta2 = (double)NAN}, MAE_ERR_ARG, "beta2"},
+        {{.eps = -1e-8}, MAE_ERR_ARG, "eps"},
+        {{.groups.weight_decay = -1.0}, MAE_ERR_ARG, "weight_decay"},
+        {{.groups.depth = 1}, MAE_ERR_SHAPE, "blocks.1.bias"},
+    };
+    MaeError err = {0};
+    Fixture f;
+
+    open_optim(&f);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const MaeOptimConfig *change = &bad[i].change;
+        MaeOptimConfig config = usual;
+        MaeOptim opt;
+
+        config.name = change->name != NULL ? change->name : config.name;
+        config.beta1 = change->beta1 != 0.0 ? change->beta1 : config.beta1;
+        config.beta2 = change->beta2 != 0.0 ? change->beta2 : config.beta2;
+        config.eps = change->eps != 0.0 ? change->eps : config.eps;
+        if (change->groups.weight_decay != 0.0)
+            config.groups.weight_decay = change->groups.weight_decay;
+        if (change->groups.depth != 0)
+            config.groups.depth = change->groups.depth;
+        ck_assert_fails(mae_optim_define(&opt, &f.table, &config, &err), bad[i].status,
+                        bad[i].text);
+    }
+    close_optim(&f);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("optimizer");
+    TCase *tc = tcase_create("ref");
+
+    tcase_set_timeout(tc, 30);
+    tcase_add_test(tc, matches_double_reference);
+    tcase_add_test(tc, fixed_and_padding_untouched);
+    tcase_add_loop_test(tc, same_for_any_threads, 0, 4);
+    tcase_add_test(tc, resumes_bitwise);
+    tcase_add_test(tc, registry);
+    tcase_add_test(tc, refused);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}
