@@ -53,7 +53,7 @@ static void compare_normal(const MaeRowsTable *t, float x, float y, double *wors
 {
     const double want = 0.5 * erfc(-(double)x / sqrt(2.0));
     const double off = fabs((double)y - want);
-    const double relative = (3.0 + 0.5 * (double)x * (double)x) * 1.2e-7;
+    const double relative = (1.0 + 0.5 * (double)x * (double)x) * 2.4e-7;
 
     ck_assert_msg(off <= 1e-7 && (x > 0.0f || x < -13.0f || off <= relative * want),
                   "%s Phi(%.9g) = %.9g, want %.9g, off %.3g", t->name, (double)x,
