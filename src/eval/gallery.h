@@ -29,8 +29,8 @@ typedef struct MaeGallery {
     size_t count;    /* N, 1 .. MAE_GALLERY_MAX */
     float *images;   /* [N,C,H,W] normalised */
     char **names;    /* [N] path of the file, or name of the sample */
-    float low, high; /* values that mean black and white, in data units: 0 and 1 for
-                        integer pixels, smallest and largest value shown for f32 */
+    float low, high; /* data values that mean black and white: 0 and 1 for integer pixels,
+                        0 and 0 (unknown, see MaePreviewSpec) for f32 */
 } MaeGallery;
 
 /**

@@ -43,7 +43,7 @@ MaeDenorm mae_preview_denorm(const MaeAutoencoder *model, bool oracle);
 
 /**
  * Reconstruct @p count > 0 images, draw them one a row and write @p path.
- * @param[out] scores [N], or NULL.
+ * @param[out] scores [N], or NULL; undefined on failure.
  * @param run   of any batch size, with V as in @p mask; its activations are overwritten,
  *              so call between steps.
  * @param w     weights [table.total].
