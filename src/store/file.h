@@ -1,0 +1,49 @@
+/**
+ * @file file.h
+ * Reading files that may be anything, and folders.
+ *
+ * Errors   IO with "<path>: <what>: <reason>"; a path that is no regular file (a FIFO, a
+ *          device, a folder) is refused without blocking.
+ * Threads  Reentrant.
+ */
+#ifndef MAE_STORE_FILE_H
+#define MAE_STORE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/** Record "<path>: <what>: <text of errno value>" as an IO error and return it. */
+MaeStatus mae_file_fail(MaeError *err, const char *path, const char *what, int number);
+
+/**
+ * Open a regular file for reading.
+ * @param[out] fd   close-on-exec descriptor, closed by the caller.
+ * @param[out] size bytes; may be NULL.
+ */
+MaeStatus mae_file_open(const char *path, int *fd, uint64_t *size, MaeError *err);
+
+/** Read exactly @p size bytes at @p offset; a shorter file is a FORMAT error. */
+MaeStatus mae_file_read_at(int fd, const char *path, void *bytes, size_t size,
+                           uint64_t offset, MaeError *err);
+
+/**
+ * Read a whole file of at most @p max_bytes (larger: FORMAT error, nothing allocated).
+ * @param[out] bytes malloc'ed, a NUL byte follows the content; the caller frees.
+ * @param[out] size  bytes without that NUL.
+ */
+MaeStatus mae_file_read_all(const char *path, size_t max_bytes, unsigned char **bytes,
+                            size_t *size, MaeError *err);
+
+/** Replace or create @p path with this content: complete and on disk, or not at all. */
+MaeStatus mae_file_write_atomic(const char *path, const void *bytes, size_t size,
+                                MaeError *err);
+
+/** Flush the entry of @p path, a file, in its folder to the disk. */
+MaeStatus mae_file_sync_folder(const char *path, MaeError *err);
+
+/** Create a folder and its parents; one that exists is fine, another kind of file not. */
+MaeStatus mae_file_make_folders(const char *path, MaeError *err);
+
+#endif /* MAE_STORE_FILE_H */

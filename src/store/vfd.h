@@ -1,0 +1,39 @@
+/**
+ * @file vfd.h
+ * HDF5 virtual file driver: libhdf5 reads from our descriptor and writes to our output.
+ *
+ * Why. With the stock driver a full disk makes H5Fclose fail and the process crash at
+ * exit. This driver hands writes to a MaeOutput, whose first failure is sticky, and tells
+ * libhdf5 that they succeeded; the owner asks mae_output_check() after closing. Reading
+ * goes through the very descriptor whose checksum was verified, so nobody can swap the
+ * file in between. No locking, no file names, no global state: the driver is registered
+ * per access list and goes away with it.
+ *
+ * Errors   A failing read is reported to libhdf5, which fails the call above it.
+ * Threads  libhdf5 serialises the driver under its global lock.
+ */
+#ifndef MAE_STORE_VFD_H
+#define MAE_STORE_VFD_H
+
+#include <hdf5.h>
+
+#include "store/output.h"
+
+/** Where the driver reads and writes; must outlive the HDF5 file. */
+typedef struct MaeVfdTarget {
+    int fd;         /* descriptor to read from (never closed here) */
+    MaeOutput *out; /* NULL: read-only */
+} MaeVfdTarget;
+
+/**
+ * File access list with this driver, file format bounds fixed at HDF5 1.8 and a metadata
+ * cache large enough that nothing written is read again.
+ * @return list for H5Fopen / H5Fcreate, closed by the caller with H5Pclose; negative on
+ * failure.
+ */
+hid_t mae_vfd_access(const MaeVfdTarget *target);
+
+/** Stop libhdf5 from printing its error stack in this thread. */
+void mae_vfd_quiet(void);
+
+#endif /* MAE_STORE_VFD_H */
