@@ -91,15 +91,16 @@ fi || {
 ninja -C "$build"
 
 echo 'test.sh: testing'
-rm -f "$build/meson-logs/testlog.json"
+log=$build/meson-logs/testlog${wrapper:+-valgrind}.json # meson appends the wrapper's name
+rm -f "$log"
 # Whether tests failed is read from the log: it says which and how many. The style of the
 # sources does not depend on the build.
 if [ "$mode" = release ]; then set --; else set -- --no-suite style; fi
 meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier "$slower" \
     ${wrapper:+--wrapper "$wrapper"} "$@" || true
-[ -s "$build/meson-logs/testlog.json" ] || {
+[ -s "$log" ] || {
     echo 'test.sh: no test ran' >&2
     exit 1
 }
 summed=yes
-python3 tools/dev/tap_summary.py "$build/meson-logs/testlog.json"
+python3 tools/dev/tap_summary.py "$log"

@@ -12,7 +12,8 @@
  *   mean std                   per channel, units of the data (u8/255, u16/65535, f32)
  *   config                     resolved YAML of the run, "" if it came from elsewhere
  *   epoch step samples         completed epochs, optimiser steps, images seen
- *   batch                      batches done in the epoch under way
+ *   batch loss_sum             batches done in the epoch under way, sum of their losses
+ *   best seconds               best score so far (higher is better), training time so far
  *   history                    JSON lines of log.txt so far
  *   tool version backend       program, libmae version, BLAS and processor core
  *   optimizer optim_steps      name of the driver and its step count; only if the optimiser's
@@ -54,10 +55,13 @@ typedef struct MaeSnapshot {
     char *config;       /* owned; "" if unknown; sections model, mask and data only if the
                            weights were imported */
     char *history;      /* owned; JSON lines */
-    char *tool;         /* owned; "mae-pretrain" */
-    char *version;      /* owned; of libmae */
-    char *backend;      /* owned; of the matrix products */
+    char tool[64];      /* "mae-pretrain" */
+    char version[32];   /* of libmae */
+    char backend[96];   /* of the matrix products; cut to fit */
     uint64_t epoch, step, samples, batch;
+    double loss_sum; /* over the batches done in the epoch under way */
+    double best;     /* best score so far, higher is better; -INFINITY if none */
+    double seconds;  /* of training so far */
 } MaeSnapshot;
 
 /** Name of a kind, as in the file. */

@@ -67,12 +67,15 @@ MaeStatus mae_h5in_reals(const MaeH5In *in, const char *name, double **values, s
 MaeStatus mae_h5in_texts(const MaeH5In *in, const char *name, char ***texts, size_t *n,
                          MaeError *err);
 
+/** What mae_h5in_list accepts: numbers of any kind, or float32 alone. */
+typedef enum MaeH5Kind { MAE_H5_NUMBERS, MAE_H5_F32 } MaeH5Kind;
+
 /**
  * Every tensor of the file by full path, sorted by byte order; any object that is not
- * acceptable fails the call.
+ * acceptable, more than 65,536 of them or more than 8 levels of groups fail the call.
  * @param[out] list malloc'ed together with the names; the caller frees the one block.
  */
-MaeStatus mae_h5in_list(const MaeH5In *in, MaeTensorInfo **list, size_t *count,
-                        MaeError *err);
+MaeStatus mae_h5in_list(const MaeH5In *in, MaeH5Kind kind, MaeTensorInfo **list,
+                        size_t *count, MaeError *err);
 
 #endif /* MAE_STORE_H5IN_H */

@@ -42,7 +42,7 @@ void mae_json_append(MaeJson *array, MaeJson *value);
 char *mae_json_dump(const MaeJson *value, int indent);
 
 /**
- * Parse an object or array of at most 64 MB. @param what names the source in the message,
+ * Parse an object or array of at most 4 MB. @param what names the source in the message,
  * with line and column. Duplicate keys and bad UTF-8 are FORMAT errors.
  */
 MaeStatus mae_json_parse(MaeJson **value, const char *text, size_t size, const char *what,

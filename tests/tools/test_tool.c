@@ -74,6 +74,7 @@ static Outcome run(const char *word, MaeStatus status, const char *out)
 
         redirect(STDOUT_FILENO, out != NULL ? out : path[0]);
         redirect(STDERR_FILENO, path[1]);
+        free(folder); /* this process's copy, or valgrind reports a leak */
         code = tool_main(word, status);
         (void)fflush(stderr);
         _exit(code);

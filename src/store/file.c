@@ -1,0 +1,154 @@
+#include "store/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/output.h"
+
+MaeStatus mae_file_fail(MaeError *err, const char *path, const char *what, int number)
+{
+    char reason[128];
+
+    if (strerror_r(number, reason, sizeof reason) != 0)
+        MAE_FAIL(err, MAE_ERR_IO, "%s: %s: error %d", path, what, number);
+    MAE_FAIL(err, MAE_ERR_IO, "%s: %s: %s", path, what, reason);
+}
+
+MaeStatus mae_file_open(const char *path, int *fd, uint64_t *size, MaeError *err)
+{
+    struct stat st;
+    /* O_NONBLOCK: a FIFO without a writer would block here, before it can be refused. */
+    const int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (opened < 0)
+        return mae_file_fail(err, path, "cannot open", errno);
+    if (fstat(opened, &st) != 0) {
+        const int number = errno;
+
+        (void)close(opened);
+        return mae_file_fail(err, path, "cannot stat", number);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        (void)close(opened);
+        MAE_FAIL(err, MAE_ERR_IO, "%s: expected a regular file, found %s", path,
+                 S_ISDIR(st.st_mode)    ? "a folder"
+                 : S_ISFIFO(st.st_mode) ? "a FIFO"
+                                        : "a device or socket");
+    }
+    *fd = opened;
+    if (size != NULL)
+        *size = (uint64_t)st.st_size;
+    return MAE_OK;
+}
+
+MaeStatus mae_file_read_at(int fd, const char *path, void *bytes, size_t size,
+                           uint64_t offset, MaeError *err)
+{
+    unsigned char *p = bytes;
+
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = pread(fd, p + done, size - done, (off_t)(offset + done));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return mae_file_fail(err, path, "cannot read", errno);
+        if (n == 0)
+            MAE_FAIL(err, MAE_ERR_FORMAT, "%s: ends at byte %llu, expected at least %llu",
+                     path, (unsigned long long)(offset + done),
+                     (unsigned long long)(offset + size));
+        done += (size_t)n;
+    }
+    return MAE_OK;
+}
+
+MaeStatus mae_file_read_all(const char *path, size_t max_bytes, unsigned char **bytes,
+                            size_t *size, MaeError *err)
+{
+    unsigned char *content;
+    uint64_t length;
+    MaeStatus status;
+    int fd;
+
+    MAE_TRY(mae_file_open(path, &fd, &length, err));
+    if (length > max_bytes || length >= SIZE_MAX) {
+        (void)close(fd);
+        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: %llu bytes, at most %zu are accepted", path,
+                 (unsigned long long)length, max_bytes);
+    }
+    content = malloc((size_t)length + 1);
+    if (content == NULL) {
+        (void)close(fd);
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory (%llu bytes)", path,
+                 (unsigned long long)length);
+    }
+    status = mae_file_read_at(fd, path, content, (size_t)length, 0, err);
+    (void)close(fd);
+    if (status != MAE_OK) {
+        free(content);
+        return status;
+    }
+    content[length] = '\0';
+    *bytes = content;
+    *size = (size_t)length;
+    return MAE_OK;
+}
+
+MaeStatus mae_file_write_atomic(const char *path, const void *bytes, size_t size,
+                                MaeError *err)
+{
+    MaeOutput out;
+
+    MAE_TRY(mae_output_open(&out, path, NULL, err));
+    mae_output_append(&out, bytes, size);
+    return mae_output_commit(&out, err);
+}
+
+MaeStatus mae_file_sync_folder(const char *path, MaeError *err)
+{
+    const char *slash = strrchr(path, '/');
+    const size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    char *folder = slash == NULL ? strdup(".") : strndup(path, length);
+    int fd, number = 0;
+
+    if (folder == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (fd < 0)
+        return mae_file_fail(err, path, "cannot open its folder", errno);
+    /* EINVAL: a file system that cannot sync folders has nothing better to offer. */
+    if (fsync(fd) != 0 && errno != EINVAL)
+        number = errno;
+    (void)close(fd);
+    return number == 0 ? MAE_OK
+                       : mae_file_fail(err, path, "cannot sync its folder", number);
+}
+
+MaeStatus mae_file_make_folders(const char *path, MaeError *err)
+{
+    char *part = strdup(path);
+    struct stat st;
+
+    if (part == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
+    for (char *p = part + (part[0] == '/'); *p != '\0'; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        (void)mkdir(part, 0777); /* what went wrong shows at the last one */
+        *p = '/';
+    }
+    free(part);
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return mae_file_fail(err, path, "cannot create folder", errno);
+    if (stat(path, &st) != 0)
+        return mae_file_fail(err, path, "cannot stat", errno);
+    if (!S_ISDIR(st.st_mode))
+        MAE_FAIL(err, MAE_ERR_IO, "%s: exists and is no folder", path);
+    return MAE_OK;
+}

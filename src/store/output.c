@@ -1,0 +1,184 @@
+#include "store/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/file.h"
+
+/** Count an operation. @return true if the plan disturbs it. */
+static bool disturbed(MaeOutput *out)
+{
+    return out->faults != NULL && ++out->faults->seen == out->faults->fail_at;
+}
+
+/** errno that the plan puts in place of a call that is no write; 0: make the call. */
+static int planned(MaeOutput *out)
+{
+    return disturbed(out) && out->faults->error != EINTR ? out->faults->error : 0;
+}
+
+static void fail(MaeOutput *out, const char *what, int number)
+{
+    if (out->error == 0) {
+        out->error = number;
+        out->what = what;
+    }
+}
+
+MaeStatus mae_output_open(MaeOutput *out, const char *path, MaeFaults *faults,
+                          MaeError *err)
+{
+    const size_t length = strlen(path);
+    MaeOutput made = {.fd = -1, .faults = faults};
+    MaeStatus status;
+
+    *out = made;
+    made.path = strdup(path);
+    made.temp = malloc(length + sizeof ".tmp");
+    if (made.path == NULL || made.temp == NULL) {
+        status = mae_error_set(err, MAE_ERR_NOMEM, __FILE__, __LINE__,
+                               "%s: out of memory", path);
+        goto fail;
+    }
+    (void)snprintf(made.temp, length + sizeof ".tmp", "%s.tmp", path);
+    if (unlink(made.temp) != 0 && errno != ENOENT) {
+        status = mae_file_fail(err, made.temp, "cannot remove the old file", errno);
+        goto fail;
+    }
+    made.fd = open(made.temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (made.fd < 0) {
+        status = mae_file_fail(err, made.temp, "cannot create", errno);
+        goto fail;
+    }
+    *out = made;
+    return MAE_OK;
+fail:
+    free(made.path);
+    free(made.temp);
+    return status;
+}
+
+/** pwrite, or what the fault plan makes of it. */
+static ssize_t write_some(MaeOutput *out, const void *bytes, size_t size, uint64_t offset)
+{
+    if (disturbed(out)) {
+        if (out->faults->written < size)
+            size = out->faults->written;
+        if (out->faults->error != 0) {
+            if (size > 0)
+                (void)!pwrite(out->fd, bytes, size, (off_t)offset);
+            errno = out->faults->error;
+            return -1;
+        }
+    }
+    return pwrite(out->fd, bytes, size, (off_t)offset);
+}
+
+void mae_output_write(MaeOutput *out, const void *bytes, size_t size, uint64_t offset)
+{
+    const unsigned char *p = bytes;
+    unsigned stuck = 0;
+
+    while (size > 0 && out->error == 0) {
+        const ssize_t n = write_some(out, p, size, offset);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 || (n == 0 && ++stuck == 8)) {
+            fail(out, "cannot write", n < 0 ? errno : EIO);
+            return;
+        }
+        p += n;
+        size -= (size_t)n;
+        offset += (uint64_t)n;
+    }
+}
+
+void mae_output_append(MaeOutput *out, const void *bytes, size_t size)
+{
+    mae_output_write(out, bytes, size, out->end);
+    out->end += size;
+}
+
+void mae_output_truncate(MaeOutput *out, uint64_t size)
+{
+    int number;
+
+    if (out->error != 0)
+        return;
+    number = planned(out);
+    while (number == 0 && ftruncate(out->fd, (off_t)size) != 0) {
+        if (errno != EINTR)
+            number = errno;
+    }
+    if (number != 0)
+        fail(out, "cannot set the size", number);
+}
+
+MaeStatus mae_output_check(const MaeOutput *out, MaeError *err)
+{
+    return out->error == 0 ? MAE_OK
+                           : mae_file_fail(err, out->temp, out->what, out->error);
+}
+
+/** fsync and close; an error of either means the bytes may not be on the disk. */
+static void sync_and_close(MaeOutput *out)
+{
+    int number = out->error != 0 ? out->error : planned(out);
+
+    while (number == 0 && fsync(out->fd) != 0) {
+        if (errno != EINTR)
+            number = errno;
+    }
+    if (number != 0)
+        fail(out, "cannot sync", number);
+    if (close(out->fd) != 0 && errno != EINTR)
+        fail(out, "cannot close", errno);
+    out->fd = -1;
+}
+
+static void rename_into_place(MaeOutput *out)
+{
+    int number;
+
+    if (out->error != 0)
+        return;
+    number = planned(out);
+    if (number == 0 && rename(out->temp, out->path) != 0)
+        number = errno;
+    if (number != 0)
+        fail(out, "cannot rename", number);
+}
+
+MaeStatus mae_output_commit(MaeOutput *out, MaeError *err)
+{
+    MaeStatus status;
+
+    sync_and_close(out);
+    rename_into_place(out);
+    status = mae_output_check(out, err);
+    if (status == MAE_OK) {
+        status = mae_file_sync_folder(out->path, err);
+        free(out->temp); /* the name is taken no more: nothing to remove */
+        out->temp = NULL;
+    }
+    mae_output_abort(out);
+    return status;
+}
+
+void mae_output_abort(MaeOutput *out)
+{
+    if (out->path != NULL) {
+        if (out->fd >= 0)
+            (void)close(out->fd);
+        if (out->temp != NULL)
+            (void)unlink(out->temp);
+    }
+    free(out->path);
+    free(out->temp);
+    *out = (MaeOutput){.fd = -1};
+}
