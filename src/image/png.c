@@ -110,9 +110,13 @@ static void request_pixels(png_structp png, png_infop info)
         png_set_swap(png);
 }
 
-/* Header to shape. 16 bytes a column: libpng holds two rows of up to 8 bytes a pixel. */
+/*
+ * Header to shape. 16 bytes a column: libpng holds two rows of up to 8 bytes a pixel.
+ * Deflate shrinks by 1032 at most, so a tiny file that claims a huge image is refused
+ * before memory is spent on it.
+ */
 static MaeStatus shape_image(png_structp png, png_infop info, MaeImage *img,
-                             const MaeImageLimits *limits, MaeError *err)
+                             const MaeImageLimits *limits, size_t size, MaeError *err)
 {
     const size_t height = png_get_image_height(png, info);
     const size_t width = png_get_image_width(png, info);
@@ -125,6 +129,10 @@ static MaeStatus shape_image(png_structp png, png_infop info, MaeImage *img,
     MAE_TRY(mae_image_check_limits(&left, "PNG", height, width,
                                    channels * mae_pixel_size(type), 16 * width, limits,
                                    err));
+    if (height * png_get_rowbytes(png, info) / 1032 > size)
+        MAE_FAIL(err, MAE_ERR_FORMAT,
+                 "PNG: truncated: %zu bytes cannot hold %zu x %zu pixels", size, width,
+                 height);
     return mae_image_reshape(img, height, width, channels, type, err);
 }
 
@@ -132,6 +140,7 @@ static MaeStatus shape_image(png_structp png, png_infop info, MaeImage *img,
 static MaeStatus decode_guarded(png_structp png, png_infop info, MaeImage *img,
                                 const MaeImageLimits *limits, Guard *guard)
 {
+    const size_t size = guard->input_size;
     int passes;
 
     if (setjmp(png_jmpbuf(png)) != 0)
@@ -139,7 +148,7 @@ static MaeStatus decode_guarded(png_structp png, png_infop info, MaeImage *img,
     limit_reader(png, limits);
     png_set_read_fn(png, guard, read_bytes);
     png_read_info(png, info);
-    MAE_TRY(shape_image(png, info, img, limits, guard->err));
+    MAE_TRY(shape_image(png, info, img, limits, size, guard->err));
     request_pixels(png, info);
     passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);

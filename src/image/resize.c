@@ -158,17 +158,20 @@ static uint8_t round_u8(int32_t sum)
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-/* One output pixel; @p channels is a constant where that pays. */
+/* One output pixel; a constant @p channels up to 4 keeps the sums in registers. */
 static inline void across_pixel(uint8_t *out, const uint8_t *in, const int32_t *w,
-                                size_t taps, size_t channels)
+                                size_t taps, size_t step, size_t channels)
 {
-    for (size_t c = 0; c < channels; c++) {
-        int32_t sum = 1 << (FIXED_BITS - 1);
+    int32_t sum[4];
 
-        for (size_t t = 0; t < taps; t++)
-            sum += w[t] * in[t * channels + c];
-        out[c] = round_u8(sum);
+    for (size_t c = 0; c < channels; c++)
+        sum[c] = 1 << (FIXED_BITS - 1);
+    for (size_t t = 0; t < taps; t++, in += step) {
+        for (size_t c = 0; c < channels; c++)
+            sum[c] += w[t] * in[c];
     }
+    for (size_t c = 0; c < channels; c++)
+        out[c] = round_u8(sum[c]);
 }
 
 static void across_u8(uint8_t *out, const uint8_t *in, const Axis *x, size_t channels)
@@ -179,11 +182,10 @@ static void across_u8(uint8_t *out, const uint8_t *in, const Axis *x, size_t cha
         const uint8_t *from = in + x->start[i] * channels;
 
         if (channels == 3)
-            across_pixel(out, from, w, x->used[i], 3);
-        else if (channels == 1)
-            across_pixel(out, from, w, x->used[i], 1);
+            across_pixel(out, from, w, x->used[i], 3, 3);
         else
-            across_pixel(out, from, w, x->used[i], channels);
+            for (size_t c = 0; c < channels; c++)
+                across_pixel(out + c, from + c, w, x->used[i], channels, 1);
     }
 }
 

@@ -1,0 +1,54 @@
+/**
+ * @file driver.h
+ * What a kind of dataset implements; internal to data/.
+ *
+ * Adding one: export a MaeDatasetDriver from ds_x.c, add it to the registry in dataset.c
+ * (first probe that accepts wins), write tests/data/test_ds_x.c.
+ */
+#ifndef MAE_DATA_DRIVER_H
+#define MAE_DATA_DRIVER_H
+
+#include "data/dataset.h"
+
+/** The path of a dataset as probes see it: what it is and how it begins. */
+typedef struct MaeDatasetPath {
+    const char *text;       /* without a ":test" suffix */
+    bool is_folder;         /* else a regular file */
+    bool has_suffix;        /* ":test" or ":train" was cut off */
+    bool test;              /* it was ":test" */
+    unsigned char head[16]; /* first bytes of a file, zero-padded */
+    size_t head_size;
+} MaeDatasetPath;
+
+/** What open finds out; the dataset owns the arrays (malloc). */
+typedef struct MaeDatasetContent {
+    MaeDatasetInfo info; /* channels 0: vary, to be found out by reading */
+    int64_t *labels;     /* [count]; NULL if unlabelled */
+    char **classes;      /* [classes] names; NULL: the numbers as text */
+} MaeDatasetContent;
+
+typedef struct MaeDatasetDriver {
+    const char *name;
+    size_t ctx_size; /* bytes of zeroed memory handed to open, read and close */
+
+    /** True if this driver is to open the path; errors are open's to report. */
+    bool (*probe)(const MaeDatasetPath *path, const MaeDatasetOptions *opt);
+
+    /** On failure close is called on the half-built context, content is freed. */
+    MaeStatus (*open)(void *ctx, MaeDatasetContent *content, const MaeDatasetPath *path,
+                      const MaeDatasetOptions *opt, MaeError *err);
+
+    /** Decode sample @p index with the channels it is stored with. Thread-safe. */
+    MaeStatus (*read)(void *ctx, size_t index, MaeImage *img, MaeReadBuffer *buffer,
+                      MaeError *err);
+
+    /** Write a sample's name for messages. */
+    void (*describe)(const void *ctx, size_t index, char *text, size_t size);
+
+    /** Accepts a zeroed or half-built context. */
+    void (*close)(void *ctx);
+} MaeDatasetDriver;
+
+extern const MaeDatasetDriver mae_ds_folder, mae_ds_flat, mae_ds_idx, mae_ds_hdf5;
+
+#endif /* MAE_DATA_DRIVER_H */

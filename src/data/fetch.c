@@ -1,0 +1,73 @@
+#include "data/fetch.h"
+
+#include <stdio.h>
+
+#define CANDIDATES 100 /* tried to replace a bad image */
+
+/* @param key sample whose random numbers are used. */
+static MaeStatus read_one(const MaeFetch *fetch, MaeFetcher *fetcher, size_t sample,
+                          size_t key, float *image, uint32_t epoch, MaeError *err)
+{
+    const MaeDraw draw = {fetch->sampler->opt.seed, epoch, key};
+
+    MAE_TRY(mae_dataset_read(fetch->ds, sample, &fetcher->img, &fetcher->buffer, err));
+    return mae_transform_apply(fetch->transform, image, &fetcher->img, &fetcher->scratch,
+                               draw, err);
+}
+
+/* The candidates are the same in every epoch. Crops stay keyed by the bad sample, so a
+ * candidate that is in the batch itself is not there twice with the same crop. */
+static MaeStatus replace(const MaeFetch *fetch, MaeFetcher *fetcher, MaeFetched *fetched,
+                         float *image, uint32_t epoch, MaeError *err)
+{
+    MaeRng rng;
+
+    mae_rng_init(&rng, fetch->sampler->opt.seed, 0, fetched->wanted, MAE_RNG_REPLACE);
+    for (int i = 0; i < CANDIDATES; i++) {
+        const size_t sample = mae_sampler_sample(
+            fetch->sampler, (size_t)mae_rng_below(&rng, fetch->sampler->opt.count));
+        MaeStatus status;
+
+        if (sample == fetched->wanted)
+            continue;
+        status = read_one(fetch, fetcher, sample, fetched->wanted, image, epoch, err);
+        if (status == MAE_OK)
+            fetched->sample = sample;
+        if (status == MAE_OK || status == MAE_ERR_NOMEM)
+            return status;
+    }
+    MAE_FAIL(err, MAE_ERR_FORMAT, "%s; none of %d candidates could replace it",
+             fetched->reason, CANDIDATES);
+}
+
+void mae_fetch(const MaeFetch *fetch, MaeFetcher *fetcher, MaeFetched *fetched,
+               float *image, uint32_t epoch)
+{
+    MaeError err = {0};
+    MaeStatus status =
+        read_one(fetch, fetcher, fetched->wanted, fetched->wanted, image, epoch, &err);
+
+    fetched->sample = fetched->wanted;
+    fetched->status = status;
+    fetched->fatal = MAE_OK;
+    fetched->reason[0] = '\0';
+    if (status == MAE_OK)
+        return;
+    snprintf(fetched->reason, sizeof fetched->reason, "%.255s", err.msg);
+    if (status != MAE_ERR_NOMEM && fetch->sampler->opt.training)
+        status = replace(fetch, fetcher, fetched, image, epoch, &err);
+    else if (status != MAE_ERR_NOMEM)
+        status = MAE_OK;
+    fetched->fatal = status;
+    if (status == MAE_ERR_NOMEM) {
+        fetched->status = MAE_OK; /* the machine's fault, not the image's */
+        snprintf(fetched->reason, sizeof fetched->reason, "%.255s", err.msg);
+    }
+}
+
+void mae_fetcher_done(MaeFetcher *fetcher)
+{
+    mae_image_done(&fetcher->img);
+    mae_read_buffer_done(&fetcher->buffer);
+    mae_transform_scratch_done(&fetcher->scratch);
+}

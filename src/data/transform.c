@@ -1,0 +1,156 @@
+#include "data/transform.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+MaeTransform mae_transform_default(size_t channels, size_t out_h, size_t out_w,
+                                   MaeAugment augment)
+{
+    return (MaeTransform){
+        .out_h = out_h,
+        .out_w = out_w,
+        .channels = channels,
+        .augment = augment,
+        .crop_scale = {0.2, 1.0},
+        .crop_ratio = {3.0 / 4.0, 4.0 / 3.0},
+        .eval_crop = 0.875,
+    };
+}
+
+MaeStatus mae_transform_check(const MaeTransform *t, MaeError *err)
+{
+    const double *scale = t->crop_scale, *ratio = t->crop_ratio;
+
+    if (t->out_h == 0 || t->out_w == 0 || t->channels == 0 || t->out_h > 1u << 16 ||
+        t->out_w > 1u << 16)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "transform: output [%zu,%zu,%zu], expected 1 channel or more and sides "
+                 "of 1 to 65536",
+                 t->channels, t->out_h, t->out_w);
+    if (!(scale[0] > 0.0 && scale[0] <= scale[1] && scale[1] <= 1.0))
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "transform: crop_scale %g .. %g, expected 0 < low <= high <= 1",
+                 scale[0], scale[1]);
+    if (!(ratio[0] > 0.0 && ratio[0] <= ratio[1] && isfinite(ratio[1])))
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "transform: crop_ratio %g .. %g, expected 0 < low <= high", ratio[0],
+                 ratio[1]);
+    if (!(t->eval_crop > 0.0 && t->eval_crop <= 1.0))
+        MAE_FAIL(err, MAE_ERR_ARG, "transform: eval_crop %g, expected 0 < x <= 1",
+                 t->eval_crop);
+    for (size_t c = 0; t->std != NULL && c < t->channels; c++) {
+        if (!(t->std[c] > 0.0f && isfinite(t->std[c])))
+            MAE_FAIL(err, MAE_ERR_ARG,
+                     "transform: std of channel %zu is %g, expected > 0", c,
+                     (double)t->std[c]);
+    }
+    return MAE_OK;
+}
+
+static double uniform(MaeRng *rng, double low, double high)
+{
+    return low + (high - low) * mae_rng_double(rng);
+}
+
+/* Sides are rounded half to even, as Python does. */
+static MaeBox central_box(double height, double width, const double ratio[2])
+{
+    const double low = ratio[0], high = ratio[1];
+    double h = height, w = width;
+
+    if (width / height < low)
+        h = rint(width / low);
+    else if (width / height > high)
+        w = rint(height * high);
+    h = fmin(fmax(h, 1.0), height);
+    w = fmin(fmax(w, 1.0), width);
+    return (MaeBox){.top = (size_t)(height - h) / 2,
+                    .left = (size_t)(width - w) / 2,
+                    .height = (size_t)h,
+                    .width = (size_t)w};
+}
+
+MaeBox mae_transform_random_box(size_t height, size_t width, const double scale[2],
+                                const double ratio[2], MaeRng *rng)
+{
+    const double area = (double)height * (double)width;
+    const double log_low = log(ratio[0]), log_high = log(ratio[1]);
+
+    for (int i = 0; i < 10; i++) {
+        const double target = area * uniform(rng, scale[0], scale[1]);
+        const double aspect = exp(uniform(rng, log_low, log_high));
+        const double w = rint(sqrt(target * aspect)), h = rint(sqrt(target / aspect));
+
+        if (w >= 1.0 && w <= (double)width && h >= 1.0 && h <= (double)height) {
+            MaeBox box = {.height = (size_t)h, .width = (size_t)w};
+
+            box.top = (size_t)mae_rng_below(rng, height - box.height + 1);
+            box.left = (size_t)mae_rng_below(rng, width - box.width + 1);
+            return box;
+        }
+    }
+    return central_box((double)height, (double)width, ratio);
+}
+
+/* Length of the short side at which an image just covers [height,width]. */
+static size_t covering_side(const MaeImage *img, size_t height, size_t width)
+{
+    const int wide = img->width >= img->height;
+    const size_t shorter = wide ? img->height : img->width;
+    const size_t longer = wide ? img->width : img->height;
+    const size_t need_short = wide ? height : width, need_long = wide ? width : height;
+    const size_t by_long = (need_long * shorter + longer - 1) / longer;
+
+    return need_short > by_long ? need_short : by_long;
+}
+
+/* Where the pixels that go out are afterwards. */
+static MaeStatus place(MaeImage **placed, const MaeTransform *t, MaeImage *img,
+                       MaeTransformScratch *scratch, MaeRng *rng, MaeError *err)
+{
+    const double crop = t->augment == MAE_AUGMENT_EVAL ? t->eval_crop : 1.0;
+    MaeBox box;
+
+    *placed = &scratch->resized;
+    if (t->augment == MAE_AUGMENT_CROP_FLIP) {
+        box = mae_transform_random_box(img->height, img->width, t->crop_scale,
+                                       t->crop_ratio, rng);
+        return mae_image_resize(&scratch->resized, img, box, t->out_h, t->out_w,
+                                MAE_BICUBIC, &scratch->resizer, err);
+    }
+    if (img->height == t->out_h && img->width == t->out_w) {
+        *placed = img;
+        return MAE_OK;
+    }
+    return mae_image_center_crop_resize(
+        &scratch->resized, img,
+        covering_side(img, (size_t)((double)t->out_h / crop),
+                      (size_t)((double)t->out_w / crop)),
+        t->out_h, t->out_w, MAE_BICUBIC, &scratch->resizer, err);
+}
+
+MaeStatus mae_transform_apply(const MaeTransform *t, float *out, MaeImage *img,
+                              MaeTransformScratch *scratch, MaeDraw draw, MaeError *err)
+{
+    const bool may_flip =
+        t->augment == MAE_AUGMENT_FLIP || t->augment == MAE_AUGMENT_CROP_FLIP;
+    MaeImage *placed = NULL;
+    MaeRng rng;
+
+    if (img->channels != t->channels)
+        MAE_FAIL(err, MAE_ERR_SHAPE, "transform: expected %zu channels, found %zu",
+                 t->channels, img->channels);
+    mae_rng_init(&rng, draw.seed, draw.epoch, draw.sample, MAE_RNG_CROP);
+    MAE_TRY(place(&placed, t, img, scratch, &rng, err));
+    if (may_flip && mae_rng_float(&rng) < 0.5f)
+        mae_image_hflip(placed);
+    mae_image_normalize(out, placed, t->mean, t->std);
+    return MAE_OK;
+}
+
+void mae_transform_scratch_done(MaeTransformScratch *scratch)
+{
+    mae_image_done(&scratch->resized);
+    mae_resizer_done(&scratch->resizer);
+    *scratch = (MaeTransformScratch){0};
+}

@@ -1,0 +1,85 @@
+/**
+ * @file transform.h
+ * From a decoded image to the model's input: crop, resize, flip, normalise.
+ *
+ *   none       scaled until it just covers the output, the centre is cropped
+ *   flip       none, then mirrored with probability 1/2
+ *   crop_flip  RandomResizedCrop, then mirrored with probability 1/2
+ *   eval       scaled until it just covers int(out / eval_crop), the centre cropped
+ * With none, flip and eval an image that already has the output size is not resampled.
+ *
+ * Source   torchvision RandomResizedCrop.get_params, Resize, CenterCrop; bicubic with
+ *          antialiasing as Pillow. MAE: scale 0.2..1, eval_crop 224/256.
+ * Shapes   Output float [C,H,W].
+ * Units    (u8/255 | u16/65535 | f32 - mean) / std.
+ * Random   Only from the stream (seed, epoch, sample, MAE_RNG_CROP).
+ * Memory   The scratch grows to the largest image seen, nothing else is allocated.
+ * Threads  A transform is read-only; scratch and image belong to one thread.
+ */
+#ifndef MAE_DATA_TRANSFORM_H
+#define MAE_DATA_TRANSFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/rng.h"
+#include "base/status.h"
+#include "image/image.h"
+#include "image/resize.h"
+
+typedef enum MaeAugment {
+    MAE_AUGMENT_NONE = 0,
+    MAE_AUGMENT_FLIP,
+    MAE_AUGMENT_CROP_FLIP,
+    MAE_AUGMENT_EVAL,
+} MaeAugment;
+
+typedef struct MaeTransform {
+    size_t out_h, out_w, channels;
+    MaeAugment augment;
+    double crop_scale[2]; /* area of a random crop, default 0.2 .. 1 */
+    double crop_ratio[2]; /* its width / height, default 3/4 .. 4/3 */
+    double eval_crop;     /* 0 < x <= 1, default 0.875 */
+    const float *mean;    /* [C], borrowed; NULL: 0 */
+    const float *std;     /* [C], borrowed; NULL: 1 */
+} MaeTransform;
+
+/** Where a sample's random numbers come from. */
+typedef struct MaeDraw {
+    uint64_t seed;
+    uint32_t epoch;
+    uint64_t sample;
+} MaeDraw;
+
+/** Zero-initialise; one per thread. */
+typedef struct MaeTransformScratch {
+    MaeImage resized;
+    MaeResizer resizer;
+} MaeTransformScratch;
+
+/** Defaults above for an output of [C,H,W]; mean and std NULL. */
+MaeTransform mae_transform_default(size_t channels, size_t out_h, size_t out_w,
+                                   MaeAugment augment);
+
+/** ARG if a field is out of range (named in the message). */
+MaeStatus mae_transform_check(const MaeTransform *t, MaeError *err);
+
+/**
+ * @param[out] out [C,H,W].  @param[in,out] img mirrored in place if it is flipped before
+ * it is resampled; contents undefined afterwards.
+ * @return SHAPE if the image has other than t->channels channels; NOMEM.
+ */
+MaeStatus mae_transform_apply(const MaeTransform *t, float *out, MaeImage *img,
+                              MaeTransformScratch *scratch, MaeDraw draw, MaeError *err);
+
+/**
+ * Box of a random crop of an image [H,W]: up to 10 tries with area and log(ratio)
+ * uniform, then the largest central box whose ratio is allowed.
+ */
+MaeBox mae_transform_random_box(size_t height, size_t width, const double scale[2],
+                                const double ratio[2], MaeRng *rng);
+
+/** Release the scratch; accepts a zeroed one. */
+void mae_transform_scratch_done(MaeTransformScratch *scratch);
+
+#endif /* MAE_DATA_TRANSFORM_H */
