@@ -48,9 +48,9 @@ typedef struct MaeSnapshot {
     char **class_names; /* [arch.classes] owned, one block; NULL if there are none */
     char *config;       /* owned; "" if unknown */
     char *history;      /* owned; JSON lines */
-    char *tool;         /* owned; "mae-pretrain" */
-    char *version;      /* owned; of libmae */
-    char *backend;      /* owned; of the matrix products */
+    char tool[64];      /* "mae-pretrain" */
+    char version[32];   /* of libmae */
+    char backend[96];   /* of the matrix products; cut to fit */
     uint64_t epoch, step, samples, batch;
     double loss_sum; /* over the batches done in the epoch under way */
     double best;     /* best score so far, higher is better; -INFINITY if none */

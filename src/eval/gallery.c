@@ -1,0 +1,174 @@
+#include "eval/gallery.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/dataset.h"
+#include "store/file.h"
+
+/* A gallery in the making. */
+typedef struct Hanging {
+    MaeGallery *gallery;
+    const MaeTransform *transform;
+    size_t values; /* of an image: C*H*W */
+    bool integer;  /* no image has f32 pixels so far */
+    MaeImage img;  /* the one being hung */
+    MaeTransformScratch scratch;
+} Hanging;
+
+/* Forward a failure that does not know which image it is about. */
+static MaeStatus blame(const char *name, const MaeError *why, MaeError *err)
+{
+    return mae_error_set(err, why->status, why->file, why->line, "%s: %s", name,
+                         why->msg);
+}
+
+static MaeStatus no_memory(size_t count, MaeError *err)
+{
+    MAE_FAIL(err, MAE_ERR_NOMEM, "gallery: out of memory for %zu images", count);
+}
+
+static MaeStatus hanging_open(Hanging *h, MaeGallery *gallery,
+                              const MaeTransform *transform, size_t count, MaeError *err)
+{
+    const MaeTransform *t = transform;
+
+    *gallery = (MaeGallery){0};
+    *h = (Hanging){.gallery = gallery, .transform = t, .integer = true};
+    MAE_TRY(mae_transform_check(t, err));
+    if (count == 0 || count > MAE_GALLERY_MAX)
+        MAE_FAIL(err, MAE_ERR_ARG, "gallery: expected 1 to %d images, got %zu",
+                 MAE_GALLERY_MAX, count);
+    if (t->out_h > SIZE_MAX / sizeof(float) / MAE_GALLERY_MAX / t->out_w / t->channels)
+        return no_memory(count, err);
+    h->values = t->channels * t->out_h * t->out_w;
+    gallery->images = malloc(count * h->values * sizeof *gallery->images);
+    gallery->names = calloc(count, sizeof *gallery->names);
+    if (gallery->images == NULL || gallery->names == NULL)
+        return no_memory(count, err);
+    return MAE_OK;
+}
+
+/* Transform h->img into the next place. */
+static MaeStatus hang(Hanging *h, const char *name, MaeError *err)
+{
+    MaeGallery *g = h->gallery;
+    const MaeDraw draw = {.sample = g->count};
+    MaeError why = {0};
+
+    h->integer = h->integer && h->img.type != MAE_PIXEL_F32;
+    if (mae_transform_apply(h->transform, g->images + g->count * h->values, &h->img,
+                            &h->scratch, draw, &why) != MAE_OK)
+        return blame(name, &why, err);
+    g->names[g->count] = malloc(strlen(name) + 1);
+    if (g->names[g->count] == NULL)
+        return no_memory(g->count + 1, err);
+    strcpy(g->names[g->count], name);
+    g->count++;
+    return MAE_OK;
+}
+
+/* Settle the range, release what was needed meanwhile. */
+static MaeStatus hanging_close(Hanging *h, MaeStatus status)
+{
+    mae_image_done(&h->img);
+    mae_transform_scratch_done(&h->scratch);
+    if (status != MAE_OK) {
+        mae_gallery_close(h->gallery);
+        return status;
+    }
+    h->gallery->high = h->integer ? 1.0f : 0.0f;
+    return MAE_OK;
+}
+
+static MaeStatus decode(Hanging *h, const unsigned char *bytes, size_t size,
+                        const char *path, MaeError *err)
+{
+    MaeError why = {0};
+
+    if (mae_image_decode(&h->img, bytes, size, NULL, &why) != MAE_OK ||
+        mae_image_channels(&h->img, h->transform->channels, &why) != MAE_OK)
+        return blame(path, &why, err);
+    return hang(h, path, err);
+}
+
+static MaeStatus hang_file(Hanging *h, const char *path, MaeError *err)
+{
+    unsigned char *bytes;
+    size_t size;
+    MaeStatus status;
+
+    MAE_TRY(mae_file_read_all(path, mae_image_limits_default().max_memory, &bytes, &size,
+                              err));
+    status = decode(h, bytes, size, path, err);
+    free(bytes);
+    return status;
+}
+
+MaeStatus mae_gallery_files(MaeGallery *gallery, const MaeTransform *transform,
+                            const char *const *paths, size_t count, MaeError *err)
+{
+    Hanging h;
+    MaeStatus status = hanging_open(&h, gallery, transform, count, err);
+
+    for (size_t i = 0; i < count && status == MAE_OK; i++)
+        status = hang_file(&h, paths[i], err);
+    return hanging_close(&h, status);
+}
+
+static MaeStatus hang_sample(Hanging *h, const MaeDataset *ds, size_t index,
+                             MaeReadBuffer *buffer, MaeError *err)
+{
+    char name[512];
+    MaeError why = {0};
+
+    mae_dataset_name(ds, index, name, sizeof name);
+    if (mae_dataset_read(ds, index, &h->img, buffer, &why) != MAE_OK)
+        return blame(name, &why, err);
+    return hang(h, name, err);
+}
+
+/* Every total/count-th sample. */
+static MaeStatus hang_samples(MaeGallery *gallery, const MaeTransform *transform,
+                              const MaeDataset *ds, size_t count, MaeError *err)
+{
+    const size_t total = mae_dataset_info(ds)->count;
+    const size_t shown = count < total ? count : total;
+    MaeReadBuffer buffer = {0};
+    Hanging h;
+    MaeStatus status = hanging_open(&h, gallery, transform, shown, err);
+
+    for (size_t i = 0; i < shown && status == MAE_OK; i++)
+        status = hang_sample(&h, ds, total / shown * i + total % shown * i / shown,
+                             &buffer, err);
+    mae_read_buffer_done(&buffer);
+    return hanging_close(&h, status);
+}
+
+MaeStatus mae_gallery_dataset(MaeGallery *gallery, const MaeTransform *transform,
+                              const char *path, size_t count, const MaeLog *log,
+                              MaeError *err)
+{
+    const MaeDatasetOptions opt = {
+        .in_chans = transform->channels, .unlabelled = true, .log = log};
+    MaeDataset *ds;
+    MaeStatus status;
+
+    *gallery = (MaeGallery){0};
+    MAE_TRY(mae_dataset_open(&ds, path, &opt, err));
+    status = hang_samples(gallery, transform, ds, count, err);
+    mae_dataset_close(ds);
+    return status;
+}
+
+void mae_gallery_close(MaeGallery *gallery)
+{
+    if (gallery == NULL)
+        return;
+    for (size_t i = 0; gallery->names != NULL && i < gallery->count; i++)
+        free(gallery->names[i]);
+    free(gallery->names);
+    free(gallery->images);
+    *gallery = (MaeGallery){0};
+}

@@ -1,0 +1,65 @@
+#include "common/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/tool.h"
+
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler needs lock-free atomics");
+
+static atomic_int stop_signal; /* first signal that asked to stop */
+static atomic_int interrupts;  /* number of SIGINTs */
+
+static void on_signal(int number)
+{
+    int none = 0;
+
+    (void)atomic_compare_exchange_strong(&stop_signal, &none, number);
+    if (number == SIGINT && atomic_fetch_add(&interrupts, 1) > 0)
+        _exit(MAE_EXIT_KILLED);
+}
+
+static MaeStatus install(int number, void (*handler)(int), MaeError *err)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+    (void)sigemptyset(&action.sa_mask);
+    if (sigaction(number, &action, NULL) != 0)
+        MAE_FAIL(err, MAE_ERR_IO, "signal %d: cannot install a handler: %s", number,
+                 strerror(errno));
+    return MAE_OK;
+}
+
+MaeStatus mae_signals_install(MaeError *err)
+{
+    MAE_TRY(install(SIGINT, on_signal, err));
+    MAE_TRY(install(SIGTERM, on_signal, err));
+    return install(SIGUSR1, on_signal, err);
+}
+
+MaeStatus mae_signals_ignore_pipe(MaeError *err)
+{
+    return install(SIGPIPE, SIG_IGN, err);
+}
+
+const atomic_int *mae_signals_stop(void)
+{
+    return &stop_signal;
+}
+
+const char *mae_signals_name(int number)
+{
+    switch (number) {
+    case SIGINT:
+        return "SIGINT";
+    case SIGTERM:
+        return "SIGTERM";
+    case SIGUSR1:
+        return "SIGUSR1";
+    default:
+        return "a signal";
+    }
+}

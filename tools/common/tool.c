@@ -1,0 +1,108 @@
+#include "common/tool.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/signals.h"
+#include "common/version.h"
+
+/* Results are complete only once stdout has taken them. */
+static MaeStatus flush_results(MaeError *err)
+{
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout))
+        MAE_FAIL(err, MAE_ERR_IO, "standard output: cannot write: %s",
+                 errno != 0 ? strerror(errno) : "an earlier write failed");
+    return MAE_OK;
+}
+
+/* Nothing else to do than print; ends the tool. */
+static bool finish_early(MaeTool *tool, MaeStatus status, MaeError *err)
+{
+    if (status == MAE_OK)
+        status = flush_results(err);
+    if (status != MAE_OK)
+        mae_tool_print_error(stderr, tool->command->name, status, err);
+    tool->exit_code = (int)mae_exit_code(status);
+    mae_args_done(&tool->args);
+    return false;
+}
+
+static MaeStatus install_signals(const MaeCommand *command, MaeError *err)
+{
+    MAE_TRY(mae_signals_ignore_pipe(err));
+    return command->interruptible ? mae_signals_install(err) : MAE_OK;
+}
+
+bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int argc,
+                   char **argv)
+{
+    MaeError err = {0};
+    MaeStatus status;
+
+    *tool = (MaeTool){.command = command};
+    status = install_signals(command, &err);
+    if (status != MAE_OK)
+        return finish_early(tool, status, &err);
+    status = mae_options_parse(&tool->args, values, command, argc, argv, &err);
+    if (status != MAE_OK)
+        return finish_early(tool, status, &err);
+    if (tool->args.help) {
+        mae_options_help(stdout, command);
+        return finish_early(tool, MAE_OK, &err);
+    }
+    if (tool->args.version) {
+        mae_version_print(stdout, command->name);
+        return finish_early(tool, MAE_OK, &err);
+    }
+    mae_terminal_open(&tool->terminal, command->name, STDERR_FILENO,
+                      tool->args.verbosity);
+    tool->log = mae_terminal_log(&tool->terminal);
+    return true;
+}
+
+int mae_tool_close(MaeTool *tool, MaeStatus status, const MaeError *err)
+{
+    MaeError late = {0};
+
+    mae_terminal_close(&tool->terminal);
+    if (status == MAE_OK) {
+        status = flush_results(&late);
+        err = &late;
+    }
+    if (status != MAE_OK)
+        mae_tool_print_error(stderr, tool->command->name, status, err);
+    mae_args_done(&tool->args);
+    return (int)mae_exit_code(status);
+}
+
+MaeExit mae_exit_code(MaeStatus status)
+{
+    switch (status) {
+    case MAE_OK:
+        return MAE_EXIT_OK;
+    case MAE_ERR_ARG:
+    case MAE_ERR_SHAPE:
+        return MAE_EXIT_USAGE;
+    case MAE_ERR_FORMAT:
+        return MAE_EXIT_DATA;
+    case MAE_ERR_NUMERIC:
+        return MAE_EXIT_NUMERIC;
+    case MAE_ERR_INTERRUPTED:
+        return MAE_EXIT_STOPPED;
+    case MAE_ERR_IO:
+    case MAE_ERR_NOMEM:
+    case MAE_ERR_COMM:
+        break;
+    }
+    return MAE_EXIT_FAILURE;
+}
+
+void mae_tool_print_error(FILE *out, const char *name, MaeStatus status,
+                          const MaeError *err)
+{
+    const bool told = err != NULL && err->msg[0] != '\0';
+
+    fprintf(out, "%s: %s\n", name, told ? err->msg : mae_status_name(status));
+}

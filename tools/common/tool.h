@@ -1,0 +1,78 @@
+/**
+ * @file tool.h
+ * The frame of every tool's main: parse the command line, answer --help and --version,
+ * set up messages and signals; at the end report an error and choose the exit code.
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         MaeTool tool;
+ *         Values values;
+ *         MaeError err = {0};
+ *         MaeStatus status;
+ *
+ *         if (!mae_tool_open(&tool, &COMMAND, &values, argc, argv))
+ *             return tool.exit_code;
+ *         status = run(&tool, &values, &err);
+ *         return mae_tool_close(&tool, status, &err);
+ *     }
+ *
+ * Threads  Main thread only.
+ */
+#ifndef MAE_TOOLS_COMMON_TOOL_H
+#define MAE_TOOLS_COMMON_TOOL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "common/options.h"
+#include "common/terminal.h"
+
+/** Exit codes of all tools. */
+typedef enum MaeExit {
+    MAE_EXIT_OK = 0,
+    MAE_EXIT_FAILURE = 1,  /**< run-time failure */
+    MAE_EXIT_USAGE = 2,    /**< wrong usage or configuration */
+    MAE_EXIT_DATA = 3,     /**< bad data */
+    MAE_EXIT_NUMERIC = 4,  /**< non-finite numbers */
+    MAE_EXIT_STOPPED = 75, /**< stopped with everything saved; run again to go on */
+    MAE_EXIT_KILLED = 130, /**< second interrupt */
+} MaeExit;
+
+/** A running tool. */
+typedef struct MaeTool {
+    const MaeCommand *command;
+    MaeArgs args;
+    MaeTerminal terminal;
+    MaeLog log;    /* writes to the terminal */
+    int exit_code; /* if open returned false */
+} MaeTool;
+
+/**
+ * Begin: parse into @p values (the tool's struct, or NULL), print help or
+ * version on stdout or an error on stderr if that is all there is to do, else open the
+ * terminal, ignore SIGPIPE and, if the command is interruptible, install the handlers of
+ * signals.h.
+ * @return true to go on and call mae_tool_close at the end; false to return
+ *         @p tool->exit_code from main, nothing is left to free.
+ */
+bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int argc,
+                   char **argv);
+
+/**
+ * End: close the terminal, print the error as one line on stderr, flush stdout (a failure
+ * to do so is an error too), free the arguments.
+ * @param err read only if @p status is not MAE_OK.
+ * @return the exit code for main.
+ */
+int mae_tool_close(MaeTool *tool, MaeStatus status, const MaeError *err);
+
+/** Exit code that stands for a status. */
+MaeExit mae_exit_code(MaeStatus status);
+
+/** "mae-pretrain: message" and a newline; without a message, the status by name. */
+void mae_tool_print_error(FILE *out, const char *name, MaeStatus status,
+                          const MaeError *err);
+
+#endif /* MAE_TOOLS_COMMON_TOOL_H */

@@ -1,0 +1,106 @@
+#!/bin/sh
+# Build libmae and run its tests; the last line is "N passed, N failed".
+set -eu
+
+usage()
+{
+    cat <<'END'
+Usage: tools/test.sh [--asan | --valgrind] [--full] [--no-install] [--help]
+
+Installs what is missing (tools/install_deps.sh), builds, runs all tests and sums them up;
+the last line is "N passed, N failed". Ends with 1 if a test failed, a test program crashed
+or none ran. With CI set in the environment, warnings of the compiler are errors.
+
+  --asan        with AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan/
+  --valgrind    under valgrind, in build-valgrind/; slow
+  --full        the long tests too (sets MAE_TEST_FULL=1)
+  --no-install  take the machine as it is
+END
+}
+
+mode=release
+install=yes
+while [ $# -gt 0 ]; do
+    case $1 in
+    --asan) mode=asan ;;
+    --valgrind) mode=valgrind ;;
+    --full) export MAE_TEST_FULL=1 ;;
+    --no-install) install=no ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    *)
+        echo "test.sh: unknown option $1; see --help" >&2
+        exit 2
+        ;;
+    esac
+    shift
+done
+
+cd "$(dirname "$0")/.."
+
+# A build that fails is a failed test: the last line always counts.
+summed=no
+trap '[ "$summed" = yes ] || echo "0 passed, 1 failed"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+build=build
+native=
+options='-Dtests=true'
+wrapper=
+slower=1
+export OPENBLAS_NUM_THREADS=1
+case $mode in
+release)
+    if [ -n "${CI:-}" ]; then native=tools/dev/release.ini; fi
+    ;;
+asan)
+    build='build-asan'
+    native=tools/dev/asan.ini
+    slower=5
+    export ASAN_OPTIONS="detect_leaks=1:strict_string_checks=1:${ASAN_OPTIONS:-}"
+    export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:${UBSAN_OPTIONS:-}"
+    ;;
+valgrind)
+    build='build-valgrind'
+    options="$options -Dbuildtype=debugoptimized"
+    wrapper='valgrind --quiet --leak-check=full --error-exitcode=99'
+    slower=30
+    export CK_FORK=no
+    command -v valgrind >/dev/null 2>&1 || {
+        echo 'test.sh: valgrind is not installed' >&2
+        exit 1
+    }
+    ;;
+esac
+if [ -n "${CI:-}" ]; then options="$options --werror"; fi
+
+if [ "$install" = yes ]; then tools/install_deps.sh --tests; fi
+echo "test.sh: building in $build/ ($mode)"
+# shellcheck disable=SC2086 # lists of words
+if [ -f "$build/build.ninja" ]; then
+    meson setup --reconfigure $options "$build" >/dev/null
+else
+    meson setup ${native:+--native-file "$native"} $options "$build" >/dev/null
+fi || {
+    tail -n 20 "$build/meson-logs/meson-log.txt" >&2
+    exit 1
+}
+ninja -C "$build"
+
+echo 'test.sh: testing'
+log=$build/meson-logs/testlog${wrapper:+-valgrind}.json # meson appends the wrapper's name
+rm -f "$log"
+# Whether tests failed is read from the log: it says which and how many. The style of the
+# sources does not depend on the build.
+if [ "$mode" = release ]; then set --; else set -- --no-suite style; fi
+meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier "$slower" \
+    ${wrapper:+--wrapper "$wrapper"} "$@" || true
+[ -s "$log" ] || {
+    echo 'test.sh: no test ran' >&2
+    exit 1
+}
+summed=yes
+python3 tools/dev/tap_summary.py "$log"
