@@ -15,7 +15,8 @@
 
 #define MAX_ADDRESS ((haddr_t)1 << 62)
 #define CACHE_BYTES                                                                      \
-    ((size_t)32 << 20) /* metadata cache; far above what we ever write                   \
+    ((size_t)32                                                                          \
+     << 20) /* metadata cache; far above what we ever write                   \
                         */
 
 /** An HDF5 file as the driver sees it; the public part comes first. */

@@ -1,10 +1,10 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <signal.h>
 
 #include "base/rng.h"
 #include "paths.h"
@@ -212,14 +212,13 @@ START_TEST(differences_are_named)
                     "(blocks.0.attn.qkv.bias, patch_embed.proj.weight), 1 mismatched "
                     "(blocks.0.attn.qkv.weight: expected [4,4], got [12,4])");
     ck_assert_double_eq((double)one[0], 42.0);
-    ck_assert_fails(mae_ckpt_get_tensor(r, "params/blocks.0.attn.qkv.weight", one, wrong, 2,
-                                        &err),
-                    MAE_ERR_SHAPE,
-                    "params/blocks.0.attn.qkv.weight: expected [4,4], got [12,4]");
+    ck_assert_fails(
+        mae_ckpt_get_tensor(r, "params/blocks.0.attn.qkv.weight", one, wrong, 2, &err),
+        MAE_ERR_SHAPE, "params/blocks.0.attn.qkv.weight: expected [4,4], got [12,4]");
     ck_assert_fails(mae_ckpt_get_tensor(r, "params/head.bias", one, &scalar, 1, &err),
                     MAE_ERR_FORMAT, "params/head.bias: missing");
-    ck_assert_fails(mae_ckpt_get_tensor(r, "params", one, &scalar, 1, &err), MAE_ERR_FORMAT,
-                    "data set");
+    ck_assert_fails(mae_ckpt_get_tensor(r, "params", one, &scalar, 1, &err),
+                    MAE_ERR_FORMAT, "data set");
     ck_assert_fails(mae_ckpt_get_int(r, "steps", &value, &err), MAE_ERR_FORMAT,
                     "attribute steps is missing");
     ck_assert_fails(mae_ckpt_get_int(r, "lr", &value, &err), MAE_ERR_FORMAT,
@@ -434,8 +433,8 @@ START_TEST(saving_from_other_threads)
 
         (void)snprintf(name, sizeof name, "t%d.h5", i);
         paths[i] = path_in(folder, name);
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, save_from_thread, paths[i].text),
-                         0);
+        ck_assert_int_eq(
+            pthread_create(&threads[i], NULL, save_from_thread, paths[i].text), 0);
     }
     for (int i = 0; i < 4; i++) {
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);

@@ -34,8 +34,8 @@ START_TEST(versions_and_pieces_agree)
         const uint32_t whole = mae_crc32c(0, bytes + at, size);
 
         ck_assert_uint_eq(whole, mae_crc32c_portable(0, bytes + at, size));
-        ck_assert_uint_eq(
-            whole, mae_crc32c(mae_crc32c(0, bytes + at, cut), bytes + at + cut, size - cut));
+        ck_assert_uint_eq(whole, mae_crc32c(mae_crc32c(0, bytes + at, cut),
+                                            bytes + at + cut, size - cut));
     }
     free(noise);
 }

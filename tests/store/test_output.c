@@ -112,8 +112,9 @@ START_TEST(odd_files_are_refused)
                     "a folder");
     ck_assert_fails(mae_file_read_all("/dev/zero", 100, &bytes, &size, &err), MAE_ERR_IO,
                     "a device");
-    ck_assert_fails(mae_file_read_all(path_in(folder, "none").text, 9, &bytes, &size, &err),
-                    MAE_ERR_IO, "No such file");
+    ck_assert_fails(
+        mae_file_read_all(path_in(folder, "none").text, 9, &bytes, &size, &err),
+        MAE_ERR_IO, "No such file");
     mae_test_write(big.text, "0123456789", 10);
     ck_assert_fails(mae_file_read_all(big.text, 9, &bytes, &size, &err), MAE_ERR_FORMAT,
                     "10 bytes, at most 9");
@@ -136,8 +137,8 @@ START_TEST(folders_are_made_with_parents)
     ck_assert(path_exists(folder, "a/b/c"));
     mae_test_write(file.text, "x", 1);
     ck_assert_fails(mae_file_make_folders(file.text, &err), MAE_ERR_IO, "no folder");
-    ck_assert_fails(mae_file_make_folders(path_in(folder, "a/f/g").text, &err), MAE_ERR_IO,
-                    "Not a directory");
+    ck_assert_fails(mae_file_make_folders(path_in(folder, "a/f/g").text, &err),
+                    MAE_ERR_IO, "Not a directory");
     mae_test_folder_remove(folder);
 }
 END_TEST
