@@ -11,9 +11,9 @@ const char *mae_denorm_name(MaeDenorm denorm)
     case MAE_DENORM_NONE:
         return "pixels as predicted";
     case MAE_DENORM_VISIBLE:
-        return "patch brightness and contrast estimated from visible patches";
+        return "leak-free estimate (patch statistics of visible patches)";
     case MAE_DENORM_ORACLE:
-        return "oracle: true brightness and contrast of the hidden patches";
+        return "oracle (true patch statistics)";
     }
     return "unknown";
 }

@@ -1,0 +1,201 @@
+/* mae-reconstruct: what a masked autoencoder sees. */
+#include "common/tool.h"
+#include "eval/gallery.h"
+#include "eval/maskset.h"
+#include "eval/preview.h"
+#include "eval/replay.h"
+#include "model/snapshot.h"
+#include "reconstruct_report.h"
+
+typedef struct Values {
+    const char *data, *out, *replay, *dump;
+    size_t count;
+    double mask_ratio; /* negative: the checkpoint's */
+    int strategy;      /* MaeMaskKind */
+    bool oracle, grads;
+} Values;
+
+static const Values DEFAULTS = {
+    .out = "reconstruction.png", .count = 8, .mask_ratio = -1.0};
+
+static const char *const STRATEGIES[] = {"random", "block", "grid", NULL};
+
+static const MaeOperand OPERANDS[] = {
+    {"CHECKPOINT", "of an autoencoder, written by mae-pretrain or mae-convert", false,
+     false},
+    {"IMAGE", "JPEG or PNG files; without any, --data or --replay", true, true},
+    {.name = NULL},
+};
+
+#define FIELD(name) .offset = offsetof(Values, name)
+static const MaeOption OPTIONS[] = {
+    {"data", 'd', MAE_OPTION_TEXT, FIELD(data), .value = "PATH",
+     .help = "dataset to take images from, spread evenly: a folder, an IDX or an HDF5 "
+             "file"},
+    {"count", 'n', MAE_OPTION_SIZE, FIELD(count), .value = "N", .min = 1,
+     .max = MAE_GALLERY_MAX, .help = "images to take from --data"},
+    {"mask-ratio", 'm', MAE_OPTION_REAL, FIELD(mask_ratio), .value = "R", .min = -1,
+     .max = 1, .help = "share of patches to hide, below 1; -1 = as in training"},
+    {"mask-strategy", 0, MAE_OPTION_CHOICE, FIELD(strategy), .choices = STRATEGIES,
+     .help = "which patches are hidden"},
+    {"out", 'o', MAE_OPTION_TEXT, FIELD(out), .value = "FILE.png",
+     .help = "picture to write"},
+    {"oracle", 0, MAE_OPTION_FLAG, FIELD(oracle),
+     .help = "give the reconstruction the true brightness and contrast of the hidden "
+             "patches (norm_pix_loss only); it then shows what the network was not told"},
+    {"replay", 0, MAE_OPTION_TEXT, FIELD(replay), .value = "IN.h5",
+     .help = "run `images` [B,C,H,W] (normalised) with mask `noise` [B,L] or "
+             "[steps,B,L] (step 0) instead, to compare with another framework"},
+    {"dump", 0, MAE_OPTION_TEXT, FIELD(dump), .value = "OUT.h5",
+     .help = "where --replay writes latent, mask, ids_restore, target (plain), pred and "
+             "loss"},
+    {"grads", 0, MAE_OPTION_FLAG, FIELD(grads),
+     .help = "write the gradients of the loss too, as grads/<name>"},
+    {.name = NULL},
+};
+
+static const MaeCommand COMMAND = {
+    .name = "mae-reconstruct",
+    .summary = "Shows what a masked autoencoder sees: hides patches of images, predicts "
+               "them and writes one PNG with a row per image: masked, reconstruction, "
+               "reconstruction + visible patches, original. Prints PSNR and SSIM over "
+               "hidden pixels.",
+    .operands = OPERANDS,
+    .options = OPTIONS,
+    .defaults = &DEFAULTS,
+    .values_size = sizeof(Values),
+    .notes = "Checkpoints trained with norm_pix_loss predict patches without their "
+             "brightness and contrast. These are estimated from visible patches, so "
+             "that the picture holds nothing the network was not given; --oracle takes "
+             "the true ones.",
+    .example = "mae-reconstruct run/last.h5 --data photos --count 8 --out panels.png",
+};
+
+/** Everything open while the tool works; zero-initialise. */
+typedef struct Session {
+    const MaeTool *tool;
+    const Values *values;
+    MaeLoadedAutoencoder loaded;
+    MaePool *pool;
+    MaeGemm *gemm;
+    MaeGallery gallery;
+    MaeMaskSet masks;
+    MaeAutoencoderRun run;
+    ReconstructReport report;
+} Session;
+
+static MaeStatus check_usage(const MaeArgs *args, const Values *v, MaeError *err)
+{
+    const bool images = args->operand_count > 1;
+
+    if ((v->replay == NULL) != (v->dump == NULL))
+        MAE_FAIL(err, MAE_ERR_ARG, "--replay and --dump belong together");
+    if (v->grads && v->replay == NULL)
+        MAE_FAIL(err, MAE_ERR_ARG, "--grads needs --replay");
+    if (images + (v->data != NULL) + (v->replay != NULL) != 1)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "expected one source of images: IMAGE files, --data PATH or --replay "
+                 "IN.h5");
+    return MAE_OK;
+}
+
+static MaeStatus load_images(Session *s, MaeError *err)
+{
+    const MaeArgs *args = &s->tool->args;
+    const MaePatchGrid *grid = &s->loaded.model.arch.grid;
+    MaeTransform transform = mae_transform_default(grid->channels, grid->height,
+                                                   grid->width, MAE_AUGMENT_EVAL);
+
+    transform.mean = s->loaded.snapshot.mean;
+    transform.std = s->loaded.snapshot.std;
+    if (s->values->data == NULL)
+        return mae_gallery_files(&s->gallery, &transform, args->operands + 1,
+                                 args->operand_count - 1, err);
+    return mae_gallery_dataset(&s->gallery, &transform, s->values->data, s->values->count,
+                               &s->tool->log, err);
+}
+
+/* Images, masks, pictures, report. */
+static MaeStatus reconstruct(Session *s, double ratio, MaeError *err)
+{
+    const MaeAutoencoder *model = &s->loaded.model;
+    const MaeCompute compute = {s->pool, s->gemm};
+    const MaeGallery *g = &s->gallery;
+    MaePreviewSpec spec = {.mean = s->loaded.snapshot.mean,
+                           .std = s->loaded.snapshot.std,
+                           .oracle = s->values->oracle};
+
+    if (spec.oracle && !model->arch.norm_pix_loss)
+        mae_log(&s->tool->log, MAE_LOG_WARN,
+                "--oracle changes nothing: the model predicts pixels themselves");
+    MAE_TRY(load_images(s, err));
+    MAE_TRY(mae_maskset_open(&s->masks, (MaeMaskKind)s->values->strategy,
+                             &model->arch.grid, ratio, g->count, err));
+    mae_maskset_draw(&s->masks, s->tool->args.seed);
+    MAE_TRY(mae_autoencoder_run_open(&s->run, model, &compute,
+                                     g->count < 16 ? g->count : 16, s->masks.mask.visible,
+                                     false, err));
+    spec.low = g->low;
+    spec.high = g->high;
+    s->report = (ReconstructReport){
+        .checkpoint = s->tool->args.operands[0],
+        .out = s->values->out,
+        .strategy = STRATEGIES[s->values->strategy],
+        .ratio = ratio,
+        .seed = s->tool->args.seed,
+        .mask = &s->masks.mask,
+        .denorm = mae_preview_denorm(model, spec.oracle),
+        .gallery = g,
+    };
+    MAE_TRY(mae_preview_write(s->values->out, s->report.scores, &s->run,
+                              s->loaded.weights, g->images, &s->masks.mask, g->count,
+                              &spec, err));
+    return reconstruct_report_print(&s->report, s->tool->args.json, err);
+}
+
+static MaeStatus replay(Session *s, double ratio, MaeError *err)
+{
+    const MaeCompute compute = {s->pool, s->gemm};
+    const MaeReplaySpec spec = {s->values->replay, s->values->dump, ratio,
+                                s->values->grads};
+    MaeReplayResult result;
+
+    MAE_TRY(
+        mae_replay(&result, &spec, &s->loaded.model, s->loaded.weights, &compute, err));
+    return reconstruct_report_replay(&spec, &result, s->tool->args.operands[0],
+                                     s->tool->args.json, err);
+}
+
+static MaeStatus run(Session *s, MaeError *err)
+{
+    const MaeArgs *args = &s->tool->args;
+    double ratio = s->values->mask_ratio;
+
+    MAE_TRY(check_usage(args, s->values, err));
+    MAE_TRY(mae_loaded_autoencoder_open(&s->loaded, args->operands[0], err));
+    if (ratio < 0.0)
+        ratio = s->loaded.snapshot.mask_ratio;
+    MAE_TRY(mae_pool_open(&s->pool, args->threads, err));
+    MAE_TRY(mae_gemm_open(&s->gemm, MAE_F32, err));
+    return s->values->replay != NULL ? replay(s, ratio, err) : reconstruct(s, ratio, err);
+}
+
+int main(int argc, char **argv)
+{
+    MaeTool tool;
+    Values values = DEFAULTS;
+    Session s = {.tool = &tool, .values = &values};
+    MaeError err = {0};
+    MaeStatus status;
+
+    if (!mae_tool_open(&tool, &COMMAND, &values, argc, argv))
+        return tool.exit_code;
+    status = run(&s, &err);
+    mae_autoencoder_run_close(&s.run);
+    mae_maskset_close(&s.masks);
+    mae_gallery_close(&s.gallery);
+    mae_gemm_close(s.gemm);
+    mae_pool_close(s.pool);
+    mae_loaded_autoencoder_close(&s.loaded);
+    return mae_tool_close(&tool, status, &err);
+}
