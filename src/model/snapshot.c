@@ -273,7 +273,7 @@ static MaeStatus get_sizes(const MaeCkptReader *r, MaeSnapshot *s, MaeError *err
 {
     for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
         const SizeAttr *attr = &SIZES[i];
-        uint64_t value;
+        uint64_t value = 0;
 
         if (!applies(attr, s->kind))
             continue;
@@ -426,7 +426,7 @@ MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *t
 {
     const char *path = mae_ckpt_path(reader), *name = optim->driver->name;
     char *stored = NULL, group[64];
-    uint64_t steps;
+    uint64_t steps = 0;
     bool same;
 
     if (!mae_ckpt_has(reader, "optimizer"))
