@@ -73,7 +73,7 @@ ninja -C build
 
 say "Pretraining: $epochs epochs on 60,000 images without labels"
 build/tools/mae-pretrain "$config/pretrain.yaml" data.train="$data" data.val="$data:test" \
-    train.epochs="$epochs" train.output_dir="$runs/pretrain"
+    train.epochs="$epochs" optim.warmup_epochs=0.5 train.output_dir="$runs/pretrain"
 
 say 'Reconstructing eight images of the test set'
 build/tools/mae-reconstruct "$runs/pretrain/last.h5" --data "$data:test" --count 8 \

@@ -94,7 +94,7 @@ static MaeStatus unpack(MaeIdx *idx, gzFile gz, uintmax_t packed, const char *pa
 {
     const size_t size = idx->dims[0] * idx->item;
     unsigned char more;
-    int got;
+    int got, code = Z_OK;
 
     if (size / DEFLATE_RATIO > packed)
         MAE_FAIL(err, MAE_ERR_FORMAT,
@@ -111,7 +111,8 @@ static MaeStatus unpack(MaeIdx *idx, gzFile gz, uintmax_t packed, const char *pa
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory for %zu bytes", path, size);
     MAE_TRY(gz_exactly(gz, idx->memory, size, path, err));
     got = gzread(gz, &more, 1);
-    if (got < 0)
+    (void)gzerror(gz, &code); /* a missing end shows here only */
+    if (got < 0 || (got == 0 && code != Z_OK && code != Z_STREAM_END))
         return gz_failed(gz, path, err);
     if (got > 0)
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: bytes beyond the %zu the header asks for",
@@ -174,10 +175,12 @@ MaeStatus mae_idx_open(MaeIdx *idx, const char *path, size_t ndim, MaeError *err
     if (idx->fd < 0)
         MAE_FAIL(err, MAE_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
     idx->is_open = true;
-    if (fstat(idx->fd, &st) != 0 || read_at(idx->fd, magic, 2, 0) < 0)
-        MAE_FAIL(err, MAE_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+    if (fstat(idx->fd, &st) != 0)
+        MAE_FAIL(err, MAE_ERR_IO, "%s: cannot be examined: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode))
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: expected a regular file", path);
+    if (read_at(idx->fd, magic, 2, 0) < 0)
+        MAE_FAIL(err, MAE_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
     if (magic[0] == 0x1f && magic[1] == 0x8b)
         return open_gz(idx, path, ndim, (uintmax_t)st.st_size, err);
     return open_raw(idx, path, ndim, (uintmax_t)st.st_size, err);

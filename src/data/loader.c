@@ -184,26 +184,27 @@ static float *alloc_images(size_t count, size_t image_size)
     return aligned_alloc(64, (count * image_size * sizeof(float) + 63) / 64 * 64);
 }
 
+static bool open_slot(Slot *slot, size_t batch, size_t image_size)
+{
+    return (slot->batch.images = alloc_images(batch, image_size)) != NULL &&
+           (slot->batch.labels = calloc(batch, sizeof *slot->batch.labels)) != NULL &&
+           (slot->batch.samples = calloc(batch, sizeof *slot->batch.samples)) != NULL &&
+           (slot->fetched = calloc(batch, sizeof *slot->fetched)) != NULL;
+}
+
 static MaeStatus open_slots(MaeLoader *loader, MaeError *err)
 {
     const size_t batch = mae_sampler_local(&loader->sampler);
+    bool opened;
 
     loader->slots = calloc(loader->slot_count, sizeof *loader->slots);
-    for (size_t i = 0; i < loader->slot_count; i++) {
-        Slot *slot = loader->slots == NULL ? NULL : &loader->slots[i];
-
-        if (slot != NULL) {
-            slot->batch.images = alloc_images(batch, loader->image_size);
-            slot->batch.labels = calloc(batch, sizeof *slot->batch.labels);
-            slot->batch.samples = calloc(batch, sizeof *slot->batch.samples);
-            slot->fetched = calloc(batch, sizeof *slot->fetched);
-        }
-        if (slot == NULL || slot->batch.images == NULL || slot->batch.labels == NULL ||
-            slot->batch.samples == NULL || slot->fetched == NULL)
-            MAE_FAIL(err, MAE_ERR_NOMEM,
-                     "loader: out of memory for %zu batches of %zu images of %zu floats",
-                     loader->slot_count, batch, loader->image_size);
-    }
+    opened = loader->slots != NULL;
+    for (size_t i = 0; opened && i < loader->slot_count; i++)
+        opened = open_slot(&loader->slots[i], batch, loader->image_size);
+    if (!opened)
+        MAE_FAIL(err, MAE_ERR_NOMEM,
+                 "loader: out of memory for %zu batches of %zu images of %zu floats",
+                 loader->slot_count, batch, loader->image_size);
     return MAE_OK;
 }
 

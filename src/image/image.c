@@ -138,6 +138,7 @@ MaeStatus mae_image_decode(MaeImage *img, const void *bytes, size_t size,
 {
     MaeImageLimits use = mae_image_limits_default();
 
+    img->warnings = 0;
     if (limits != NULL) {
         use.max_pixels = limits->max_pixels > 0 ? limits->max_pixels : use.max_pixels;
         use.max_memory = limits->max_memory > 0 ? limits->max_memory : use.max_memory;

@@ -81,7 +81,8 @@ MaeImageFormat mae_image_sniff(const void *bytes, size_t size);
  * Decode a whole JPEG or PNG file held in memory.
  *
  * A file that ends early, even in its last marker, is a FORMAT error that says
- * "truncated"; so is any PNG checksum that fails. Damaged JPEG entropy data that the
+ * "truncated", as is one too small for the size it claims (no memory is spent on it). Any
+ * PNG checksum that fails is a FORMAT error. Damaged JPEG entropy data that the
  * decoder gets over decodes, as in Pillow, and is counted in `warnings`.
  * CMYK JPEGs are taken as inverted when they carry an Adobe marker, as all common writers
  * do (Pillow inverts always).

@@ -19,7 +19,8 @@ typedef struct Guard {
     MaeStatus status;
     MaeError *err;
     unsigned warnings;
-    const MaeImageLimits *limits;
+    const MaeImageLimits *limits; /* decoding: what the file may ask for */
+    size_t size;                  /* decoding: bytes of the file */
 } Guard;
 
 _Noreturn static void give_up(Guard *guard, MaeStatus status)
@@ -35,7 +36,11 @@ static void on_error(j_common_ptr codec)
         codec->err->msg_code == JERR_OUT_OF_MEMORY ? MAE_ERR_NOMEM : MAE_ERR_FORMAT;
     char text[JMSG_LENGTH_MAX];
 
-    codec->err->format_message(codec, text);
+    if (codec->err->msg_code == JERR_NO_BACKING_STORE && guard->limits != NULL)
+        (void)snprintf(text, sizeof text, "decoding needs over the limit of %zu bytes",
+                       guard->limits->max_memory);
+    else
+        codec->err->format_message(codec, text);
     give_up(guard,
             mae_error_set(guard->err, status, __FILE__, __LINE__, "JPEG: %s", text));
 }
@@ -79,6 +84,24 @@ static struct jpeg_error_mgr *guard_errors(Guard *guard)
     return errors;
 }
 
+/*
+ * A Huffman-coded file spends a bit or more on every block of 8 x 8 samples; a tiny one
+ * that claims a huge image is refused before memory and time are spent on grey.
+ */
+static void check_size(const struct jpeg_decompress_struct *jpeg, Guard *guard)
+{
+    double bytes = 0.0;
+
+    for (int c = 0; c < jpeg->num_components; c++)
+        bytes += (double)jpeg->comp_info[c].width_in_blocks *
+                 (double)jpeg->comp_info[c].height_in_blocks / 8.0;
+    if (!jpeg->arith_code && bytes > (double)guard->size)
+        give_up(guard,
+                mae_error_set(guard->err, MAE_ERR_FORMAT, __FILE__, __LINE__,
+                              "JPEG: truncated: %zu bytes cannot hold %u x %u pixels",
+                              guard->size, jpeg->image_width, jpeg->image_height));
+}
+
 /* Header, limits and the colour space to ask for. @return channels of the image. */
 static size_t read_header(struct jpeg_decompress_struct *jpeg, Guard *guard)
 {
@@ -108,6 +131,7 @@ static size_t read_header(struct jpeg_decompress_struct *jpeg, Guard *guard)
                                channels, 0, guard->limits, guard->err);
     if (guard->status != MAE_OK)
         give_up(guard, guard->status);
+    check_size(jpeg, guard);
     jpeg->mem->max_memory_to_use = left < LONG_MAX ? (long)left : LONG_MAX;
     return channels;
 }
@@ -173,8 +197,10 @@ static MaeStatus decode_guarded(struct jpeg_decompress_struct *jpeg, MaeImage *i
 MaeStatus mae_jpeg_decode(MaeImage *img, const void *bytes, size_t size,
                           const MaeImageLimits *limits, MaeError *err)
 {
-    Guard guard = {
-        .err = err, .limits = limits, .progress = {.progress_monitor = on_progress}};
+    Guard guard = {.err = err,
+                   .limits = limits,
+                   .size = size,
+                   .progress = {.progress_monitor = on_progress}};
     struct jpeg_decompress_struct jpeg = {.err = guard_errors(&guard),
                                           .client_data = &guard};
     const MaeStatus status = decode_guarded(&jpeg, img, bytes, size, &guard);

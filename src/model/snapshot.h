@@ -16,10 +16,16 @@
  *   best seconds               best score so far (higher is better), training time so far
  *   history                    JSON lines of log.txt so far
  *   tool version backend       program, libmae version, BLAS and processor core
- * Tensors: params/<name>, and optim/<slot>/<name> with attribute optim_steps.
+ *   optimizer optim_steps      name of the driver and its step count; only if the optimiser's
+ *                              state is stored
+ * Tensors: params/<name>, and optim/<slot>/<name>.
  *
- * Errors   Damaged or foreign files FORMAT; an architecture that contradicts itself or the
- *          tensors SHAPE; messages begin with the path.
+ * Opening checks everything that a hostile file could say: ranges of all numbers, statistics
+ * per channel, and that the tensors are those of the architecture. A flat buffer for the
+ * weights may therefore be allocated after open: it is no larger than the file.
+ *
+ * Errors   Damaged or foreign files and numbers out of range FORMAT; an architecture that
+ *          contradicts itself or the tensors SHAPE; messages begin with the path.
  * Memory   MaeSnapshot owns what open or the caller puts into its pointers marked owned.
  * Threads  One thread at a time per object.
  */
@@ -46,7 +52,8 @@ typedef struct MaeSnapshot {
     double mask_ratio;  /* autoencoder */
     float *mean, *std;  /* [C] owned; 0 and 1 if unknown */
     char **class_names; /* [arch.classes] owned, one block; NULL if there are none */
-    char *config;       /* owned; "" if unknown */
+    char *config;       /* owned; "" if unknown; sections model, mask and data only if the
+                           weights were imported */
     char *history;      /* owned; JSON lines */
     char tool[64];      /* "mae-pretrain" */
     char version[32];   /* of libmae */
@@ -64,7 +71,8 @@ const char *mae_snapshot_kind_name(MaeSnapshotKind kind);
 void mae_snapshot_done(MaeSnapshot *snapshot);
 
 /**
- * Write a checkpoint: complete under @p path, or not at all.
+ * Write a checkpoint: complete under @p path, or not at all. Texts that are NULL are
+ * stored as "".
  * @param table, weights the model.  @param optim NULL: no optimiser state is stored.
  */
 MaeStatus mae_snapshot_save(const char *path, const MaeSnapshot *snapshot,
@@ -87,9 +95,33 @@ MaeStatus mae_snapshot_expect(const MaeSnapshot *snapshot, MaeSnapshotKind kind,
 MaeStatus mae_snapshot_weights(const MaeCkptReader *reader, const MaeParamTable *table,
                                float *weights, MaeError *err);
 
-/** Read the state of @p optim (its driver's slots and step count). */
+/**
+ * Read the state of @p optim (its driver's slots and step count), which must be carved.
+ * FORMAT error if the checkpoint holds none or that of another driver.
+ */
 MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *table,
                              MaeOptim *optim, MaeError *err);
+
+/** The model that a snapshot describes, of either kind, for code that walks its tensors. */
+typedef struct MaeSnapshotModel {
+    MaeSnapshotKind kind;
+    union {
+        MaeAutoencoder autoencoder;
+        MaeClassifier classifier;
+    } as;
+} MaeSnapshotModel;
+
+/** Build it from kind and architecture; on failure nothing needs closing. */
+MaeStatus mae_snapshot_model_open(MaeSnapshotModel *model, MaeSnapshotKind kind,
+                                  const MaeArch *arch, MaeError *err);
+
+/** Accepts a zeroed model. */
+void mae_snapshot_model_close(MaeSnapshotModel *model);
+
+const MaeParamTable *mae_snapshot_model_table(const MaeSnapshotModel *model);
+
+/** Zero-filled buffer [table->total] aligned to MAE_ALIGN, released by free; or NULL. */
+float *mae_snapshot_alloc(const MaeParamTable *table);
 
 /** Read the file completely for its weights: model, snapshot and weights in one object. */
 typedef struct MaeLoadedAutoencoder {
@@ -106,8 +138,9 @@ void mae_loaded_autoencoder_close(MaeLoadedAutoencoder *loaded);
 /**
  * Copy the encoder of a checkpoint (autoencoder or classifier) into a classifier's weights:
  * cls_token, pos_embed (resized if the grid differs), patch_embed.* and blocks.*; for class
- * token pooling "norm" too. fc_norm and head keep their initial values. Depth, width and
- * channels must match (SHAPE error naming the first difference, expected and found).
+ * token pooling "norm" too, if the checkpoint has one. fc_norm and head keep their initial
+ * values. Channels, patch size, depth, width, heads and MLP must match (SHAPE error naming
+ * the first difference, expected and found); checked before @p weights is touched.
  */
 MaeStatus mae_snapshot_encoder(const MaeCkptReader *reader, const MaeSnapshot *snapshot,
                                const MaeClassifier *model, float *weights, MaeError *err);

@@ -17,7 +17,7 @@ struct MaeH5In {
     char *path;
 };
 
-static hid_t open_hdf5(const MaeH5In *in)
+static hid_t open_hdf5(MaeH5In *in)
 {
     const hid_t access = mae_vfd_access(&in->target);
     const hid_t file = access < 0 ? -1 : H5Fopen(in->path, H5F_ACC_RDONLY, access);
@@ -66,6 +66,7 @@ void mae_h5in_close(MaeH5In *in)
         return;
     if (in->source.file >= 0)
         (void)H5Fclose(in->source.file);
+    mae_vfd_release(&in->target);
     (void)close(in->target.fd);
     free(in->path);
     free(in);

@@ -37,6 +37,7 @@ static void close_lists(MaeH5Out *out)
     if (out->new_group >= 0)
         (void)H5Pclose(out->new_group);
     out->h5 = out->new_set = out->new_group = -1;
+    mae_vfd_release(&out->target);
 }
 
 static hid_t create_file(MaeH5Out *out, size_t user_block)

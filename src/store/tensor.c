@@ -48,15 +48,26 @@ typedef struct Kind {
     char text[160];
 } Kind;
 
+/** Add to the end of the text; what does not fit is left out. */
+static void append(Kind *kind, const char *text)
+{
+    const size_t at = strlen(kind->text), room = sizeof kind->text - 1 - at;
+    const size_t length = strlen(text);
+
+    memcpy(kind->text + at, text, length < room ? length : room);
+}
+
 static void note(Kind *kind, const char *name, const char *detail)
 {
-    const size_t at = strlen(kind->text);
-
-    if (kind->count++ < NAMES)
-        (void)snprintf(kind->text + at, sizeof kind->text - at, "%s%s%s",
-                       at > 0 ? ", " : "", name, detail);
-    else if (kind->count == NAMES + 1)
-        (void)snprintf(kind->text + at, sizeof kind->text - at, ", ...");
+    if (kind->count <= NAMES && kind->count > 0)
+        append(kind, ", ");
+    if (kind->count < NAMES) {
+        append(kind, name);
+        append(kind, detail);
+    } else if (kind->count == NAMES) {
+        append(kind, "...");
+    }
+    kind->count++;
 }
 
 static int by_name(const void *a, const void *b)

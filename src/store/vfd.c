@@ -15,7 +15,8 @@
 
 #define MAX_ADDRESS ((haddr_t)1 << 62)
 #define CACHE_BYTES                                                                      \
-    ((size_t)32 << 20) /* metadata cache; far above what we ever write                   \
+    ((size_t)32                                                                          \
+     << 20) /* metadata cache; far above what we ever write                   \
                         */
 
 /** An HDF5 file as the driver sees it; the public part comes first. */
@@ -210,20 +211,26 @@ static herr_t set_cache(hid_t access)
     return H5Pset_mdc_config(access, &config);
 }
 
-hid_t mae_vfd_access(const MaeVfdTarget *target)
+hid_t mae_vfd_access(MaeVfdTarget *target)
 {
-    const hid_t id = H5FDregister(&driver);
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    const bool ok = id >= 0 && access >= 0 && H5Pset_driver(access, id, target) >= 0 &&
-                    H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
-                    H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
-                    set_cache(access) >= 0;
 
-    if (id >= 0)
-        (void)H5FDunregister(id); /* the access list holds its own reference */
-    if (!ok && access >= 0)
+    target->driver = H5FDregister(&driver);
+    if (access >= 0 && target->driver > 0 &&
+        H5Pset_driver(access, target->driver, target) >= 0 &&
+        H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
+        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 && set_cache(access) >= 0)
+        return access;
+    if (access >= 0)
         (void)H5Pclose(access);
-    return ok ? access : -1;
+    return -1;
+}
+
+void mae_vfd_release(MaeVfdTarget *target)
+{
+    if (target->driver > 0)
+        (void)H5FDunregister(target->driver);
+    target->driver = 0;
 }
 
 void mae_vfd_quiet(void)

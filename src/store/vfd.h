@@ -23,6 +23,7 @@
 typedef struct MaeVfdTarget {
     int fd;         /* descriptor to read from (never closed here) */
     MaeOutput *out; /* NULL: read-only */
+    hid_t driver;   /* set by mae_vfd_access */
 } MaeVfdTarget;
 
 /**
@@ -31,7 +32,13 @@ typedef struct MaeVfdTarget {
  * @return list for H5Fopen / H5Fcreate, closed by the caller with H5Pclose; negative on
  * failure.
  */
-hid_t mae_vfd_access(const MaeVfdTarget *target);
+hid_t mae_vfd_access(MaeVfdTarget *target);
+
+/**
+ * Unregister the driver. Only after H5Fclose: libhdf5 1.10 still calls the driver's close after
+ * it has dropped its own reference to it. A target without driver (0) is fine.
+ */
+void mae_vfd_release(MaeVfdTarget *target);
 
 /** Stop libhdf5 from printing its error stack in this thread. */
 void mae_vfd_quiet(void);

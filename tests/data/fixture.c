@@ -67,14 +67,13 @@ void fixture_classes(const char *root, size_t classes, size_t each, size_t heigh
                      size_t width)
 {
     for (size_t c = 0; c < classes; c++) {
-        char name[32];
-        const char *folder;
+        char name[64];
 
         (void)snprintf(name, sizeof name, "c%zu", c);
-        folder = fixture_folder(root, name);
+        (void)fixture_folder(root, name);
         for (size_t i = 0; i < each; i++) {
-            (void)snprintf(name, sizeof name, "%03zu.png", i);
-            fixture_png(fixture_path(folder, name), height, width, 3, c * each + i);
+            (void)snprintf(name, sizeof name, "c%zu/%03zu.png", c, i);
+            fixture_png(fixture_path(root, name), height, width, 3, c * each + i);
         }
     }
 }

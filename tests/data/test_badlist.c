@@ -37,8 +37,9 @@ START_TEST(limit_is_a_fraction)
         mae_badlist_add(&list, i, i < 7 ? MAE_ERR_FORMAT : MAE_ERR_IO, name, "broken");
     }
     ck_assert_ok(mae_badlist_check(&list, 1000, 0.01, &err));
-    ck_assert_fails(mae_badlist_check(&list, 999, 0.01, &err), MAE_ERR_FORMAT,
-                    "10 of 999 images are bad, limit 1 %: io 3, format 7; 0.jpg (broken)");
+    ck_assert_fails(
+        mae_badlist_check(&list, 999, 0.01, &err), MAE_ERR_FORMAT,
+        "10 of 999 images are bad, limit 1 %: io 3, format 7; 0.jpg (broken)");
     ck_assert_ptr_nonnull(strstr(err.msg, "4.jpg"));
     ck_assert_ptr_null(strstr(err.msg, "5.jpg"));
     mae_badlist_close(&list);

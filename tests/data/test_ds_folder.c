@@ -91,7 +91,8 @@ START_TEST(nested_hidden_and_foreign_files)
     check_name(1, "cat/no ending");
     check_name(2, "cat/sub/0.png");
     ck_assert_uint_eq(log.lines, 1);
-    ck_assert_ptr_nonnull(strstr(log.last, "1 files are no images, first 'cat/notes.txt'"));
+    ck_assert_ptr_nonnull(
+        strstr(log.last, "1 files are no images, first 'cat/notes.txt'"));
 }
 END_TEST
 
@@ -169,7 +170,8 @@ START_TEST(bad_files_show_when_read)
     fixture_png(fixture_path(root, "c/6.png"), 8, 8, 3, 2);
     ck_assert_ok(mae_dataset_open(&ds, root, &opt, &err));
     ck_assert_uint_eq(mae_dataset_info(ds)->count, 6); /* the FIFO is no sample */
-    ck_assert_fails(mae_dataset_read(ds, 1, &img, &buffer, &err), MAE_ERR_FORMAT, "empty");
+    ck_assert_fails(mae_dataset_read(ds, 1, &img, &buffer, &err), MAE_ERR_FORMAT,
+                    "empty");
     ck_assert_fails(mae_dataset_read(ds, 2, &img, &buffer, &err), MAE_ERR_FORMAT, "");
     ck_assert_fails(mae_dataset_read(ds, 3, &img, &buffer, &err), MAE_ERR_IO,
                     "No such file");

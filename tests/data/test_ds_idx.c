@@ -116,7 +116,7 @@ START_TEST(damaged_files)
     const bool gz = _i % 2 == 1;
     const char *ending = gz ? ".gz" : "";
     const uint32_t dims[3] = {4, 5, 6}, zero[3] = {4, 0, 6}, many[3] = {5, 5, 6};
-    const uint32_t huge[3] = {0xffffffffu, 0xffff, 0xffff}, wide[3] = {4, 70000, 70000};
+    const uint32_t huge[3] = {0x7fffffff, 0xffff, 0xff}, wide[3] = {4, 70000, 70000};
     const unsigned char bytes[130] = {0};
     char images[600], labels[600];
 
@@ -127,7 +127,7 @@ START_TEST(damaged_files)
     fixture_idx(images, gz, 3, dims, bytes, 121);
     ck_assert_fails(mae_dataset_open(&ds, root, NULL, &err), MAE_ERR_FORMAT,
                     gz ? "bytes beyond the 120" : "expected 136 bytes, found 137");
-    fixture_idx(images, gz, 1, dims, bytes, 4);
+    fixture_idx(images, gz, 1, dims, bytes, 40);
     ck_assert_fails(mae_dataset_open(&ds, root, NULL, &err), MAE_ERR_FORMAT,
                     "(magic 00000803), found magic 00000801");
     fixture_idx(images, gz, 3, zero, bytes, 0);
@@ -165,6 +165,8 @@ START_TEST(damaged_gzip)
                         "train-images-idx3-ubyte.gz: ");
     }
     for (size_t bit = 8 * 10; bit < 8 * size; bit++) { /* behind gzip's header */
+        if (bit / 8 == size - 9)
+            continue; /* partly padding */
         good[bit / 8] ^= (unsigned char)(1u << bit % 8);
         mae_test_write(path, good, size);
         ck_assert_fails(mae_dataset_open(&ds, root, NULL, &err), MAE_ERR_FORMAT, ": ");

@@ -152,11 +152,36 @@ START_TEST(bombs_cost_nothing)
     ck_assert_fails(mae_image_decode(&out, bytes, size, NULL, &err), MAE_ERR_FORMAT,
                     "65500 x 65500 pixels are over the limit of 178956970");
     ck_assert_fails(mae_image_decode(&out, bytes, size, &wide, &err), MAE_ERR_FORMAT,
-                    "JPEG: ");
+                    "bytes cannot hold 65500 x 65500 pixels");
+    bytes[frame + 5] = bytes[frame + 7] = 0x33; /* within the limits, and still a lie */
+    ck_assert_fails(mae_image_decode(&out, bytes, size, NULL, &err), MAE_ERR_FORMAT,
+                    "cannot hold");
     ck_assert_ptr_null(out.data);
     ck_assert_uint_lt(fixture_resident() - before, (size_t)64 << 20);
     free(bytes);
     mae_image_done(&img);
+}
+END_TEST
+
+/* A progressive file keeps all coefficients: 2 bytes for each of 1.5 samples a pixel. */
+START_TEST(decoder_memory_is_limited)
+{
+    const MaeImageLimits tight = {.max_memory = 256 * 256 * 3 + 100000};
+    MaeImage img = fixture_picture(256, 256, 3, MAE_PIXEL_U8, 3), out = {0};
+    FixtureJpeg how = color;
+    MaeError err = {0};
+    size_t size;
+    uint8_t *bytes = fixture_jpeg(&size, &img, how);
+
+    ck_assert_ok(mae_image_decode(&out, bytes, size, &tight, &err));
+    free(bytes);
+    how.progressive = true;
+    bytes = fixture_jpeg(&size, &img, how);
+    ck_assert_fails(mae_image_decode(&out, bytes, size, &tight, &err), MAE_ERR_FORMAT,
+                    "limit of 296608 bytes");
+    free(bytes);
+    mae_image_done(&img);
+    mae_image_done(&out);
 }
 END_TEST
 
@@ -293,6 +318,7 @@ int main(void)
     tcase_add_test(tc, cmyk_becomes_rgb);
     tcase_add_loop_test(tc, every_truncation_is_refused, 0, 2);
     tcase_add_test(tc, bombs_cost_nothing);
+    tcase_add_test(tc, decoder_memory_is_limited);
     tcase_add_test(tc, scans_are_limited);
     tcase_add_test(tc, unsupported_kinds_are_named);
     tcase_add_loop_test(tc, damage_is_survived, 0, 6);

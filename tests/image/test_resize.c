@@ -180,7 +180,7 @@ static void check_against_naive(size_t in_h, size_t in_w, size_t out_h, size_t o
                                 size_t channels, MaePixel type, MaeFilter filter)
 {
     static const double tolerance[] = {2.1, 0.6, 1e-5}; /* rounding: twice, once, none */
-    static const double top[] = {255.0, 65535.0, INFINITY};
+    static const double top[] = {255.0, 65535.0, HUGE_VAL};
     MaeImage src = fixture_picture(in_h, in_w, channels, type, in_h * in_w), dst = {0};
     MaeError err = {0};
     double *from = to_doubles(&src), *middle, *want, *got;

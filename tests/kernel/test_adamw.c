@@ -44,7 +44,7 @@ static void train(const MaeRowsTable *t, size_t n)
         t->adamw(w, m, v, g, n, &step);
         free(g);
     }
-    ref_close(t, "w", w, ww, 1, n, 2e-6, 0.0);
+    ref_close(t, "w", w, ww, 1, n, 1e-6, 2e-6);
     ref_close(t, "m", m, mm, 1, n, 1e-8, 1e-6);
     ref_close(t, "v", v, vv, 1, n, 1e-10, 1e-6);
     free(w);

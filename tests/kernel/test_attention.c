@@ -34,7 +34,7 @@ static double *weights(const Case *c, size_t head, size_t row)
 
 static void forward_row(const Case *c, const double *qkv, size_t h, size_t row)
 {
-    double *p = weights(c, h, row), max = -INFINITY, sum = 0.0;
+    double *p = weights(c, h, row), max = -HUGE_VAL, sum = 0.0;
 
     for (size_t j = 0; j < c->n; j++) {
         p[j] = 0.0;

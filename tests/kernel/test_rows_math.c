@@ -30,7 +30,8 @@ static double sweep(const MaeRowsTable *t, Each fn, Compare compare, double from
 
     for (size_t done = 0; done < count; done += BATCH) {
         for (size_t i = 0; i < BATCH; i++)
-            x[i] = (float)(from + (to - from) * (double)(done + i) / (double)count);
+            x[i] =
+                (float)fmin(to, from + (to - from) * (double)(done + i) / (double)count);
         fn(y, x, BATCH);
         for (size_t i = 0; i < BATCH; i++)
             compare(t, x[i], y[i], &worst);
@@ -52,7 +53,7 @@ static void compare_normal(const MaeRowsTable *t, float x, float y, double *wors
 {
     const double want = 0.5 * erfc(-(double)x / sqrt(2.0));
     const double off = fabs((double)y - want);
-    const double relative = (2.0 + 0.5 * (double)x * (double)x) * 1.2e-7;
+    const double relative = (1.0 + 0.5 * (double)x * (double)x) * 2.4e-7;
 
     ck_assert_msg(off <= 1e-7 && (x > 0.0f || x < -13.0f || off <= relative * want),
                   "%s Phi(%.9g) = %.9g, want %.9g, off %.3g", t->name, (double)x,
@@ -67,9 +68,9 @@ START_TEST(exp_is_close_to_libm)
     if (t == NULL)
         return;
     (void)fprintf(stderr, "%s exp: %.2f ulp on [-86.5, 88.7]\n", t->name,
-                  sweep(t, t->exp, compare_exp, -86.5, 88.7, 2000000));
+                  sweep(t, t->exp, compare_exp, -86.5, 88.7, 400000));
     (void)fprintf(stderr, "%s exp: %.2f ulp on [-1, 1]\n", t->name,
-                  sweep(t, t->exp, compare_exp, -1.0, 1.0, 1000000));
+                  sweep(t, t->exp, compare_exp, -1.0, 1.0, 200000));
 }
 END_TEST
 
@@ -80,9 +81,9 @@ START_TEST(normal_is_close_to_libm)
     if (t == NULL)
         return;
     (void)fprintf(stderr, "%s Phi: %.3g absolute on [-14, 14]\n", t->name,
-                  sweep(t, t->normal, compare_normal, -14.0, 14.0, 2000000));
+                  sweep(t, t->normal, compare_normal, -14.0, 14.0, 400000));
     (void)fprintf(stderr, "%s Phi: %.3g absolute on [-1, 1]\n", t->name,
-                  sweep(t, t->normal, compare_normal, -1.0, 1.0, 1000000));
+                  sweep(t, t->normal, compare_normal, -1.0, 1.0, 200000));
 }
 END_TEST
 

@@ -1,0 +1,174 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/config.h"
+#include "conf/value.h"
+
+enum { NAMED = 256 };
+
+/* "run.yaml:4: model.depth", or "model.depth (preset vit_tiny)" if it was not given. */
+static const char *named(const MaeConfig *cfg, const char *key, char text[NAMED])
+{
+    char origin[160];
+
+    mae_config_origin(cfg, key, origin, sizeof origin);
+    if (mae_config_given(cfg, key))
+        (void)snprintf(text, NAMED, "%s: %s", origin, key);
+    else
+        (void)snprintf(text, NAMED, "%s (%s)", key, origin);
+    return text;
+}
+
+/* One transformer: width, heads and the hidden width of its MLP. */
+static MaeStatus check_blocks(const MaeConfig *cfg, const char *width_key, size_t width,
+                              const char *heads_key, size_t heads, MaeError *err)
+{
+    char at[NAMED];
+
+    if (width % 4 != 0)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "%s: %zu is not divisible by 4 (sin-cos positions have four parts)",
+                 named(cfg, width_key, at), width);
+    if (width % heads != 0)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: %zu heads do not divide %s %zu",
+                 named(cfg, heads_key, at), heads, width_key, width);
+    if ((double)width * cfg->model.mlp_ratio < 1.0)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: no hidden unit is left of %s %zu",
+                 named(cfg, "model.mlp_ratio", at), width_key, width);
+    return MAE_OK;
+}
+
+/*
+ * False while a fine-tuning run waits for mae_config_adopt: the architecture is the
+ * checkpoint's, so what preset and file say alone need not fit together.
+ */
+static bool is_settled(const MaeConfig *cfg)
+{
+    static const char *const KEYS[] = {"model.img_size", "model.patch_size",
+                                       "model.embed_dim", "model.num_heads"};
+
+    if (cfg->tool != MAE_CONF_FINETUNE || cfg->finetune.checkpoint[0] == '\0')
+        return true;
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
+        if (!mae_config_given(cfg, KEYS[i]) &&
+            mae_config_from(cfg, KEYS[i]).from != MAE_CONF_FROM_CHECKPOINT)
+            return false;
+    }
+    return true;
+}
+
+static MaeStatus check_model(const MaeConfig *cfg, MaeError *err)
+{
+    const MaeConfModel *m = &cfg->model;
+    char at[NAMED];
+
+    if (!is_settled(cfg))
+        return MAE_OK;
+    if (m->img_size[0] % m->patch_size != 0 || m->img_size[1] % m->patch_size != 0)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: %zu does not divide img_size [%zu, %zu]",
+                 named(cfg, "model.patch_size", at), m->patch_size, m->img_size[0],
+                 m->img_size[1]);
+    MAE_TRY(check_blocks(cfg, "model.embed_dim", m->embed_dim, "model.num_heads",
+                         m->num_heads, err));
+    if (cfg->tool != MAE_CONF_PRETRAIN)
+        return MAE_OK;
+    return check_blocks(cfg, "model.decoder_embed_dim", m->decoder_embed_dim,
+                        "model.decoder_num_heads", m->decoder_num_heads, err);
+}
+
+static MaeStatus check_mask(const MaeConfig *cfg, MaeError *err)
+{
+    const size_t patches = mae_config_patches(cfg), visible = mae_config_visible(cfg);
+    char at[NAMED];
+
+    if (cfg->tool != MAE_CONF_PRETRAIN)
+        return MAE_OK;
+    if (visible == 0 || visible == patches)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: %g of %zu patches leaves none %s",
+                 named(cfg, "mask.ratio", at), cfg->mask.ratio, patches,
+                 visible == 0 ? "visible" : "hidden");
+    return MAE_OK;
+}
+
+static MaeStatus check_stats(const MaeConfig *cfg, MaeError *err)
+{
+    const MaeConfStats *mean = &cfg->data.mean, *std = &cfg->data.std;
+    const size_t channels = cfg->model.in_chans;
+    char at[NAMED];
+
+    if (mean->count == 0 && std->count == 0)
+        return MAE_OK;
+    if (mean->count == 0 || std->count == 0)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: given without %s; give both or neither",
+                 named(cfg, mean->count == 0 ? "data.std" : "data.mean", at),
+                 mean->count == 0 ? "data.mean" : "data.std");
+    if (mean->count != std->count)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: %zu entries, but data.mean has %zu",
+                 named(cfg, "data.std", at), std->count, mean->count);
+    if (channels != 0 && mean->count != channels)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: %zu entries, but model.in_chans is %zu",
+                 named(cfg, "data.mean", at), mean->count, channels);
+    return MAE_OK;
+}
+
+static MaeStatus check_data(const MaeConfig *cfg, MaeError *err)
+{
+    const MaeConfData *d = &cfg->data;
+    char at[NAMED];
+
+    if (d->crop_scale[0] > d->crop_scale[1])
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: smallest share %g is above the largest, %g",
+                 named(cfg, "data.crop_scale", at), d->crop_scale[0], d->crop_scale[1]);
+    if (cfg->tool == MAE_CONF_FINETUNE && d->label_fraction < 1.0 &&
+        d->labels_per_class > 0)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: give this or data.label_fraction, not both",
+                 named(cfg, "data.labels_per_class", at));
+    return check_stats(cfg, err);
+}
+
+static MaeStatus check_schedule(const MaeConfig *cfg, MaeError *err)
+{
+    const double lr = mae_config_lr(cfg), warmup = cfg->optim.warmup_epochs;
+    char at[NAMED];
+
+    if (cfg->optim.min_lr > lr)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: %g is above the peak learning rate %g",
+                 named(cfg, "optim.min_lr", at), cfg->optim.min_lr, lr);
+    if (warmup > (double)cfg->train.epochs)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: %g is above train.epochs %zu",
+                 named(cfg, "optim.warmup_epochs", at), warmup, cfg->train.epochs);
+    if (cfg->train.resume[0] == '\0')
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: expected auto, none or a checkpoint",
+                 named(cfg, "train.resume", at));
+    return MAE_OK;
+}
+
+MaeStatus mae_config_check(const MaeConfig *cfg, MaeError *err)
+{
+    MAE_TRY(check_model(cfg, err));
+    MAE_TRY(check_mask(cfg, err));
+    MAE_TRY(check_data(cfg, err));
+    return check_schedule(cfg, err);
+}
+
+static MaeStatus require(const MaeConfig *cfg, const char *key, const char *value,
+                         const char *what, MaeError *err)
+{
+    char name[160];
+
+    if (*value != '\0')
+        return MAE_OK;
+    mae_value_file(cfg, name, sizeof name);
+    MAE_FAIL(err, MAE_ERR_ARG, "%s: %s is missing: %s", name, key, what);
+}
+
+MaeStatus mae_config_check_required(const MaeConfig *cfg, MaeError *err)
+{
+    MAE_TRY(require(cfg, "data.train", cfg->data.train, "the training images", err));
+    MAE_TRY(
+        require(cfg, "train.output_dir", cfg->train.output_dir, "the run folder", err));
+    if (cfg->tool != MAE_CONF_FINETUNE || cfg->finetune.init == MAE_CONF_INIT_RANDOM)
+        return MAE_OK;
+    return require(cfg, "finetune.checkpoint", cfg->finetune.checkpoint,
+                   "a pretraining checkpoint, or finetune.init: random", err);
+}

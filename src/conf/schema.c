@@ -1,0 +1,385 @@
+#include "conf/schema.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define FIELD(member) offsetof(MaeConfig, member), sizeof(((MaeConfig *)NULL)->member)
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define BOTH (MAE_KEY_PRETRAIN | MAE_KEY_FINETUNE)
+#define PRETRAIN MAE_KEY_PRETRAIN
+#define FINETUNE MAE_KEY_FINETUNE
+#define FROM_PRESET "from model.preset"
+
+static const char *const PRESET[] = {"vit_micro", "vit_tiny", "vit_small", "vit_base",
+                                     "vit_large", "vit_huge", NULL};
+static const char *const STRATEGY[] = {"random", "block", "grid", NULL};
+static const char *const AUGMENT[] = {"none", "flip", "crop_flip", NULL};
+static const char *const PRECISION[] = {"auto", "f32", "bf16", NULL};
+static const char *const INIT[] = {"pretrained", "random", NULL};
+static const char *const POOL[] = {"mean", "cls", NULL};
+static const char *const MODE[] = {"full", NULL};
+
+static const MaeKey MODEL[] = {
+    {"preset", MAE_KEY_TEXT, FIELD(model.preset), .def = "vit_tiny", .choices = PRESET,
+     .help = "Architecture that fills every model key which is not given.",
+     .aka = "arch,model,name,model_name", .tools = BOTH},
+    {"img_size", MAE_KEY_SIZE_PAIR, FIELD(model.img_size), .fallback = FROM_PRESET,
+     .min = 1, .max = 16384, .unit = "pixels",
+     .help =
+         "Size of the images the model sees: one number or [height, width], divisible by "
+         "patch_size.",
+     .aka = "input_size,image_size,resolution", .tools = BOTH, .flags = MAE_KEY_OWN},
+    {"patch_size", MAE_KEY_SIZE, FIELD(model.patch_size), .fallback = FROM_PRESET,
+     .min = 1, .max = 1024, .unit = "pixels", .help = "Side of a square patch.",
+     .aka = "patch", .tools = BOTH},
+    {"in_chans", MAE_KEY_SIZE, FIELD(model.in_chans), .def = "auto", .min = 1,
+     .max = MAE_CONFIG_LIST, .zero = "auto",
+     .help =
+         "Channels of the images; auto follows the data. Grey and RGB are converted into "
+         "each other.",
+     .aka = "channels,in_channels,num_channels", .tools = BOTH,
+     .flags = MAE_KEY_AUTO_FITS},
+    {"embed_dim", MAE_KEY_SIZE, FIELD(model.embed_dim), .fallback = FROM_PRESET, .min = 4,
+     .max = 16384, .help = "Width of the encoder; divisible by 4 and by num_heads.",
+     .aka = "hidden_size,width,dim", .tools = BOTH},
+    {"depth", MAE_KEY_SIZE, FIELD(model.depth), .fallback = FROM_PRESET, .min = 1,
+     .max = 512, .help = "Transformer blocks of the encoder.",
+     .aka = "num_hidden_layers,layers,num_layers", .tools = BOTH},
+    {"num_heads", MAE_KEY_SIZE, FIELD(model.num_heads), .fallback = FROM_PRESET, .min = 1,
+     .max = 512, .help = "Attention heads of the encoder.",
+     .aka = "num_attention_heads,heads", .tools = BOTH},
+    {"mlp_ratio", MAE_KEY_REAL, FIELD(model.mlp_ratio), .def = "4", .min = 0, .max = 64,
+     .help =
+         "Hidden width of a block's MLP relative to its width, in encoder and decoder.",
+     .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
+    {"decoder_embed_dim", MAE_KEY_SIZE, FIELD(model.decoder_embed_dim),
+     .fallback = FROM_PRESET, .min = 4, .max = 16384,
+     .help = "Width of the decoder; divisible by 4 and by its heads.",
+     .aka = "decoder_hidden_size,decoder_dim", .tools = PRETRAIN},
+    {"decoder_depth", MAE_KEY_SIZE, FIELD(model.decoder_depth), .fallback = FROM_PRESET,
+     .min = 1, .max = 512, .help = "Transformer blocks of the decoder.",
+     .aka = "decoder_num_hidden_layers,decoder_layers", .tools = PRETRAIN},
+    {"decoder_num_heads", MAE_KEY_SIZE, FIELD(model.decoder_num_heads),
+     .fallback = FROM_PRESET, .min = 1, .max = 512,
+     .help = "Attention heads of the decoder.",
+     .aka = "decoder_num_attention_heads,decoder_heads", .tools = PRETRAIN},
+    {"norm_pix_loss", MAE_KEY_BOOL, FIELD(model.norm_pix_loss), .def = "false",
+     .help =
+         "Normalise each target patch by its own mean and variance: better features, but "
+         "predictions are no longer pixels.",
+     .aka = "norm_pix,normalize_pixels,norm_loss", .tools = PRETRAIN},
+};
+
+static const MaeKey MASK[] = {
+    {"strategy", MAE_KEY_CHOICE, FIELD(mask.strategy), .def = "random",
+     .choices = STRATEGY,
+     .help = "Which patches are hidden: random ones, blocks, or a regular grid; all hide "
+             "exactly "
+             "as many.",
+     .aka = "type,mode,kind", .tools = PRETRAIN},
+    {"ratio", MAE_KEY_REAL, FIELD(mask.ratio), .def = "0.75", .min = 0, .max = 1,
+     .help = "Share of the patches that is hidden from the encoder.", .aka = "mask_ratio",
+     .tools = PRETRAIN, .flags = MAE_KEY_OPEN_MIN | MAE_KEY_OPEN_MAX},
+};
+
+static const MaeKey DATA[] = {
+    {"train", MAE_KEY_TEXT, FIELD(data.train), .def = "",
+     .help = "Training images: a folder (of class folders or unlabelled images), an IDX "
+             "file or "
+             "its folder, or an HDF5 file. Required.",
+     .aka = "data_path,path,root,train_dir,train_path", .tools = BOTH},
+    {"val", MAE_KEY_TEXT, FIELD(data.val), .def = "",
+     .help = "Held-out images of the same kind: loss with fixed masks, or accuracy.",
+     .aka = "valid,validation,test,val_path,val_dir,eval", .tools = BOTH},
+    {"mean", MAE_KEY_STATS, FIELD(data.mean), .def = "auto", .min = -1e6, .max = 1e6,
+     .unit = "pixel value (8 bit: / 255, 16 bit: / 65535, float: as it is)",
+     .help = "Mean of each channel, subtracted; auto measures it once (fine-tuning: "
+             "takes the "
+             "checkpoint's), imagenet is [0.485, 0.456, 0.406].",
+     .tools = BOTH, .flags = MAE_KEY_AUTO_FITS},
+    {"std", MAE_KEY_STATS, FIELD(data.std), .def = "auto", .min = 0, .max = 1e6,
+     .unit = "as mean",
+     .help = "Standard deviation of each channel, divided by; imagenet is [0.229, 0.224, "
+             "0.225].",
+     .tools = BOTH, .flags = MAE_KEY_OPEN_MIN | MAE_KEY_AUTO_FITS},
+    {"workers", MAE_KEY_SIZE, FIELD(data.workers), .def = "2", .min = 1, .max = 256,
+     .unit = "threads",
+     .help = "Threads that load and augment images; any number gives the same "
+             "batches.",
+     .aka = "num_workers,loader_threads", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"prefetch", MAE_KEY_SIZE, FIELD(data.prefetch), .def = "2", .min = 1, .max = 64,
+     .unit = "batches", .help = "Batches prepared ahead of the one in use.",
+     .aka = "prefetch_factor", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"augment", MAE_KEY_CHOICE, FIELD(data.augment), .def = "crop_flip",
+     .choices = AUGMENT,
+     .help = "Training images: as in evaluation, with a random horizontal flip, or with "
+             "a random "
+             "resized crop and flip.",
+     .aka = "augmentation,aug,transform", .tools = BOTH},
+    {"crop_scale", MAE_KEY_REAL_PAIR, FIELD(data.crop_scale), .def = "[0.2, 1.0]",
+     .min = 0, .max = 1,
+     .help = "Smallest and largest share of the image's area in a random crop.",
+     .aka = "scale,min_crop", .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
+    {"eval_crop", MAE_KEY_REAL, FIELD(data.eval_crop), .def = "auto", .min = 0, .max = 1,
+     .zero = "auto",
+     .help =
+         "Without random crop the short side is resized to img_size / eval_crop and the "
+         "centre is cut out; auto is 0.875, and leaves images alone that have the size.",
+     .aka = "crop_pct,crop_ratio", .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
+    {"max_bad_fraction", MAE_KEY_REAL, FIELD(data.max_bad_fraction), .def = "0.01",
+     .min = 0, .max = 1,
+     .help = "Share of unreadable images that is skipped and replaced before the run "
+             "stops with a list.",
+     .tools = BOTH},
+    {"label_fraction", MAE_KEY_REAL, FIELD(data.label_fraction), .def = "1", .min = 0,
+     .max = 1,
+     .help =
+         "Share of the training images that is used, the same from each class, chosen by "
+         "seed.",
+     .aka = "fraction,subset", .tools = FINETUNE, .flags = MAE_KEY_OPEN_MIN},
+    {"labels_per_class", MAE_KEY_SIZE, FIELD(data.labels_per_class), .def = "all",
+     .min = 1, .max = 1e12, .zero = "all", .unit = "images",
+     .help = "Training images used from each class, chosen by seed.",
+     .aka = "shots,samples_per_class", .tools = FINETUNE},
+    {"first_n", MAE_KEY_SIZE, FIELD(data.first_n), .def = "all", .min = 1, .max = 1e12,
+     .zero = "all", .unit = "images", .help = "Use only the first training images.",
+     .aka = "limit,max_samples,max_train_samples", .tools = BOTH},
+    {"exif_orientation", MAE_KEY_BOOL, FIELD(data.exif_orientation), .def = "false",
+     .help = "Turn JPEG images as their EXIF header asks.", .aka = "exif", .tools = BOTH},
+};
+
+static const MaeKey OPTIM[] = {
+    {"lr", MAE_KEY_REAL, FIELD(optim.lr), .def = "auto", .min = 0, .max = 1000,
+     .zero = "auto",
+     .help = "Peak learning rate; auto is blr x batch_size x accum_iter / 256.",
+     .aka = "learning_rate,max_lr,lr_peak", .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
+    {"blr", MAE_KEY_REAL, FIELD(optim.blr), .def = "1.5e-4", .def_finetune = "1e-3",
+     .min = 0, .max = 1000, .unit = "per 256 images",
+     .help = "Base learning rate, used if lr is auto.",
+     .aka = "base_lr,base_learning_rate", .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
+    {"min_lr", MAE_KEY_REAL, FIELD(optim.min_lr), .def = "0", .def_finetune = "1e-6",
+     .min = 0, .max = 1000, .help = "Learning rate at the end of the cosine.",
+     .aka = "final_lr,end_lr,eta_min,lr_min", .tools = BOTH},
+    {"weight_decay", MAE_KEY_REAL, FIELD(optim.weight_decay), .def = "0.05", .min = 0,
+     .max = 100, .help = "Decoupled decay of tensors with two or more dimensions.",
+     .aka = "wd,decay", .tools = BOTH},
+    {"betas", MAE_KEY_REAL_PAIR, FIELD(optim.betas), .def = "[0.9, 0.95]",
+     .def_finetune = "[0.9, 0.999]", .min = 0, .max = 1,
+     .help = "Decay rates of AdamW's moments.", .aka = "beta,adam_betas,opt_betas",
+     .tools = BOTH, .flags = MAE_KEY_OPEN_MAX},
+    {"eps", MAE_KEY_REAL, FIELD(optim.eps), .def = "1e-8", .min = 0, .max = 1,
+     .help = "Added to the root of AdamW's second moment.",
+     .aka = "epsilon,adam_epsilon,opt_eps", .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
+    {"clip_grad", MAE_KEY_REAL, FIELD(optim.clip_grad), .def = "none", .min = 0,
+     .max = 1e9, .zero = "none",
+     .help = "Largest norm of the whole gradient; above it the gradient is scaled "
+             "down.",
+     .aka = "grad_clip,max_grad_norm,clip,gradient_clip", .tools = BOTH,
+     .flags = MAE_KEY_OPEN_MIN},
+    {"warmup_epochs", MAE_KEY_REAL, FIELD(optim.warmup_epochs),
+     .fallback = "5 % of train.epochs, fine-tuning 10 %", .min = 0, .max = 1e6,
+     .unit = "epochs",
+     .help = "Linear rise of the learning rate from 0; fractions are allowed.",
+     .aka = "warmup,warmup_ratio,warm_up", .tools = BOTH},
+    {"layer_decay", MAE_KEY_REAL, FIELD(optim.layer_decay), .def = "0.75", .min = 0,
+     .max = 1,
+     .help =
+         "Each block learns at this multiple of the next block's rate; 1 = all alike.",
+     .aka = "layer_wise_lr_decay,llrd,layerwise_decay", .tools = FINETUNE,
+     .flags = MAE_KEY_OPEN_MIN},
+};
+
+static const MaeKey TRAIN[] = {
+    {"epochs", MAE_KEY_SIZE, FIELD(train.epochs), .def = "100", .def_finetune = "50",
+     .min = 1, .max = 1e6, .unit = "epochs", .help = "Passes over the training images.",
+     .aka = "num_epochs,max_epochs,num_train_epochs", .tools = BOTH},
+    {"batch_size", MAE_KEY_SIZE, FIELD(train.batch_size), .def = "256",
+     .def_finetune = "64", .min = 1, .max = 1e6, .unit = "images",
+     .help = "Images per step, over all ranks together.",
+     .aka = "batch,bs,train_batch_size", .tools = BOTH},
+    {"accum_iter", MAE_KEY_SIZE, FIELD(train.accum_iter), .def = "1", .min = 1,
+     .max = 1e6, .unit = "batches",
+     .help = "Batches whose gradients are averaged for one update.",
+     .aka = "accumulation,grad_accum,gradient_accumulation_steps,accum", .tools = BOTH},
+    {"precision", MAE_KEY_CHOICE, FIELD(train.precision), .def = "auto",
+     .choices = PRECISION,
+     .help = "Operands of matrix products; auto lets the machine decide.",
+     .aka = "dtype,amp,mixed_precision", .tools = BOTH},
+    {"seed", MAE_KEY_SEED, FIELD(train.seed), .def = "0", .min = 0,
+     .max = 9007199254740991.0, .help = "All random numbers of the run follow from it.",
+     .aka = "random_seed", .tools = BOTH},
+    {"threads", MAE_KEY_SIZE, FIELD(train.threads), .def = "all", .min = 1, .max = 4096,
+     .zero = "all", .unit = "threads",
+     .help = "Compute threads; any number gives the same result.",
+     .aka = "num_threads,cpus", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"output_dir", MAE_KEY_TEXT, FIELD(train.output_dir), .def = "",
+     .help = "Run folder: checkpoints, logs, reconstructions. Required.",
+     .aka = "output,out,out_dir,log_dir,save_dir,run_dir", .tools = BOTH,
+     .flags = MAE_KEY_FREE},
+    {"resume", MAE_KEY_TEXT, FIELD(train.resume), .def = "auto",
+     .help = "auto continues a run found in output_dir, none starts anew, a path "
+             "continues from "
+             "that checkpoint.",
+     .aka = "resume_from,resume_from_checkpoint", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"overwrite", MAE_KEY_BOOL, FIELD(train.overwrite), .def = "false",
+     .help = "Use output_dir although it holds files of something else, or another run.",
+     .aka = "force,overwrite_output_dir", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"preview_every", MAE_KEY_SIZE, FIELD(train.preview_every), .def = "10", .min = 1,
+     .max = 1e6, .zero = "none", .unit = "epochs",
+     .help = "Epochs between reconstructions of fixed images.",
+     .aka = "preview,visualize_every", .tools = PRETRAIN, .flags = MAE_KEY_FREE},
+    {"preview_count", MAE_KEY_SIZE, FIELD(train.preview_count), .def = "8", .min = 1,
+     .max = 256, .unit = "images", .help = "Images in a preview.", .tools = PRETRAIN,
+     .flags = MAE_KEY_FREE},
+    {"checkpoint_every", MAE_KEY_SIZE, FIELD(train.checkpoint_every), .def = "20",
+     .min = 1, .max = 1e6, .zero = "none", .unit = "epochs",
+     .help = "Epochs between checkpoint-N.h5 files.",
+     .aka = "save_every,save_freq,save_interval", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"keep", MAE_KEY_SIZE, FIELD(train.keep), .def = "2", .min = 1, .max = 1e6,
+     .unit = "files", .help = "Newest checkpoint-N.h5 files that are kept.",
+     .aka = "keep_last,save_total_limit", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"save_minutes", MAE_KEY_REAL, FIELD(train.save_minutes), .def = "10", .min = 0,
+     .max = 1e6, .zero = "none", .unit = "minutes",
+     .help = "Time between writes of last.h5, also in the middle of an epoch.",
+     .tools = BOTH, .flags = MAE_KEY_FREE | MAE_KEY_OPEN_MIN},
+    {"stop_after", MAE_KEY_REAL, FIELD(train.stop_after), .def = "none", .min = 0,
+     .max = 1e6, .zero = "none", .unit = "hours",
+     .help =
+         "Save and stop with exit code 75 after this time; the next run goes on exactly.",
+     .tools = BOTH, .flags = MAE_KEY_FREE | MAE_KEY_OPEN_MIN},
+    {"max_hours", MAE_KEY_REAL, FIELD(train.max_hours), .def = "none", .min = 0,
+     .max = 1e6, .zero = "none", .unit = "hours",
+     .help = "Plan the schedule so that the run ends annealed within this time.",
+     .aka = "max_time,time_limit", .tools = BOTH,
+     .flags = MAE_KEY_FREE | MAE_KEY_OPEN_MIN},
+    {"log_every", MAE_KEY_SIZE, FIELD(train.log_every), .def = "20", .min = 1, .max = 1e9,
+     .unit = "steps", .help = "Steps between lines of progress on a plain terminal.",
+     .aka = "log_interval,print_freq,logging_steps,log_freq", .tools = BOTH,
+     .flags = MAE_KEY_FREE},
+    {"preflight", MAE_KEY_BOOL, FIELD(train.preflight), .def = "true",
+     .help =
+         "Measure a few steps and print memory, time and disk needed before starting.",
+     .tools = BOTH, .flags = MAE_KEY_FREE},
+};
+
+static const MaeKey TUNE[] = {
+    {"checkpoint", MAE_KEY_TEXT, FIELD(finetune.checkpoint), .def = "",
+     .help = "Pretraining checkpoint; gives the architecture too. Required unless init "
+             "is random.",
+     .aka = "finetune,weights,pretrained,ckpt,encoder", .tools = FINETUNE},
+    {"init", MAE_KEY_CHOICE, FIELD(finetune.init), .def = "pretrained", .choices = INIT,
+     .help = "Start from the checkpoint's weights, or from random ones (the baseline; a "
+             "checkpoint then only gives the architecture).",
+     .tools = FINETUNE},
+    {"pool", MAE_KEY_CHOICE, FIELD(finetune.pool), .def = "mean", .choices = POOL,
+     .help = "What the head sees: mean is the average of the patch tokens and fc_norm "
+             "(global "
+             "pool), cls the class token.",
+     .aka = "global_pool,pooling,cls_token", .tools = FINETUNE},
+    {"label_smoothing", MAE_KEY_REAL, FIELD(finetune.label_smoothing), .def = "0.1",
+     .min = 0, .max = 1, .help = "Share of the target spread over all classes.",
+     .aka = "smoothing", .tools = FINETUNE, .flags = MAE_KEY_OPEN_MAX},
+    {"drop_path", MAE_KEY_REAL, FIELD(finetune.drop_path), .def = "0", .min = 0, .max = 1,
+     .help =
+         "Stochastic depth: rate of the last block, rising linearly from 0 at the first.",
+     .aka = "drop_path_rate,stochastic_depth", .tools = FINETUNE,
+     .flags = MAE_KEY_OPEN_MAX},
+    {"mode", MAE_KEY_CHOICE, FIELD(finetune.mode), .def = "full", .choices = MODE,
+     .help = "Which parameters learn: full is all of them.", .tools = FINETUNE},
+};
+
+static const MaeKey EVAL[] = {
+    {"every", MAE_KEY_SIZE, FIELD(eval.every), .def = "1", .min = 1, .max = 1e6,
+     .unit = "epochs", .help = "Epochs between evaluations on data.val.",
+     .aka = "eval_every,eval_interval,interval", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"batch_size", MAE_KEY_SIZE, FIELD(eval.batch_size), .def = "auto", .min = 1,
+     .max = 1e6, .zero = "auto", .unit = "images",
+     .help = "Images per batch; auto is train.batch_size.",
+     .aka = "eval_batch_size,val_batch_size", .tools = BOTH, .flags = MAE_KEY_FREE},
+};
+
+static const MaeSection SECTIONS[] = {
+    {"model", "architecture", "arch,vit,network", MODEL, COUNT(MODEL)},
+    {"mask", "which patches are hidden in pretraining", "masking", MASK, COUNT(MASK)},
+    {"data", "images and how they are prepared", "dataset,dataloader,loader", DATA,
+     COUNT(DATA)},
+    {"optim", "AdamW and the learning-rate schedule", "optimizer,optimiser,opt,schedule",
+     OPTIM, COUNT(OPTIM)},
+    {"train", "the run", "training,trainer,run,pretrain", TRAIN, COUNT(TRAIN)},
+    {"finetune", "the classifier", "finetuning,fine_tune,classifier,head", TUNE,
+     COUNT(TUNE)},
+    {"eval", "evaluation during training", "evaluation,validation,test", EVAL,
+     COUNT(EVAL)},
+};
+
+_Static_assert(COUNT(MODEL) + COUNT(MASK) + COUNT(DATA) + COUNT(OPTIM) + COUNT(TRAIN) +
+                       COUNT(TUNE) + COUNT(EVAL) <=
+                   MAE_CONFIG_KEYS,
+               "MAE_CONFIG_KEYS is too small");
+
+const MaeSection *mae_schema_sections(size_t *count)
+{
+    *count = COUNT(SECTIONS);
+    return SECTIONS;
+}
+
+const MaeKey *mae_schema_key(size_t index, const MaeSection **section)
+{
+    for (size_t s = 0; s < COUNT(SECTIONS); s++) {
+        if (index < SECTIONS[s].count) {
+            if (section != NULL)
+                *section = &SECTIONS[s];
+            return &SECTIONS[s].keys[index];
+        }
+        index -= SECTIONS[s].count;
+    }
+    return NULL;
+}
+
+/* Compare the first n bytes of a with the whole of b; '-' and '_' are alike. */
+static bool same_name(const char *a, size_t n, const char *b)
+{
+    if (strlen(b) != n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (a[i] != b[i] && !(a[i] == '-' && b[i] == '_'))
+            return false;
+    }
+    return true;
+}
+
+static size_t find(const char *section, size_t n, const char *key)
+{
+    size_t first = 0;
+
+    for (size_t s = 0; s < COUNT(SECTIONS); first += SECTIONS[s++].count) {
+        if (!same_name(section, n, SECTIONS[s].name))
+            continue;
+        for (size_t k = 0; k < SECTIONS[s].count; k++) {
+            if (same_name(key, strlen(key), SECTIONS[s].keys[k].name))
+                return first + k;
+        }
+    }
+    return SIZE_MAX;
+}
+
+size_t mae_schema_find_section(const char *name)
+{
+    size_t s = 0;
+
+    while (s < COUNT(SECTIONS) && !same_name(name, strlen(name), SECTIONS[s].name))
+        s++;
+    return s;
+}
+
+size_t mae_schema_find(const char *section, const char *key)
+{
+    return find(section, strlen(section), key);
+}
+
+size_t mae_schema_find_path(const char *path)
+{
+    const char *dot = strchr(path, '.');
+
+    return dot == NULL ? SIZE_MAX : find(path, (size_t)(dot - path), dot + 1);
+}

@@ -1,0 +1,106 @@
+#include <ctype.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/schema.h"
+
+enum { LONGEST = 64 };
+
+/* The closest candidate so far. */
+typedef struct Best {
+    size_t score;
+    char text[2 * LONGEST];
+} Best;
+
+static int fold(char c)
+{
+    return c == '-' ? '_' : tolower((unsigned char)c);
+}
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+    const size_t ab = a < b ? a : b;
+
+    return ab < c ? ab : c;
+}
+
+/* Levenshtein distance of texts of at most LONGEST bytes; one row of the table. */
+static size_t distance(const char *a, size_t na, const char *b, size_t nb)
+{
+    size_t row[LONGEST + 1];
+
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            const size_t change = diagonal + (fold(a[i - 1]) != fold(b[j - 1]));
+
+            diagonal = row[j];
+            row[j] = min3(row[j] + 1, row[j - 1] + 1, change);
+        }
+    }
+    return row[nb];
+}
+
+/* Distance of @p key to one of the comma-separated names, SIZE_MAX if none is close. */
+static size_t closest(const char *key, const char *names)
+{
+    const size_t n = strlen(key);
+    size_t best = SIZE_MAX;
+
+    while (names != NULL && *names != '\0') {
+        const size_t m = strcspn(names, ",");
+        const size_t shorter = n < m ? n : m, allowed = shorter < 6 ? 1 : shorter / 3;
+
+        if (n <= LONGEST && m <= LONGEST) {
+            const size_t d = distance(key, n, names, m);
+
+            if (d <= allowed && d < shorter && d < best)
+                best = d;
+        }
+        names += m + (names[m] == ',');
+    }
+    return best;
+}
+
+/* Names of the project win over those of other programs, the same section over others. */
+static void consider(Best *best, const char *key, const char *name, const char *aka,
+                     size_t penalty, const char *section)
+{
+    size_t own = closest(key, name), other = closest(key, aka);
+
+    own = own == SIZE_MAX ? own : 4 * own;
+    other = other == SIZE_MAX ? other : 4 * other + 1;
+    if (other < own)
+        own = other;
+    if (own == SIZE_MAX || own + penalty >= best->score)
+        return;
+    best->score = own + penalty;
+    (void)snprintf(best->text, sizeof best->text, "%s%s%s", section,
+                   *section == '\0' ? "" : ".", name);
+}
+
+void mae_schema_suggest(const char *section, const char *key, char *text, size_t size)
+{
+    size_t count;
+    const MaeSection *sections = mae_schema_sections(&count);
+    Best best = {.score = SIZE_MAX};
+
+    for (size_t s = 0; s < count; s++) {
+        const bool here = section != NULL && strcmp(section, sections[s].name) == 0;
+
+        if (section == NULL)
+            consider(&best, key, sections[s].name, sections[s].aka, 0, "");
+        for (size_t k = 0; k < sections[s].count; k++)
+            consider(&best, key, sections[s].keys[k].name, sections[s].keys[k].aka,
+                     here ? 0 : 2, sections[s].name);
+    }
+    if (best.score == SIZE_MAX)
+        text[0] = '\0';
+    else
+        (void)snprintf(text, size, "; did you mean %s?", best.text);
+}

@@ -1,0 +1,280 @@
+#include "train/finetune.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/accuracy.h"
+#include "train/session.h"
+#include "train/trainer.h"
+
+typedef struct Finetune {
+    MaeConfig *cfg;
+    const MaeTrainHooks *hooks;
+    MaeSession session;
+    MaeCkptReader *source;    /* finetune.checkpoint; NULL without one */
+    MaeSnapshot source_info;
+    MaeClassifier model;
+    MaeClassifierRun run;
+    float *targets;     /* [B,K] */
+    char **class_names; /* [K] borrowed from the data set */
+} Finetune;
+
+static MaeStatus check_labels(const Finetune *f, const MaeBatch *batch, MaeError *err)
+{
+    for (size_t i = 0; i < batch->size; i++) {
+        if (batch->labels[i] < 0 || (size_t)batch->labels[i] >= f->model.arch.classes)
+            MAE_FAIL(err, MAE_ERR_FORMAT,
+                     "data.train: sample %zu has label %lld, expected 0 to %zu",
+                     batch->samples[i], (long long)batch->labels[i],
+                     f->model.arch.classes - 1);
+    }
+    return MAE_OK;
+}
+
+static MaeStatus step(void *ctx, const MaeBatch *batch, const float *w, float *dw,
+                      double scale, double *loss, MaeError *err)
+{
+    Finetune *f = ctx;
+    const MaeConfFinetune *tune = &f->cfg->finetune;
+    const float *scales = tune->drop_path > 0.0 ? f->run.scales : NULL;
+
+    MAE_TRY(check_labels(f, batch, err));
+    if (scales != NULL)
+        mae_classifier_drop_path(&f->run, tune->drop_path, f->cfg->train.seed,
+                                 batch->epoch + 1, batch->samples, batch->size);
+    mae_classifier_targets(f->targets, batch->labels, tune->label_smoothing, batch->size,
+                           f->model.arch.classes);
+    mae_classifier_forward(&f->run, w, batch->images, scales, batch->size);
+    *loss = mae_classifier_loss(&f->run, f->targets, batch->size, scale);
+    mae_classifier_backward(&f->run, dw, w, scales, batch->size);
+    return MAE_OK;
+}
+
+static MaeStatus test_set(Finetune *f, const float *w, MaeAccuracy *accuracy, double *loss,
+                          MaeError *err)
+{
+    MaeLoader *loader = f->session.inputs.val_loader;
+    double sum = 0.0;
+
+    MAE_TRY(mae_loader_seek(loader, 0, 0, err));
+    for (;;) {
+        const MaeBatch *batch = NULL;
+        const size_t classes = f->model.arch.classes;
+
+        MAE_TRY(mae_loader_next(loader, &batch, err));
+        if (batch == NULL)
+            break;
+        if (batch->size > 0) {
+            mae_classifier_forward(&f->run, w, batch->images, NULL, batch->size);
+            mae_classifier_targets(f->targets, batch->labels, 0.0, batch->size, classes);
+            sum += (double)batch->size *
+                   mae_classifier_loss(&f->run, f->targets, batch->size, 0.0);
+            mae_accuracy_add(accuracy, f->run.logits, batch->labels, batch->size, classes);
+        }
+        mae_loader_release(loader, batch);
+    }
+    *loss = sum / (double)accuracy->count;
+    return MAE_OK;
+}
+
+static MaeStatus evaluate(void *ctx, const float *w, size_t epoch, bool last, MaeJson *record,
+                          double *score, MaeError *err)
+{
+    Finetune *f = ctx;
+    MaeAccuracy accuracy = {0};
+    double loss = 0.0;
+
+    if (f->session.inputs.val == NULL || (epoch % f->cfg->eval.every != 0 && !last))
+        return MAE_OK;
+    MAE_TRY(test_set(f, w, &accuracy, &loss, err));
+    *score = mae_accuracy_top1(&accuracy);
+    mae_json_set_real(record, "test_loss", loss);
+    mae_json_set_real(record, "test_acc1", 100.0 * *score);
+    mae_json_set_real(record, "test_acc5", 100.0 * mae_accuracy_top5(&accuracy));
+    mae_log(&f->hooks->log, MAE_LOG_INFO,
+            "epoch %zu: top-1 %.2f %%, top-5 %.2f %%, loss %.4f on %llu images", epoch,
+            100.0 * *score, 100.0 * mae_accuracy_top5(&accuracy), loss,
+            (unsigned long long)accuracy.count);
+    return MAE_OK;
+}
+
+static void describe(void *ctx, MaeSnapshot *snapshot)
+{
+    const Finetune *f = ctx;
+
+    snapshot->kind = MAE_SNAPSHOT_CLASSIFIER;
+    snapshot->arch = f->model.arch;
+    snapshot->mean = f->session.inputs.mean;
+    snapshot->std = f->session.inputs.std;
+    snapshot->class_names = f->class_names;
+}
+
+/* The architecture of a checkpoint in the words of a configuration. */
+static MaeStatus config_of(MaeConfig *from, const MaeSnapshot *snapshot, MaeError *err)
+{
+    const MaeArch *arch = &snapshot->arch;
+
+    MAE_TRY(mae_config_parse_text(from, MAE_CONF_FINETUNE, "checkpoint", "", 0, NULL, 0, err));
+    from->model.img_size[0] = arch->grid.height;
+    from->model.img_size[1] = arch->grid.width;
+    from->model.patch_size = arch->grid.patch;
+    from->model.in_chans = arch->grid.channels;
+    from->model.embed_dim = arch->embed_dim;
+    from->model.depth = arch->depth;
+    from->model.num_heads = arch->heads;
+    from->model.mlp_ratio = arch->mlp_ratio;
+    return MAE_OK;
+}
+
+static MaeStatus open_source(Finetune *f, MaeError *err)
+{
+    const char *path = f->cfg->finetune.checkpoint;
+    MaeConfig from;
+
+    if (path[0] == '\0')
+        return MAE_OK;
+    MAE_TRY(mae_snapshot_open(&f->source, &f->source_info, path, err));
+    MAE_TRY(config_of(&from, &f->source_info, err));
+    return mae_config_adopt(f->cfg, &from, "model", err);
+}
+
+static MaeArch arch_of(const Finetune *f)
+{
+    const MaeConfModel *model = &f->cfg->model;
+
+    return (MaeArch){
+        .grid = {.channels = f->session.inputs.channels,
+                 .height = model->img_size[0],
+                 .width = model->img_size[1],
+                 .patch = model->patch_size},
+        .embed_dim = model->embed_dim,
+        .depth = model->depth,
+        .heads = model->num_heads,
+        .mlp_ratio = model->mlp_ratio,
+        .classes = mae_dataset_info(f->session.inputs.train)->classes,
+        .pooling =
+            f->cfg->finetune.pool == MAE_CONF_POOL_CLS ? MAE_POOL_CLS : MAE_POOL_MEAN,
+    };
+}
+
+/* Normalisation of the run being resumed, else of the pretraining checkpoint. */
+static MaeKnownStats known_stats(const Finetune *f)
+{
+    const MaeSnapshot *from =
+        f->session.reader != NULL ? &f->session.snapshot : &f->source_info;
+
+    return (MaeKnownStats){from->mean, from->std, from->arch.grid.channels};
+}
+
+static MaeStatus open_model(Finetune *f, MaeError *err)
+{
+    const MaeArch arch = arch_of(f);
+    const size_t train = f->cfg->train.batch_size, test = mae_config_eval_batch(f->cfg);
+    const size_t batch = train > test ? train : test;
+
+    MAE_TRY(mae_classifier_open(&f->model, &arch, err));
+    MAE_TRY(mae_classifier_run_open(&f->run, &f->model, &f->session.compute, batch, true, err));
+    f->targets = calloc(batch, arch.classes * sizeof *f->targets);
+    f->class_names = calloc(arch.classes, sizeof *f->class_names);
+    if (f->targets == NULL || f->class_names == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "classifier: out of memory for %zu classes",
+                 arch.classes);
+    return MAE_OK;
+}
+
+static MaeStatus name_classes(Finetune *f, MaeError *err)
+{
+    for (size_t i = 0; i < f->model.arch.classes; i++) {
+        f->class_names[i] = strdup(mae_dataset_class(f->session.inputs.train, i));
+        if (f->class_names[i] == NULL)
+            MAE_FAIL(err, MAE_ERR_NOMEM, "classifier: out of memory for class names");
+    }
+    return MAE_OK;
+}
+
+static MaeStatus open_parts(Finetune *f, MaeError *err)
+{
+    MaeConfig *cfg = f->cfg;
+    MaeSession *session = &f->session;
+
+    MAE_TRY(open_source(f, err));
+    MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_CLASSIFIER, f->hooks, err));
+    MAE_TRY(mae_inputs_open(&session->inputs, cfg, true, cfg->model.in_chans, known_stats(f),
+                            session->pool, &f->hooks->log, err));
+    if (cfg->model.in_chans == 0) {
+        cfg->model.in_chans = session->inputs.channels;
+        mae_config_mark(cfg, "model.in_chans", MAE_CONF_FROM_DERIVED);
+    }
+    MAE_TRY(open_model(f, err));
+    MAE_TRY(name_classes(f, err));
+    return mae_inputs_start(&session->inputs, cfg, mae_config_eval_batch(cfg), &f->hooks->log,
+                            err);
+}
+
+static void close_parts(Finetune *f)
+{
+    for (size_t i = 0; f->class_names != NULL && i < f->model.arch.classes; i++)
+        free(f->class_names[i]);
+    free(f->class_names);
+    free(f->targets);
+    mae_classifier_run_close(&f->run);
+    mae_classifier_close(&f->model);
+    mae_session_close(&f->session);
+    mae_ckpt_close(f->source);
+    mae_snapshot_done(&f->source_info);
+}
+
+static MaeStatus init_weights(Finetune *f, MaeTrainer *trainer, MaeError *err)
+{
+    const bool random = f->cfg->finetune.init == MAE_CONF_INIT_RANDOM;
+
+    if (f->session.reader != NULL)
+        return mae_trainer_resume(trainer, f->session.reader, &f->session.snapshot, err);
+    mae_classifier_init(&f->model, trainer->w, f->cfg->train.seed);
+    if (random) {
+        mae_log(&f->hooks->log, MAE_LOG_INFO, "encoder: random initialisation");
+        return MAE_OK;
+    }
+    MAE_TRY(mae_snapshot_encoder(f->source, &f->source_info, &f->model, trainer->w, err));
+    mae_log(&f->hooks->log, MAE_LOG_INFO, "encoder: from %s, pretrained for %llu epochs",
+            f->cfg->finetune.checkpoint, (unsigned long long)f->source_info.epoch);
+    return MAE_OK;
+}
+
+static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result, MaeError *err)
+{
+    MaeSession *session = &f->session;
+    const MaeTask task = {.ctx = f,
+                          .table = &f->model.table,
+                          .step = step,
+                          .evaluate = evaluate,
+                          .describe = describe};
+    const char *history = session->snapshot.history;
+
+    MAE_TRY(mae_trainer_open(trainer, f->cfg, f->hooks, &task, &session->compute,
+                             &session->folder, f->cfg->optim.layer_decay,
+                             f->model.arch.depth, err));
+    mae_trainer_set_loader(trainer, session->inputs.loader);
+    MAE_TRY(init_weights(f, trainer, err));
+    MAE_TRY(mae_trainer_preflight(trainer, f->run.arena.size, err));
+    MAE_TRY(mae_run_folder_begin(&session->folder, f->cfg, history != NULL ? history : "",
+                                 trainer->state.step, err));
+    return mae_trainer_run(trainer, result, err);
+}
+
+MaeStatus mae_finetune(MaeConfig *cfg, const MaeTrainHooks *hooks, MaeTrainResult *result,
+                       MaeError *err)
+{
+    Finetune f = {.cfg = cfg, .hooks = hooks, .session = {.folder = {.lock = -1}}};
+    MaeTrainer trainer = {0};
+    MaeStatus status = open_parts(&f, err);
+
+    *result = (MaeTrainResult){
+        .train_loss = (double)NAN, .score = (double)NAN, .last_score = (double)NAN};
+    if (status == MAE_OK)
+        status = train(&f, &trainer, result, err);
+    mae_trainer_close(&trainer);
+    close_parts(&f);
+    return status;
+}

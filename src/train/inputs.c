@@ -1,0 +1,208 @@
+#include "train/inputs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/stats.h"
+#include "data/subset.h"
+
+static MaeStatus same_classes(const MaeInputs *inputs, const MaeConfig *cfg,
+                              MaeError *err)
+{
+    const size_t train = mae_dataset_info(inputs->train)->classes;
+    const size_t val = mae_dataset_info(inputs->val)->classes;
+
+    for (size_t i = 0; i < train || i < val; i++) {
+        const char *a = i < train ? mae_dataset_class(inputs->train, i) : "(none)";
+        const char *b = i < val ? mae_dataset_class(inputs->val, i) : "(none)";
+
+        if (strcmp(a, b) != 0)
+            MAE_FAIL(
+                err, MAE_ERR_ARG,
+                "classes differ: data.train %.120s has %zu, data.val %.120s has %zu; "
+                "class %zu is \"%.60s\" in the first and \"%.60s\" in the second",
+                cfg->data.train, train, cfg->data.val, val, i, a, b);
+    }
+    return MAE_OK;
+}
+
+static MaeStatus open_set(MaeDataset **set, const char *key, const char *path,
+                          const MaeConfig *cfg, bool labelled, size_t in_chans,
+                          const MaeLog *log, MaeError *err)
+{
+    const MaeDatasetOptions options = {
+        .in_chans = in_chans,
+        .unlabelled = !labelled,
+        .exif = cfg->data.exif_orientation,
+        .log = log,
+    };
+    const MaeDatasetInfo *info;
+
+    MAE_TRY(mae_dataset_open(set, path, &options, err));
+    info = mae_dataset_info(*set);
+    if (labelled && !info->labelled)
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "%s: %s has no labels; fine-tuning needs class folders, an IDX label file or "
+            "an HDF5 data set `labels`",
+            key, path);
+    mae_log(log, MAE_LOG_INFO, "%s: %s: %zu images (%s), %zu channel%s%s", key, path,
+            info->count, info->kind, info->channels, info->channels == 1 ? "" : "s",
+            info->labelled ? ", labelled" : "");
+    return MAE_OK;
+}
+
+static MaeStatus set_stats(MaeInputs *inputs, const MaeConfig *cfg, MaeKnownStats known,
+                           MaePool *pool, const MaeLog *log, MaeError *err)
+{
+    const MaeConfStats *mean = &cfg->data.mean, *std = &cfg->data.std;
+    const size_t channels = inputs->channels;
+
+    inputs->mean = calloc(2 * channels, sizeof *inputs->mean);
+    if (inputs->mean == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "data.mean: out of memory for %zu channels",
+                 channels);
+    inputs->std = inputs->mean + channels;
+    if (mean->count > 0) {
+        if (mean->count != channels || std->count != channels)
+            MAE_FAIL(
+                err, MAE_ERR_ARG,
+                "data.mean, data.std: expected %zu values, one per channel of the data, "
+                "got %zu and %zu",
+                channels, mean->count, std->count);
+        for (size_t c = 0; c < channels; c++) {
+            inputs->mean[c] = (float)mean->value[c];
+            inputs->std[c] = (float)std->value[c];
+        }
+        return MAE_OK;
+    }
+    if (known.mean != NULL && known.channels == channels) {
+        memcpy(inputs->mean, known.mean, channels * sizeof *inputs->mean);
+        memcpy(inputs->std, known.std, channels * sizeof *inputs->std);
+        return MAE_OK;
+    }
+    mae_log(log, MAE_LOG_INFO, "data.mean, data.std: measuring on up to %d images",
+            MAE_STATS_SAMPLES);
+    return mae_stats_measure(inputs->mean, inputs->std, NULL, inputs->train,
+                             inputs->subset, inputs->subset_count, 0, pool, err);
+}
+
+static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled,
+                          size_t in_chans, MaeKnownStats known, MaePool *pool,
+                          const MaeLog *log, MaeError *err)
+{
+    const MaeSubset subset = {
+        .first_n = cfg->data.first_n,
+        .label_fraction = cfg->data.label_fraction < 1.0 ? cfg->data.label_fraction : 0.0,
+        .labels_per_class = cfg->data.labels_per_class,
+        .seed = cfg->train.seed,
+    };
+
+    MAE_TRY(open_set(&inputs->train, "data.train", cfg->data.train, cfg, labelled,
+                     in_chans, log, err));
+    inputs->channels = mae_dataset_info(inputs->train)->channels;
+    if (cfg->data.val[0] != '\0') {
+        MAE_TRY(open_set(&inputs->val, "data.val", cfg->data.val, cfg, labelled,
+                         inputs->channels, log, err));
+        if (labelled)
+            MAE_TRY(same_classes(inputs, cfg, err));
+    }
+    if (subset.first_n > 0 || subset.label_fraction > 0.0 || subset.labels_per_class > 0)
+        MAE_TRY(mae_subset_select(&inputs->subset, &inputs->subset_count, inputs->train,
+                                  &subset, err));
+    else
+        inputs->subset_count = mae_dataset_info(inputs->train)->count;
+    return set_stats(inputs, cfg, known, pool, log, err);
+}
+
+MaeStatus mae_inputs_open(MaeInputs *inputs, const MaeConfig *cfg, bool labelled,
+                          size_t in_chans, MaeKnownStats known, MaePool *pool,
+                          const MaeLog *log, MaeError *err)
+{
+    MaeStatus status;
+
+    *inputs = (MaeInputs){.train = NULL};
+    status = open_all(inputs, cfg, labelled, in_chans, known, pool, log, err);
+    if (status != MAE_OK)
+        mae_inputs_close(inputs);
+    return status;
+}
+
+static MaeAugment augment_of(MaeConfAugment augment)
+{
+    switch (augment) {
+    case MAE_CONF_AUGMENT_NONE:
+        return MAE_AUGMENT_NONE;
+    case MAE_CONF_AUGMENT_FLIP:
+        return MAE_AUGMENT_FLIP;
+    case MAE_CONF_AUGMENT_CROP_FLIP:
+        break;
+    }
+    return MAE_AUGMENT_CROP_FLIP;
+}
+
+static MaeTransform transform_of(const MaeInputs *inputs, const MaeConfig *cfg,
+                                 MaeAugment augment)
+{
+    MaeTransform t = mae_transform_default(inputs->channels, cfg->model.img_size[0],
+                                           cfg->model.img_size[1], augment);
+
+    t.mean = inputs->mean;
+    t.std = inputs->std;
+    t.crop_scale[0] = cfg->data.crop_scale[0];
+    t.crop_scale[1] = cfg->data.crop_scale[1];
+    if (cfg->data.eval_crop > 0.0)
+        t.eval_crop = cfg->data.eval_crop;
+    return t;
+}
+
+MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_batch,
+                           const MaeLog *log, MaeError *err)
+{
+    MaeLoaderOptions options = {
+        .sampler = {.indices = inputs->subset,
+                    .count = inputs->subset_count,
+                    .batch_size = cfg->train.batch_size,
+                    .training = true,
+                    .seed = cfg->train.seed,
+                    .world = 1},
+        .workers = cfg->data.workers,
+        .prefetch = cfg->data.prefetch,
+        .max_bad_fraction = cfg->data.max_bad_fraction,
+        .log = log,
+    };
+
+    if (inputs->subset_count < cfg->train.batch_size * cfg->train.accum_iter)
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "train.batch_size: an update takes %zu images (batch_size x accum_iter), "
+            "data.train has %zu",
+            cfg->train.batch_size * cfg->train.accum_iter, inputs->subset_count);
+    inputs->transform = transform_of(inputs, cfg, augment_of(cfg->data.augment));
+    inputs->val_transform = transform_of(inputs, cfg, MAE_AUGMENT_EVAL);
+    MAE_TRY(mae_loader_open(&inputs->loader, inputs->train, &inputs->transform, &options,
+                            err));
+    if (inputs->val == NULL)
+        return MAE_OK;
+    options.sampler = (MaeSamplerOptions){
+        .count = mae_dataset_info(inputs->val)->count,
+        .batch_size = val_batch,
+        .seed = cfg->train.seed,
+        .world = 1,
+    };
+    return mae_loader_open(&inputs->val_loader, inputs->val, &inputs->val_transform,
+                           &options, err);
+}
+
+void mae_inputs_close(MaeInputs *inputs)
+{
+    if (inputs == NULL)
+        return;
+    mae_loader_close(inputs->loader);
+    mae_loader_close(inputs->val_loader);
+    mae_dataset_close(inputs->train);
+    mae_dataset_close(inputs->val);
+    free(inputs->subset);
+    free(inputs->mean);
+    *inputs = (MaeInputs){.train = NULL};
+}

@@ -1,0 +1,50 @@
+/**
+ * @file inputs.h
+ * Data of a run, opened as its configuration says: training set, held-out set, their
+ * normalisation and loaders.
+ *
+ * Errors   ARG for data that do not fit the task, FORMAT and IO from the data layer.
+ * Threads  One thread.
+ */
+#ifndef MAE_TRAIN_INPUTS_H
+#define MAE_TRAIN_INPUTS_H
+
+#include "base/log.h"
+#include "base/pool.h"
+#include "conf/config.h"
+#include "data/loader.h"
+#include "model/arch.h"
+
+typedef struct MaeInputs {
+    MaeDataset *train, *val; /* val NULL if there is none */
+    size_t *subset;          /* [subset_count] training samples; NULL: all */
+    size_t subset_count;
+    size_t channels;
+    float *mean, *std; /* [channels] */
+    MaeLoader *loader, *val_loader;
+    MaeTransform transform, val_transform;
+} MaeInputs;
+
+/** What normalisation to use; from a checkpoint it wins over `auto`. */
+typedef struct MaeKnownStats {
+    const float *mean, *std; /* [channels]; NULL: unknown */
+    size_t channels;
+} MaeKnownStats;
+
+/**
+ * Open data sets and find channels, mean and deviation (measured if `auto` and not known).
+ * @param labelled fine-tuning: both sets must be labelled with the same class names.
+ * @param in_chans 0: as the data.
+ */
+MaeStatus mae_inputs_open(MaeInputs *inputs, const MaeConfig *cfg, bool labelled,
+                          size_t in_chans, MaeKnownStats known, MaePool *pool,
+                          const MaeLog *log, MaeError *err);
+
+/** Open the loaders; @p val_batch images per held-out batch. */
+MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_batch,
+                           const MaeLog *log, MaeError *err);
+
+/** Accepts a zeroed or half-opened object. */
+void mae_inputs_close(MaeInputs *inputs);
+
+#endif /* MAE_TRAIN_INPUTS_H */

@@ -1,0 +1,111 @@
+/* Part of trainer.h: what a run will take, measured before it starts. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/clock.h"
+#include "train/trainer.h"
+
+#define MEASURED_STEPS 3
+
+/* An optimiser step that changes nothing: rate 0 on zero gradients and zero moments. */
+static void optimiser_step(MaeTrainer *trainer)
+{
+    const uint64_t steps = trainer->optim.steps;
+
+    memset(trainer->dw, 0, trainer->task.table->total * sizeof *trainer->dw);
+    mae_optim_step(&trainer->optim, trainer->compute.pool, trainer->w, trainer->dw, 0.0,
+                   1.0);
+    trainer->optim.steps = steps;
+}
+
+/* Seconds of one update with the data at hand; the first step, which warms up, is dropped. */
+static MaeStatus measure(MaeTrainer *trainer, double *seconds, MaeError *err)
+{
+    const size_t accum = trainer->cfg->train.accum_iter;
+    const MaeBatch *batch = NULL;
+    double started = 0.0, loss;
+    MaeStatus status = mae_loader_next(trainer->loader, &batch, err);
+
+    for (size_t i = 0; i <= MEASURED_STEPS && status == MAE_OK; i++) {
+        if (i == 1)
+            started = mae_clock_now();
+        status = trainer->task.step(trainer->task.ctx, batch, trainer->w, trainer->dw,
+                                    0.0, &loss, err);
+    }
+    *seconds = (mae_clock_now() - started) / MEASURED_STEPS * (double)accum;
+    if (batch != NULL)
+        mae_loader_release(trainer->loader, batch);
+    MAE_TRY(status);
+    if (trainer->state.step == 0) {
+        started = mae_clock_now();
+        optimiser_step(trainer);
+        *seconds += mae_clock_now() - started;
+    }
+    return mae_loader_seek(trainer->loader, (uint32_t)trainer->state.epoch,
+                           (size_t)trainer->state.batch, err);
+}
+
+/* Checkpoints on disk at the same time: last, best, kept ones, one being written. */
+static double disk_needed(const MaeTrainer *trainer)
+{
+    const size_t slots = 1 + trainer->optim.driver->state_slots;
+    const size_t files = 3 + trainer->cfg->train.keep;
+
+    return (double)(trainer->task.table->total * sizeof(float) * slots) * (double)files;
+}
+
+static MaeStatus check_disk(const MaeTrainer *trainer, MaeError *err)
+{
+    const double needed = disk_needed(trainer);
+    struct statvfs fs;
+    double left;
+
+    if (statvfs(trainer->folder->path, &fs) != 0)
+        return MAE_OK;
+    left = (double)fs.f_bavail * (double)fs.f_frsize;
+    if (left < needed)
+        MAE_FAIL(
+            err, MAE_ERR_IO,
+            "%s: checkpoints need %.1f MB, the disk has %.1f MB left; free some, lower "
+            "train.keep, or skip this check with train.preflight=false",
+            trainer->folder->path, needed / 1e6, left / 1e6);
+    return MAE_OK;
+}
+
+MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, MaeError *err)
+{
+    const MaeLog *log = &trainer->hooks->log;
+    const MaeConfig *cfg = trainer->cfg;
+    const size_t steps = trainer->batches / cfg->train.accum_iter;
+    const size_t done = (size_t)(trainer->state.epoch * steps) +
+                        (size_t)trainer->state.batch / cfg->train.accum_iter;
+    double seconds = 0.0;
+    char text[32];
+
+    mae_log(log, MAE_LOG_INFO, "model: %.2f million trained parameters",
+            (double)mae_param_trainable(trainer->task.table) / 1e6);
+    mae_log(log, MAE_LOG_INFO,
+            "effective batch %zu, peak learning rate %.3g, %zu epochs of %zu steps",
+            mae_config_effective_batch(cfg), mae_config_lr(cfg), cfg->train.epochs,
+            steps);
+    if (!cfg->train.preflight)
+        return MAE_OK;
+    MAE_TRY(check_disk(trainer, err));
+    MAE_TRY(measure(trainer, &seconds, err));
+    mae_clock_duration(text, sizeof text,
+                       seconds * (double)(cfg->train.epochs * steps - done));
+    mae_log(
+        log, MAE_LOG_INFO,
+        "memory: %.0f MB (weights and optimiser %.0f, activations %.0f), disk: %.0f MB",
+        (double)(mae_trainer_bytes(trainer) + activations) / 1e6,
+        (double)mae_trainer_bytes(trainer) / 1e6, (double)activations / 1e6,
+        disk_needed(trainer) / 1e6);
+    mae_log(log, MAE_LOG_INFO,
+            "speed: %.1f ms a step, %.0f images/s on %zu threads (%s); to the end: %s, "
+            "without evaluation and if the data keep up",
+            seconds * 1e3, (double)mae_config_effective_batch(cfg) / seconds,
+            mae_pool_threads(trainer->compute.pool),
+            mae_gemm_backend(trainer->compute.gemm), text);
+    return MAE_OK;
+}

@@ -1,0 +1,380 @@
+#include "train/pretrain.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/preview.h"
+#include "eval/yardstick.h"
+#include "model/masking.h"
+#include "train/session.h"
+#include "train/trainer.h"
+
+#define YARDSTICK_SAMPLES 2048
+#define LOOK_BATCH 64 /* images decoded at a time for yardsticks and previews */
+
+/* Masks of up to `images` samples and the memory to draw them. */
+typedef struct Masks {
+    MaeArena arena;
+    MaeMask mask;
+    MaeMaskScratch *scratch; /* [threads] */
+} Masks;
+
+typedef struct Pretrain {
+    const MaeConfig *cfg;
+    const MaeTrainHooks *hooks;
+    MaeSession session;
+    MaeAutoencoder model;
+    MaeAutoencoderRun run;
+    Masks masks;                     /* of a batch */
+    Masks preview_masks;             /* of the previews */
+    float *preview;                  /* [preview_count,C,H,W] */
+    size_t preview_count;            /* images in it */
+    double patch_mean, visible_mean; /* yardsticks */
+} Pretrain;
+
+static MaeMaskKind mask_kind(MaeConfMask strategy)
+{
+    switch (strategy) {
+    case MAE_CONF_MASK_BLOCK:
+        return MAE_MASK_BLOCK;
+    case MAE_CONF_MASK_GRID:
+        return MAE_MASK_GRID;
+    case MAE_CONF_MASK_RANDOM:
+        break;
+    }
+    return MAE_MASK_RANDOM;
+}
+
+static void masks_reserve(Masks *masks, MaeArena *arena, size_t images, size_t threads)
+{
+    MaeMaskScratch unused;
+
+    mae_mask_reserve(&masks->mask, arena, images);
+    masks->scratch = mae_arena_bytes(arena, threads, sizeof *masks->scratch);
+    for (size_t i = 0; i < threads; i++)
+        mae_mask_reserve_scratch(masks->scratch != NULL ? &masks->scratch[i] : &unused,
+                                 &masks->mask, arena);
+}
+
+static MaeStatus masks_open(Masks *masks, const Pretrain *p, size_t images, MaeError *err)
+{
+    const MaeConfig *cfg = p->cfg;
+    const size_t threads = mae_pool_threads(p->session.pool),
+                 patch = cfg->model.patch_size;
+    MaeArena measure = mae_arena_measure();
+
+    MAE_TRY(mae_mask_define(&masks->mask, mask_kind(cfg->mask.strategy),
+                            cfg->model.img_size[0] / patch,
+                            cfg->model.img_size[1] / patch, cfg->mask.ratio, err));
+    masks_reserve(masks, &measure, images, threads);
+    MAE_TRY(mae_arena_open(&masks->arena, &measure, "masks", err));
+    masks_reserve(masks, &masks->arena, images, threads);
+    return mae_arena_check(&masks->arena, "masks", err);
+}
+
+/* Draw the masks of a batch in parallel; epoch 0 is the fixed one of evaluations. */
+typedef struct DrawMasks {
+    Masks *masks;
+    const size_t *samples;
+    uint64_t seed;
+    uint32_t epoch;
+} DrawMasks;
+
+static void draw_mask(void *ctx, size_t index, size_t thread)
+{
+    const DrawMasks *draw = ctx;
+
+    mae_mask_draw(&draw->masks->mask, index, draw->seed, draw->epoch,
+                  draw->samples[index], &draw->masks->scratch[thread]);
+}
+
+static void draw_masks(Masks *masks, const Pretrain *p, const size_t *samples,
+                       size_t count, uint32_t epoch)
+{
+    DrawMasks draw = {masks, samples, p->cfg->train.seed, epoch};
+
+    mae_pool_run(p->session.pool, count, draw_mask, &draw);
+}
+
+static MaeStatus step(void *ctx, const MaeBatch *batch, const float *w, float *dw,
+                      double scale, double *loss, MaeError *err)
+{
+    Pretrain *p = ctx;
+
+    (void)err;
+    draw_masks(&p->masks, p, batch->samples, batch->size, batch->epoch + 1);
+    *loss =
+        mae_autoencoder_forward(&p->run, w, batch->images, &p->masks.mask, batch->size);
+    mae_autoencoder_backward(&p->run, dw, w, &p->masks.mask, batch->size, scale);
+    return MAE_OK;
+}
+
+/* Mean loss over data.val with fixed masks. */
+static MaeStatus held_out_loss(Pretrain *p, const float *w, double *loss, MaeError *err)
+{
+    MaeLoader *loader = p->session.inputs.val_loader;
+    double sum = 0.0;
+    size_t images = 0;
+
+    MAE_TRY(mae_loader_seek(loader, 0, 0, err));
+    for (;;) {
+        const MaeBatch *batch = NULL;
+
+        MAE_TRY(mae_loader_next(loader, &batch, err));
+        if (batch == NULL)
+            break;
+        if (batch->size > 0) {
+            draw_masks(&p->masks, p, batch->samples, batch->size, 0);
+            sum += (double)batch->size *
+                   mae_autoencoder_forward(&p->run, w, batch->images, &p->masks.mask,
+                                           batch->size);
+        }
+        images += batch->size;
+        mae_loader_release(loader, batch);
+    }
+    *loss = sum / (double)images;
+    return MAE_OK;
+}
+
+static MaeStatus write_preview(Pretrain *p, const float *w, size_t epoch, MaeError *err)
+{
+    const MaePreviewSpec spec = {.mean = p->session.inputs.mean,
+                                 .std = p->session.inputs.std,
+                                 .low = 0.0f,
+                                 .high = 1.0f};
+    char path[MAE_CONFIG_PATH + 64];
+
+    MAE_TRY(mae_run_folder_preview(&p->session.folder, epoch, path, sizeof path, err));
+    return mae_preview_write(path, NULL, &p->run, w, p->preview, &p->preview_masks.mask,
+                             p->preview_count, &spec, err);
+}
+
+static MaeStatus evaluate(void *ctx, const float *w, size_t epoch, bool last,
+                          MaeJson *record, double *score, MaeError *err)
+{
+    Pretrain *p = ctx;
+    const size_t every = p->cfg->train.preview_every;
+    MaeError why = {0};
+
+    mae_json_set_real(record, "patch_mean_loss", p->patch_mean);
+    mae_json_set_real(record, "visible_mean_loss", p->visible_mean);
+    if (p->session.inputs.val != NULL) {
+        double loss = 0.0;
+
+        MAE_TRY(held_out_loss(p, w, &loss, err));
+        mae_json_set_real(record, "val_loss", loss);
+        *score = -loss;
+    }
+    if (every > 0 && p->preview_count > 0 && (epoch % every == 0 || last) &&
+        write_preview(p, w, epoch, &why) != MAE_OK)
+        mae_log(&p->hooks->log, MAE_LOG_WARN, "preview: %s", why.msg);
+    return MAE_OK;
+}
+
+static void describe(void *ctx, MaeSnapshot *snapshot)
+{
+    const Pretrain *p = ctx;
+
+    snapshot->kind = MAE_SNAPSHOT_AUTOENCODER;
+    snapshot->arch = p->model.arch;
+    snapshot->mask_ratio = p->cfg->mask.ratio;
+    snapshot->mean = p->session.inputs.mean;
+    snapshot->std = p->session.inputs.std;
+}
+
+static MaeArch arch_of(const MaeConfig *cfg, size_t channels)
+{
+    return (MaeArch){
+        .grid = {.channels = channels,
+                 .height = cfg->model.img_size[0],
+                 .width = cfg->model.img_size[1],
+                 .patch = cfg->model.patch_size},
+        .embed_dim = cfg->model.embed_dim,
+        .depth = cfg->model.depth,
+        .heads = cfg->model.num_heads,
+        .mlp_ratio = cfg->model.mlp_ratio,
+        .decoder_dim = cfg->model.decoder_embed_dim,
+        .decoder_depth = cfg->model.decoder_depth,
+        .decoder_heads = cfg->model.decoder_num_heads,
+        .norm_pix_loss = cfg->model.norm_pix_loss,
+    };
+}
+
+/* Look at the first images of a set as evaluations see them, a batch at a time. */
+typedef void (*LookFn)(Pretrain *p, void *ctx, const MaeBatch *batch, size_t first);
+
+static MaeStatus look_at(Pretrain *p, const MaeDataset *set, const size_t *indices,
+                         size_t count, LookFn fn, void *ctx, MaeError *err)
+{
+    const MaeLoaderOptions options = {
+        .sampler = {.indices = indices,
+                    .count = count,
+                    .batch_size = count < LOOK_BATCH ? count : LOOK_BATCH,
+                    .seed = p->cfg->train.seed,
+                    .world = 1},
+        .workers = p->cfg->data.workers,
+        .max_bad_fraction = 1.0,
+    };
+    const MaeBatch *batch = NULL;
+    MaeLoader *loader = NULL;
+    MaeStatus status;
+    size_t first = 0;
+
+    MAE_TRY(
+        mae_loader_open(&loader, set, &p->session.inputs.val_transform, &options, err));
+    while ((status = mae_loader_next(loader, &batch, err)) == MAE_OK && batch != NULL) {
+        fn(p, ctx, batch, first);
+        first += batch->size;
+        mae_loader_release(loader, batch);
+    }
+    mae_loader_close(loader);
+    return status;
+}
+
+static void keep_preview(Pretrain *p, void *ctx, const MaeBatch *batch, size_t first)
+{
+    const size_t pixels = p->model.patches * p->model.values;
+
+    (void)ctx;
+    memcpy(p->preview + first * pixels, batch->images,
+           batch->size * pixels * sizeof *p->preview);
+    for (size_t i = 0; i < batch->size; i++)
+        mae_mask_draw(&p->preview_masks.mask, first + i, p->cfg->train.seed, 0,
+                      batch->samples[i], &p->preview_masks.scratch[0]);
+    p->preview_count = first + batch->size;
+}
+
+static MaeStatus prepare_preview(Pretrain *p, MaeError *err)
+{
+    const MaeInputs *inputs = &p->session.inputs;
+    const bool held_out = inputs->val != NULL;
+    const MaeDataset *set = held_out ? inputs->val : inputs->train;
+    const size_t all = held_out ? mae_dataset_info(set)->count : inputs->subset_count;
+    const size_t wanted = p->cfg->train.preview_count,
+                 count = wanted < all ? wanted : all;
+
+    if (p->cfg->train.preview_every == 0 || count == 0)
+        return MAE_OK;
+    MAE_TRY(masks_open(&p->preview_masks, p, count, err));
+    p->preview = calloc(count, p->model.patches * p->model.values * sizeof *p->preview);
+    if (p->preview == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "train.preview_count: out of memory for %zu images",
+                 count);
+    return look_at(p, set, held_out ? NULL : inputs->subset, count, keep_preview, NULL,
+                   err);
+}
+
+static void add_to_yardstick(Pretrain *p, void *ctx, const MaeBatch *batch, size_t first)
+{
+    MaeMask *mask = &p->masks.mask;
+
+    (void)first;
+    for (size_t i = 0; i < batch->size; i++) {
+        mae_mask_draw(mask, 0, p->cfg->train.seed, 0, batch->samples[i],
+                      &p->masks.scratch[0]);
+        mae_yardstick_add(ctx, batch->images + i * p->model.patches * p->model.values,
+                          mask->mask);
+    }
+}
+
+static MaeStatus measure_yardsticks(Pretrain *p, MaeError *err)
+{
+    const MaeInputs *inputs = &p->session.inputs;
+    const size_t all = inputs->subset_count;
+    const size_t count = all < YARDSTICK_SAMPLES ? all : YARDSTICK_SAMPLES;
+    MaeYardstick yardstick;
+    MaeStatus status;
+
+    MAE_TRY(mae_yardstick_open(&yardstick, &p->model.arch.grid,
+                               p->model.arch.norm_pix_loss, err));
+    status = look_at(p, inputs->train, inputs->subset, count, add_to_yardstick,
+                     &yardstick, err);
+    p->patch_mean = mae_yardstick_patch_mean(&yardstick);
+    p->visible_mean = mae_yardstick_visible_mean(&yardstick);
+    mae_yardstick_close(&yardstick);
+    MAE_TRY(status);
+    mae_log(&p->hooks->log, MAE_LOG_INFO,
+            "yardsticks on %zu images: predicting each patch's mean gives loss %.4f, the "
+            "mean "
+            "of the visible patches %.4f; a good loss is well below both",
+            count, p->patch_mean, p->visible_mean);
+    return MAE_OK;
+}
+
+/* Everything but the trainer: data, model, memory. */
+static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
+{
+    MaeSession *session = &p->session;
+    const MaeSnapshot *from = &session->snapshot;
+    const MaeLog *log = &p->hooks->log;
+    MaeKnownStats known;
+    MaeArch arch;
+
+    MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_AUTOENCODER, p->hooks, err));
+    known = (MaeKnownStats){from->mean, from->std, from->arch.grid.channels};
+    MAE_TRY(mae_inputs_open(&session->inputs, cfg, false, cfg->model.in_chans, known,
+                            session->pool, log, err));
+    if (cfg->model.in_chans == 0) {
+        cfg->model.in_chans = session->inputs.channels;
+        mae_config_mark(cfg, "model.in_chans", MAE_CONF_FROM_DERIVED);
+    }
+    arch = arch_of(cfg, session->inputs.channels);
+    MAE_TRY(mae_autoencoder_open(&p->model, &arch, err));
+    MAE_TRY(masks_open(&p->masks, p, cfg->train.batch_size, err));
+    MAE_TRY(mae_autoencoder_run_open(&p->run, &p->model, &session->compute,
+                                     cfg->train.batch_size, p->masks.mask.visible, true,
+                                     err));
+    return mae_inputs_start(&session->inputs, cfg, cfg->train.batch_size, log, err);
+}
+
+static void close_parts(Pretrain *p)
+{
+    free(p->preview);
+    mae_arena_close(&p->preview_masks.arena);
+    mae_autoencoder_run_close(&p->run);
+    mae_arena_close(&p->masks.arena);
+    mae_autoencoder_close(&p->model);
+    mae_session_close(&p->session);
+}
+
+static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
+                       MaeError *err)
+{
+    MaeSession *session = &p->session;
+    const MaeTask task = {.ctx = p,
+                          .table = &p->model.table,
+                          .step = step,
+                          .evaluate = evaluate,
+                          .describe = describe};
+    const char *history = session->snapshot.history;
+
+    MAE_TRY(mae_trainer_open(trainer, p->cfg, p->hooks, &task, &session->compute,
+                             &session->folder, 1.0, p->cfg->model.depth, err));
+    mae_trainer_set_loader(trainer, session->inputs.loader);
+    if (session->reader != NULL)
+        MAE_TRY(mae_trainer_resume(trainer, session->reader, &session->snapshot, err));
+    else
+        mae_autoencoder_init(&p->model, trainer->w, p->cfg->train.seed);
+    MAE_TRY(mae_trainer_preflight(trainer, p->run.arena.size, err));
+    MAE_TRY(prepare_preview(p, err));
+    MAE_TRY(measure_yardsticks(p, err));
+    MAE_TRY(mae_run_folder_begin(&session->folder, p->cfg, history != NULL ? history : "",
+                                 trainer->state.step, err));
+    return mae_trainer_run(trainer, result, err);
+}
+
+MaeStatus mae_pretrain(MaeConfig *cfg, const MaeTrainHooks *hooks, MaeTrainResult *result,
+                       MaeError *err)
+{
+    Pretrain p = {.cfg = cfg, .hooks = hooks, .session = {.folder = {.lock = -1}}};
+    MaeTrainer trainer = {0};
+    MaeStatus status = open_parts(&p, cfg, err);
+
+    *result = (MaeTrainResult){.train_loss = (double)NAN, .score = NAN, .last_score = NAN};
+    if (status == MAE_OK)
+        status = train(&p, &trainer, result, err);
+    mae_trainer_close(&trainer);
+    close_parts(&p);
+    return status;
+}

@@ -1,0 +1,84 @@
+/**
+ * @file run_folder.h
+ * The folder of a run: what may be in it, what is resumed, its logs and checkpoints.
+ *
+ *   config.yaml            resolved configuration
+ *   log.txt                one JSON line per epoch
+ *   steps.jsonl            one JSON line per train.log_every steps
+ *   events.out.tfevents.*  the same for TensorBoard
+ *   last.h5                newest state, maybe in the middle of an epoch
+ *   checkpoint-N.h5        state after N epochs; best.h5: after the best one
+ *   reconstructions/       previews
+ *   .lock                  held while a run is active
+ *
+ * Errors   ARG for a folder that must not be used, IO. A failed save never harms an older
+ *          file: it is a warning, and an error when the third in a row fails.
+ * Threads  One thread.
+ */
+#ifndef MAE_TRAIN_RUN_FOLDER_H
+#define MAE_TRAIN_RUN_FOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "conf/config.h"
+#include "model/snapshot.h"
+#include "store/events.h"
+#include "store/jsonl.h"
+
+typedef struct MaeRunFolder {
+    char path[MAE_CONFIG_PATH];
+    char resume[MAE_CONFIG_PATH + 32]; /* checkpoint to go on from; "" = start anew */
+    const MaeLog *log;
+    int lock;         /* descriptor of .lock, -1 */
+    size_t keep;      /* checkpoint-N.h5 files to keep */
+    int failed;       /* saves that failed in a row */
+    MaeJsonl *epochs; /* log.txt */
+    MaeJsonl *steps;  /* steps.jsonl */
+    MaeEvents *events;
+} MaeRunFolder;
+
+/**
+ * Check and lock the folder (made if it is missing) and find the checkpoint to resume from,
+ * newest first; damaged ones are passed over with a warning. Writes nothing else.
+ */
+MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
+                              const MaeLog *log, MaeError *err);
+void mae_run_folder_close(MaeRunFolder *folder);
+
+/**
+ * Write config.yaml and open the logs. Going on: cut back to @p step, log.txt replaced by
+ * @p history. Starting anew: logs, checkpoints and previews of an earlier run are removed.
+ */
+MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
+                               const char *history, uint64_t step, MaeError *err);
+
+/** log.txt so far, malloc'ed. */
+MaeStatus mae_run_folder_history(const MaeRunFolder *folder, char **history,
+                                 MaeError *err);
+
+/** Append to log.txt and as scalars "epoch/<key>" to the events; consumes @p record. */
+MaeStatus mae_run_folder_epoch(MaeRunFolder *folder, MaeJson *record, uint64_t step,
+                               MaeError *err);
+
+/** Append to steps.jsonl and the events; the values are finite. */
+MaeStatus mae_run_folder_step(MaeRunFolder *folder, uint64_t step, double epoch,
+                              double loss, double lr, double grad_norm, MaeError *err);
+
+/** Which names besides last.h5 a state gets. */
+typedef struct MaeSaveAs {
+    bool best;       /* best.h5 */
+    bool checkpoint; /* checkpoint-<epoch>.h5; the oldest beyond keep are removed */
+} MaeSaveAs;
+
+/** Save last.h5 and the other names of the same state. */
+MaeStatus mae_run_folder_save(MaeRunFolder *folder, const MaeSnapshot *snapshot,
+                              const MaeParamTable *table, const float *weights,
+                              const MaeOptim *optim, MaeSaveAs as, MaeError *err);
+
+/** "<folder>/reconstructions/epoch-0010.png"; makes the folder. */
+MaeStatus mae_run_folder_preview(const MaeRunFolder *folder, size_t epoch, char *path,
+                                 size_t size, MaeError *err);
+
+#endif /* MAE_TRAIN_RUN_FOLDER_H */

@@ -1,0 +1,78 @@
+#include "train/session.h"
+
+#include <string.h>
+
+/* Only what changes results: where files lie and how many threads run may differ. */
+static MaeStatus same_run(const MaeSession *session, const MaeConfig *cfg,
+                          const MaeTrainHooks *hooks, MaeError *err)
+{
+    const char *text = session->snapshot.config, *path = session->folder.resume;
+    MaeConfig run;
+    char diff[400];
+
+    if (text == NULL || text[0] == '\0')
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "%s: has no configuration (converted weights?) and cannot be resumed",
+                 path);
+    MAE_TRY(
+        mae_config_parse_text(&run, cfg->tool, path, text, strlen(text), NULL, 0, err));
+    if (mae_config_diff(&run, cfg, NULL, MAE_CONF_DIFF_RESUME, diff, sizeof diff) > 0)
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "%s belongs to another configuration (%s); use another train.output_dir, or "
+            "train.overwrite=true to start anew",
+            path, diff);
+    if (strcmp(session->snapshot.backend, mae_gemm_backend(session->gemm)) != 0)
+        mae_log(&hooks->log, MAE_LOG_WARN,
+                "%s was computed with %s, now %s: last bits may differ", path,
+                session->snapshot.backend, mae_gemm_backend(session->gemm));
+    mae_log(&hooks->log, MAE_LOG_INFO,
+            "going on from %s: %llu epochs and %llu steps done", path,
+            (unsigned long long)session->snapshot.epoch,
+            (unsigned long long)session->snapshot.step);
+    return MAE_OK;
+}
+
+static MaeStatus open_parts(MaeSession *session, const MaeConfig *cfg,
+                            MaeSnapshotKind kind, const MaeTrainHooks *hooks,
+                            MaeError *err)
+{
+    const bool bf16 = cfg->train.precision == MAE_CONF_PRECISION_BF16;
+
+    MAE_TRY(mae_gemm_open(&session->gemm, bf16 ? MAE_BF16 : MAE_F32, err));
+    MAE_TRY(mae_pool_open(&session->pool, cfg->train.threads, err));
+    session->compute = (MaeCompute){.pool = session->pool, .gemm = session->gemm};
+    MAE_TRY(mae_run_folder_open(&session->folder, cfg, &hooks->log, err));
+    if (session->folder.resume[0] == '\0')
+        return MAE_OK;
+    MAE_TRY(mae_snapshot_open(&session->reader, &session->snapshot,
+                              session->folder.resume, err));
+    MAE_TRY(mae_snapshot_expect(&session->snapshot, kind, session->folder.resume, err));
+    return same_run(session, cfg, hooks, err);
+}
+
+MaeStatus mae_session_open(MaeSession *session, const MaeConfig *cfg,
+                           MaeSnapshotKind kind, const MaeTrainHooks *hooks,
+                           MaeError *err)
+{
+    MaeStatus status;
+
+    *session = (MaeSession){.folder = {.lock = -1}};
+    status = open_parts(session, cfg, kind, hooks, err);
+    if (status != MAE_OK)
+        mae_session_close(session);
+    return status;
+}
+
+void mae_session_close(MaeSession *session)
+{
+    if (session == NULL)
+        return;
+    mae_inputs_close(&session->inputs);
+    mae_ckpt_close(session->reader);
+    mae_snapshot_done(&session->snapshot);
+    mae_run_folder_close(&session->folder);
+    mae_gemm_close(session->gemm);
+    mae_pool_close(session->pool);
+    *session = (MaeSession){.folder = {.lock = -1}};
+}

@@ -1,0 +1,35 @@
+/**
+ * @file session.h
+ * What every training run opens before its model: threads, products, run folder, the
+ * checkpoint to go on from, data.
+ *
+ * Errors   As the parts; ARG for a checkpoint that does not belong to the configuration.
+ * Threads  One thread.
+ */
+#ifndef MAE_TRAIN_SESSION_H
+#define MAE_TRAIN_SESSION_H
+
+#include "model/snapshot.h"
+#include "train/hooks.h"
+#include "train/inputs.h"
+#include "train/run_folder.h"
+
+typedef struct MaeSession {
+    MaePool *pool;
+    MaeGemm *gemm;
+    MaeCompute compute;
+    MaeRunFolder folder;
+    MaeCkptReader *reader; /* of folder.resume; NULL if the run starts anew */
+    MaeSnapshot snapshot;  /* of folder.resume; zeroed if the run starts anew */
+    MaeInputs inputs;
+} MaeSession;
+
+/** Pool, products, run folder and checkpoint; refuses one of another kind or run. */
+MaeStatus mae_session_open(MaeSession *session, const MaeConfig *cfg,
+                           MaeSnapshotKind kind, const MaeTrainHooks *hooks,
+                           MaeError *err);
+
+/** Accepts a zeroed or half-opened session. */
+void mae_session_close(MaeSession *session);
+
+#endif /* MAE_TRAIN_SESSION_H */

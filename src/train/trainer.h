@@ -1,0 +1,110 @@
+/**
+ * @file trainer.h
+ * The step loop that pretraining and fine-tuning share: batches in, updates, logs and
+ * checkpoints out. What differs is a MaeTask.
+ *
+ * One update: accum_iter batches forward and backward, global gradient norm (which finds
+ * numbers that are not finite), clipping, learning rate of the fractional epoch, optimiser.
+ * A run can be left and taken up after any update: positions, sums and moments are in the
+ * checkpoint, random numbers follow from (seed, epoch, sample), so the rest of the run is
+ * bitwise the same.
+ *
+ * train.stop_after  saves and ends with INTERRUPTED after so many hours of a session.
+ * train.max_hours   runs the schedule by the larger of the share of epochs and the share of
+ *                   time used, so that it ends annealed within the budget.
+ *
+ * Memory   Everything is planned when the trainer opens; updates never allocate.
+ * Errors   NUMERIC for a loss or gradient that is not finite (nothing is saved: the last
+ *          good state stays), INTERRUPTED after a stop with everything saved.
+ * Threads  One thread, which drives the pool.
+ */
+#ifndef MAE_TRAIN_TRAINER_H
+#define MAE_TRAIN_TRAINER_H
+
+#include "conf/config.h"
+#include "data/loader.h"
+#include "model/snapshot.h"
+#include "optim/clip.h"
+#include "optim/schedule.h"
+#include "train/hooks.h"
+#include "train/run_folder.h"
+
+/** What is trained. Functions get @p ctx. */
+typedef struct MaeTask {
+    void *ctx;
+    const MaeParamTable *table;
+
+    /** Loss of a batch; dw += scale * its gradient. */
+    MaeStatus (*step)(void *ctx, const MaeBatch *batch, const float *w, float *dw,
+                      double scale, double *loss, MaeError *err);
+
+    /**
+     * Evaluate after @p epoch completed epochs and add the results to @p record.
+     * @param[out] score higher is better; left alone if there is none.
+     */
+    MaeStatus (*evaluate)(void *ctx, const float *w, size_t epoch, bool last,
+                          MaeJson *record, double *score, MaeError *err);
+
+    /** Fill kind, arch, mask_ratio, mean, std and class_names (borrowed). */
+    void (*describe)(void *ctx, MaeSnapshot *snapshot);
+} MaeTask;
+
+/** Where a run stands; all of it is saved. */
+typedef struct MaeTrainState {
+    uint64_t epoch, batch; /* completed epochs; batches done in the one under way */
+    uint64_t step, samples;
+    double loss_sum; /* over the batches done in the epoch under way */
+    double best;     /* score; -INFINITY if there is none */
+    double seconds;  /* of earlier sessions */
+} MaeTrainState;
+
+typedef struct MaeTrainer {
+    const MaeConfig *cfg;
+    const MaeTrainHooks *hooks;
+    MaeTask task;
+    MaeCompute compute;
+    MaeLoader *loader;
+    MaeRunFolder *folder;
+    MaeArena arena;
+    float *w, *dw; /* [table.total] weights and gradients */
+    MaeOptim optim;
+    MaeClip clip;
+    MaeSchedule schedule;
+    size_t batches; /* used per epoch: a multiple of accum_iter */
+    MaeTrainState state;
+    double started, last_save; /* clock */
+    uint64_t session_steps;
+    double last_loss, last_score;
+} MaeTrainer;
+
+/**
+ * Plan and allocate weights, gradients and the optimiser.
+ * @param layer_decay 1 in pretraining.  @param depth blocks of the encoder.
+ * Pointers are borrowed and must outlive the trainer; weights are zero.
+ */
+MaeStatus mae_trainer_open(MaeTrainer *trainer, const MaeConfig *cfg,
+                           const MaeTrainHooks *hooks, const MaeTask *task,
+                           const MaeCompute *compute, MaeRunFolder *folder,
+                           double layer_decay, size_t depth, MaeError *err);
+void mae_trainer_close(MaeTrainer *trainer);
+
+/** Bytes of weights, gradients and optimiser state. */
+size_t mae_trainer_bytes(const MaeTrainer *trainer);
+
+/** Hand over the loader; computes steps per epoch. */
+void mae_trainer_set_loader(MaeTrainer *trainer, MaeLoader *loader);
+
+/** Take weights, optimiser state and position from a checkpoint of the same task. */
+MaeStatus mae_trainer_resume(MaeTrainer *trainer, const MaeCkptReader *reader,
+                             const MaeSnapshot *snapshot, MaeError *err);
+
+/**
+ * Measure real updates without changing anything and report size, memory, time and disk.
+ * @param activations bytes of the task's run.
+ */
+MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, MaeError *err);
+
+/** Train to the end of the last epoch, or until stopped. */
+MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError *err);
+
+#endif /* MAE_TRAIN_TRAINER_H */

@@ -1,0 +1,157 @@
+#include "common/training.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "common/signals.h"
+#include "store/json.h"
+
+const MaeTrainingValues mae_training_defaults = {.print_config = false};
+
+const MaeOperand mae_training_operands[] = {
+    {"CONFIG.yaml", "configuration; without one every key has its default", true, false},
+    {.name = NULL},
+};
+
+#define FIELD(name) .offset = offsetof(MaeTrainingValues, name)
+const MaeOption mae_training_options[] = {
+    {"print-config", 0, MAE_OPTION_FLAG, FIELD(print_config),
+     .help = "write the resolved configuration, each value with where it came from, and end"},
+    {"help-config", 0, MAE_OPTION_QUERY, FIELD(help_config),
+     .help = "document every key: type, range, default, unit; and end"},
+    {"output-dir", 'o', MAE_OPTION_KEY, .key = "train.output_dir", .value = "FOLDER",
+     .help = "run folder"},
+    {"resume", 0, MAE_OPTION_KEY, .key = "train.resume", .value = "auto|none|FILE",
+     .help = "go on with the run in the folder, start anew, or go on from a checkpoint "
+             "(default: auto)"},
+    {"overwrite", 0, MAE_OPTION_KEY, .key = "train.overwrite",
+     .help = "replace the run in the folder"},
+    {.name = NULL},
+};
+
+static void on_progress(void *ctx, const MaeTrainProgress *p)
+{
+    MaeTerminal *terminal = ctx;
+    char label[48];
+    const MaeProgress progress = {
+        .label = label,
+        .done = p->step,
+        .total = p->steps,
+        .images_per_second = p->images_per_second,
+        .loss = p->loss,
+        .seconds_left = p->seconds_left,
+    };
+
+    (void)snprintf(label, sizeof label, "epoch %zu/%zu", p->epoch, p->epochs);
+    if (p->epoch_done)
+        mae_terminal_mark(terminal, &progress);
+    else
+        mae_terminal_progress(terminal, &progress);
+}
+
+static MaeStatus print_json(const MaeConfig *cfg, const MaeTrainResult *result, MaeError *err)
+{
+    MaeJson *json = mae_json_object();
+    char *text;
+
+    mae_json_set_text(json, "output_dir", cfg->train.output_dir);
+    mae_json_set_int(json, "epochs", (int64_t)result->epochs);
+    mae_json_set_int(json, "steps", (int64_t)result->steps);
+    mae_json_set_real(json, "train_loss", result->train_loss);
+    if (cfg->tool == MAE_CONF_FINETUNE) {
+        mae_json_set_real(json, "best_acc1", 100.0 * result->score);
+        mae_json_set_real(json, "last_acc1", 100.0 * result->last_score);
+    } else {
+        mae_json_set_real(json, "best_val_loss", -result->score);
+        mae_json_set_real(json, "last_val_loss", -result->last_score);
+    }
+    mae_json_set_real(json, "images_per_second", result->images_per_second);
+    mae_json_set_real(json, "data_wait_share", result->waited);
+    mae_json_set_real(json, "seconds", result->seconds);
+    text = mae_json_dump(json, 0);
+    mae_json_free(json);
+    if (text == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "--json: out of memory");
+    (void)puts(text);
+    free(text);
+    return MAE_OK;
+}
+
+static void print_text(const MaeConfig *cfg, const MaeTrainResult *r)
+{
+    const char *folder = cfg->train.output_dir;
+    char time[32];
+
+    mae_clock_duration(time, sizeof time, r->seconds);
+    printf("%zu epochs, %zu steps done; this session %s, %.0f images/s, %.1f %% of it "
+           "waiting for data\n",
+           r->epochs, r->steps, time, r->images_per_second, 100.0 * r->waited);
+    if (isfinite(r->train_loss))
+        printf("training loss %.4f\n", r->train_loss);
+    if (cfg->tool == MAE_CONF_FINETUNE) {
+        if (isfinite(r->score))
+            printf("top-1 accuracy: best %.2f %%, last %.2f %%\n", 100.0 * r->score,
+                   100.0 * r->last_score);
+        printf("classifier: %s/last.h5\nnext: mae-inspect %s/last.h5\n", folder, folder);
+        return;
+    }
+    if (isfinite(r->score))
+        printf("held-out loss: best %.4f, last %.4f\n", -r->score, -r->last_score);
+    printf("encoder and decoder: %s/last.h5, pictures: %s/reconstructions\n"
+           "next: mae-reconstruct %s/last.h5 --data %s\n"
+           "      mae-finetune CONFIG.yaml finetune.checkpoint=%s/last.h5\n",
+           folder, folder, folder, cfg->data.train, folder);
+}
+
+static MaeStatus run(MaeTool *tool, const MaeTrainingValues *values, MaeConfTool conf,
+                     MaeTrainFn fn, MaeError *err)
+{
+    const MaeArgs *args = &tool->args;
+    const MaeTrainHooks hooks = {
+        .log = tool->log,
+        .progress = on_progress,
+        .ctx = &tool->terminal,
+        .stop = mae_signals_stop(),
+        .tool = tool->command->name,
+    };
+    MaeConfig *cfg = malloc(sizeof *cfg);
+    MaeTrainResult result;
+    MaeStatus status;
+
+    if (cfg == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the configuration");
+    status = mae_config_load(cfg, conf, args->operand_count > 0 ? args->operands[0] : NULL,
+                             args->overrides, args->override_count, err);
+    if (status == MAE_ERR_IO) /* a configuration that cannot be read is wrong usage */
+        status = err->status = MAE_ERR_ARG;
+    if (status == MAE_OK && values->print_config) {
+        mae_config_print(cfg, stdout);
+    } else if (status == MAE_OK) {
+        status = fn(cfg, &hooks, &result, err);
+        mae_terminal_progress_end(&tool->terminal);
+        if (status == MAE_OK && args->json)
+            status = print_json(cfg, &result, err);
+        else if (status == MAE_OK)
+            print_text(cfg, &result);
+    }
+    free(cfg);
+    return status;
+}
+
+int mae_training_main(const MaeCommand *command, MaeConfTool conf, MaeTrainFn train, int argc,
+                      char **argv)
+{
+    MaeTrainingValues values;
+    MaeError err = {0};
+    MaeStatus status = MAE_OK;
+    MaeTool tool;
+
+    if (!mae_tool_open(&tool, command, &values, argc, argv))
+        return tool.exit_code;
+    if (values.help_config)
+        mae_config_help(stdout, conf);
+    else
+        status = run(&tool, &values, conf, train, &err);
+    return mae_tool_close(&tool, status, &err);
+}
