@@ -12,7 +12,7 @@ typedef struct Finetune {
     MaeConfig *cfg;
     const MaeTrainHooks *hooks;
     MaeSession session;
-    MaeCkptReader *source;    /* finetune.checkpoint; NULL without one */
+    MaeCkptReader *source; /* finetune.checkpoint; NULL without one */
     MaeSnapshot source_info;
     MaeClassifier model;
     MaeClassifierRun run;
@@ -51,8 +51,8 @@ static MaeStatus step(void *ctx, const MaeBatch *batch, const float *w, float *d
     return MAE_OK;
 }
 
-static MaeStatus test_set(Finetune *f, const float *w, MaeAccuracy *accuracy, double *loss,
-                          MaeError *err)
+static MaeStatus test_set(Finetune *f, const float *w, MaeAccuracy *accuracy,
+                          double *loss, MaeError *err)
 {
     MaeLoader *loader = f->session.inputs.val_loader;
     double sum = 0.0;
@@ -70,7 +70,8 @@ static MaeStatus test_set(Finetune *f, const float *w, MaeAccuracy *accuracy, do
             mae_classifier_targets(f->targets, batch->labels, 0.0, batch->size, classes);
             sum += (double)batch->size *
                    mae_classifier_loss(&f->run, f->targets, batch->size, 0.0);
-            mae_accuracy_add(accuracy, f->run.logits, batch->labels, batch->size, classes);
+            mae_accuracy_add(accuracy, f->run.logits, batch->labels, batch->size,
+                             classes);
         }
         mae_loader_release(loader, batch);
     }
@@ -78,8 +79,8 @@ static MaeStatus test_set(Finetune *f, const float *w, MaeAccuracy *accuracy, do
     return MAE_OK;
 }
 
-static MaeStatus evaluate(void *ctx, const float *w, size_t epoch, bool last, MaeJson *record,
-                          double *score, MaeError *err)
+static MaeStatus evaluate(void *ctx, const float *w, size_t epoch, bool last,
+                          MaeJson *record, double *score, MaeError *err)
 {
     Finetune *f = ctx;
     MaeAccuracy accuracy = {0};
@@ -115,7 +116,8 @@ static MaeStatus config_of(MaeConfig *from, const MaeSnapshot *snapshot, MaeErro
 {
     const MaeArch *arch = &snapshot->arch;
 
-    MAE_TRY(mae_config_parse_text(from, MAE_CONF_FINETUNE, "checkpoint", "", 0, NULL, 0, err));
+    MAE_TRY(mae_config_parse_text(from, MAE_CONF_FINETUNE, "checkpoint", "", 0, NULL, 0,
+                                  err));
     from->model.img_size[0] = arch->grid.height;
     from->model.img_size[1] = arch->grid.width;
     from->model.patch_size = arch->grid.patch;
@@ -174,7 +176,8 @@ static MaeStatus open_model(Finetune *f, MaeError *err)
     const size_t batch = train > test ? train : test;
 
     MAE_TRY(mae_classifier_open(&f->model, &arch, err));
-    MAE_TRY(mae_classifier_run_open(&f->run, &f->model, &f->session.compute, batch, true, err));
+    MAE_TRY(mae_classifier_run_open(&f->run, &f->model, &f->session.compute, batch, true,
+                                    err));
     f->targets = calloc(batch, arch.classes * sizeof *f->targets);
     f->class_names = calloc(arch.classes, sizeof *f->class_names);
     if (f->targets == NULL || f->class_names == NULL)
@@ -200,16 +203,16 @@ static MaeStatus open_parts(Finetune *f, MaeError *err)
 
     MAE_TRY(open_source(f, err));
     MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_CLASSIFIER, f->hooks, err));
-    MAE_TRY(mae_inputs_open(&session->inputs, cfg, true, cfg->model.in_chans, known_stats(f),
-                            session->pool, &f->hooks->log, err));
+    MAE_TRY(mae_inputs_open(&session->inputs, cfg, true, cfg->model.in_chans,
+                            known_stats(f), session->pool, &f->hooks->log, err));
     if (cfg->model.in_chans == 0) {
         cfg->model.in_chans = session->inputs.channels;
         mae_config_mark(cfg, "model.in_chans", MAE_CONF_FROM_DERIVED);
     }
     MAE_TRY(open_model(f, err));
     MAE_TRY(name_classes(f, err));
-    return mae_inputs_start(&session->inputs, cfg, mae_config_eval_batch(cfg), &f->hooks->log,
-                            err);
+    return mae_inputs_start(&session->inputs, cfg, mae_config_eval_batch(cfg),
+                            &f->hooks->log, err);
 }
 
 static void close_parts(Finetune *f)
@@ -242,7 +245,8 @@ static MaeStatus init_weights(Finetune *f, MaeTrainer *trainer, MaeError *err)
     return MAE_OK;
 }
 
-static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result, MaeError *err)
+static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
+                       MaeError *err)
 {
     MaeSession *session = &f->session;
     const MaeTask task = {.ctx = f,

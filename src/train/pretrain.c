@@ -371,7 +371,8 @@ MaeStatus mae_pretrain(MaeConfig *cfg, const MaeTrainHooks *hooks, MaeTrainResul
     MaeTrainer trainer = {0};
     MaeStatus status = open_parts(&p, cfg, err);
 
-    *result = (MaeTrainResult){.train_loss = (double)NAN, .score = NAN, .last_score = NAN};
+    *result =
+        (MaeTrainResult){.train_loss = (double)NAN, .score = NAN, .last_score = NAN};
     if (status == MAE_OK)
         status = train(&p, &trainer, result, err);
     mae_trainer_close(&trainer);

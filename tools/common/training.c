@@ -17,7 +17,8 @@ const MaeOperand mae_training_operands[] = {
 #define FIELD(name) .offset = offsetof(MaeTrainingValues, name)
 const MaeOption mae_training_options[] = {
     {"print-config", 0, MAE_OPTION_FLAG, FIELD(print_config),
-     .help = "write the resolved configuration, each value with where it came from, and end"},
+     .help =
+         "write the resolved configuration, each value with where it came from, and end"},
     {"help-config", 0, MAE_OPTION_QUERY, FIELD(help_config),
      .help = "document every key: type, range, default, unit; and end"},
     {"output-dir", 'o', MAE_OPTION_KEY, .key = "train.output_dir", .value = "FOLDER",
@@ -50,7 +51,8 @@ static void on_progress(void *ctx, const MaeTrainProgress *p)
         mae_terminal_progress(terminal, &progress);
 }
 
-static MaeStatus print_json(const MaeConfig *cfg, const MaeTrainResult *result, MaeError *err)
+static MaeStatus print_json(const MaeConfig *cfg, const MaeTrainResult *result,
+                            MaeError *err)
 {
     MaeJson *json = mae_json_object();
     char *text;
@@ -121,8 +123,9 @@ static MaeStatus run(MaeTool *tool, const MaeTrainingValues *values, MaeConfTool
 
     if (cfg == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the configuration");
-    status = mae_config_load(cfg, conf, args->operand_count > 0 ? args->operands[0] : NULL,
-                             args->overrides, args->override_count, err);
+    status =
+        mae_config_load(cfg, conf, args->operand_count > 0 ? args->operands[0] : NULL,
+                        args->overrides, args->override_count, err);
     if (status == MAE_ERR_IO) /* a configuration that cannot be read is wrong usage */
         status = err->status = MAE_ERR_ARG;
     if (status == MAE_OK && values->print_config) {
@@ -139,8 +142,8 @@ static MaeStatus run(MaeTool *tool, const MaeTrainingValues *values, MaeConfTool
     return status;
 }
 
-int mae_training_main(const MaeCommand *command, MaeConfTool conf, MaeTrainFn train, int argc,
-                      char **argv)
+int mae_training_main(const MaeCommand *command, MaeConfTool conf, MaeTrainFn train,
+                      int argc, char **argv)
 {
     MaeTrainingValues values;
     MaeError err = {0};

@@ -1,7 +1,13 @@
 #include "common/version.h"
 
+#include "conf/versions.h"
+#include "image/versions.h"
+#include "kernel/versions.h"
+#include "store/versions.h"
+
 /* One row per layer that stands on a library. */
-static const MaeVersionFn LAYERS[] = {NULL};
+static const MaeVersionFn LAYERS[] = {
+    mae_kernel_versions, mae_image_versions, mae_store_versions, mae_conf_versions, NULL};
 
 void mae_version_print(FILE *out, const char *name)
 {
