@@ -18,8 +18,8 @@ const MaeCardSize mae_card_sizes[] = {
     {"decoder_embed_dim", "decoder_hidden_size", offsetof(MaeArch, decoder_dim), true},
     {"decoder_depth", "decoder_num_hidden_layers", offsetof(MaeArch, decoder_depth),
      true},
-    {"decoder_num_heads", "decoder_num_attention_heads",
-     offsetof(MaeArch, decoder_heads), true},
+    {"decoder_num_heads", "decoder_num_attention_heads", offsetof(MaeArch, decoder_heads),
+     true},
     {.own = NULL},
 };
 

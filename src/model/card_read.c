@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -145,7 +146,8 @@ static MaeStatus check_kind(const Source *in, MaeError *err)
         return wrong(in, "qkv_bias", "true", err);
     if (mae_json_get_real(in->root, "layer_norm_eps", &eps) && fabs(eps - EPS) > 1e-12)
         mae_log(in->log, MAE_LOG_WARN,
-                "%s: layer_norm_eps is %g, but the model will use %g", in->path, eps, EPS);
+                "%s: layer_norm_eps is %g, but the model will use %g", in->path, eps,
+                EPS);
     return MAE_OK;
 }
 

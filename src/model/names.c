@@ -16,10 +16,9 @@ static const Rename STACKS[] = {
 };
 
 static const Rename BLOCK[] = {
-    {"norm1", "layernorm_before"},       {"norm2", "layernorm_after"},
-    {"attn.proj", "attention.output.dense"},
-    {"attn.qkv", "attention.attention.query"},
-    {"mlp.fc1", "intermediate.dense"},   {"mlp.fc2", "output.dense"},
+    {"norm1", "layernorm_before"},           {"norm2", "layernorm_after"},
+    {"attn.proj", "attention.output.dense"}, {"attn.qkv", "attention.attention.query"},
+    {"mlp.fc1", "intermediate.dense"},       {"mlp.fc2", "output.dense"},
 };
 
 static const Rename REST[] = {

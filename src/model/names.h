@@ -39,8 +39,9 @@ typedef enum MaeNaming {
 } MaeNaming;
 
 typedef struct MaeNameMap {
-    MaeParamTable table; /* name and shape of each tensor in the file; its offsets mean nothing */
-    size_t *offsets;     /* [table.count] first element in the model's flat buffer; owned */
+    MaeParamTable
+        table; /* name and shape of each tensor in the file; its offsets mean nothing */
+    size_t *offsets; /* [table.count] first element in the model's flat buffer; owned */
 } MaeNameMap;
 
 /**

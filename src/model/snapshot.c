@@ -1,5 +1,6 @@
 #include "model/snapshot.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,15 +46,35 @@ static const CountAttr COUNTS[] = {
 /** A text. */
 typedef struct TextAttr {
     const char *name;
-    size_t offset; /* of a char * in MaeSnapshot */
+    size_t offset; /* in MaeSnapshot: of a char[size], or of a char * if size is 0 */
+    size_t size;
 } TextAttr;
 
+#define SHORT_TEXT(field)                                                                \
+    {                                                                                    \
+#field, offsetof(MaeSnapshot, field), sizeof((MaeSnapshot *)0)->field            \
+    }
+
 static const TextAttr TEXTS[] = {
-    {"config", offsetof(MaeSnapshot, config)},
-    {"history", offsetof(MaeSnapshot, history)},
-    {"tool", offsetof(MaeSnapshot, tool)},
-    {"version", offsetof(MaeSnapshot, version)},
-    {"backend", offsetof(MaeSnapshot, backend)},
+    {"config", offsetof(MaeSnapshot, config), 0},
+    {"history", offsetof(MaeSnapshot, history), 0},
+    SHORT_TEXT(tool),
+    SHORT_TEXT(version),
+    SHORT_TEXT(backend),
+};
+
+/** A number with a fraction that every kind has. */
+typedef struct RealAttr {
+    const char *name;
+    size_t offset; /* of a double in MaeSnapshot */
+    double min, max;
+} RealAttr;
+
+static const RealAttr REALS[] = {
+    {"mlp_ratio", offsetof(MaeSnapshot, arch.mlp_ratio), 0.0, 64.0},
+    {"loss_sum", offsetof(MaeSnapshot, loss_sum), -DBL_MAX, DBL_MAX},
+    {"best", offsetof(MaeSnapshot, best), -(double)INFINITY, DBL_MAX},
+    {"seconds", offsetof(MaeSnapshot, seconds), 0.0, DBL_MAX},
 };
 
 #define COUNT_OF(list) (sizeof(list) / sizeof(list)[0])
@@ -75,8 +96,8 @@ void mae_snapshot_done(MaeSnapshot *snapshot)
     free(snapshot->mean);
     free(snapshot->std);
     free(snapshot->class_names);
-    for (size_t i = 0; i < COUNT_OF(TEXTS); i++)
-        free(*(char **)((char *)snapshot + TEXTS[i].offset));
+    free(snapshot->config);
+    free(snapshot->history);
     *snapshot = (MaeSnapshot){0};
 }
 
@@ -87,6 +108,21 @@ static void put_statistics(MaeCkptWriter *w, const char *name, const float *valu
     for (size_t i = 0; i < channels; i++)
         wide[i] = (double)values[i];
     mae_ckpt_put_reals(w, name, wide, channels);
+}
+
+static void put_progress(MaeCkptWriter *w, const MaeSnapshot *s)
+{
+    for (size_t i = 0; i < COUNT_OF(TEXTS); i++) {
+        const char *field = (const char *)s + TEXTS[i].offset;
+        const char *text = TEXTS[i].size > 0 ? field : *(const char *const *)field;
+
+        mae_ckpt_put_text(w, TEXTS[i].name, text != NULL ? text : "");
+    }
+    for (size_t i = 0; i < COUNT_OF(COUNTS); i++) {
+        const uint64_t *value = (const uint64_t *)((const char *)s + COUNTS[i].offset);
+
+        mae_ckpt_put_int(w, COUNTS[i].name, (int64_t)*value);
+    }
 }
 
 static void put_attributes(MaeCkptWriter *w, const MaeSnapshot *s, double *wide)
@@ -100,7 +136,9 @@ static void put_attributes(MaeCkptWriter *w, const MaeSnapshot *s, double *wide)
         if (applies(&SIZES[i], s->kind))
             mae_ckpt_put_int(w, SIZES[i].name, (int64_t)*value);
     }
-    mae_ckpt_put_real(w, "mlp_ratio", s->arch.mlp_ratio);
+    for (size_t i = 0; i < COUNT_OF(REALS); i++)
+        mae_ckpt_put_real(w, REALS[i].name,
+                          *(const double *)((const char *)s + REALS[i].offset));
     if (s->kind == MAE_SNAPSHOT_AUTOENCODER) {
         mae_ckpt_put_int(w, "norm_pix_loss", s->arch.norm_pix_loss);
         mae_ckpt_put_real(w, "mask_ratio", s->mask_ratio);
@@ -112,16 +150,7 @@ static void put_attributes(MaeCkptWriter *w, const MaeSnapshot *s, double *wide)
     }
     put_statistics(w, "mean", s->mean, wide, channels);
     put_statistics(w, "std", s->std, wide, channels);
-    for (size_t i = 0; i < COUNT_OF(TEXTS); i++) {
-        const char *text = *(char *const *)((const char *)s + TEXTS[i].offset);
-
-        mae_ckpt_put_text(w, TEXTS[i].name, text != NULL ? text : "");
-    }
-    for (size_t i = 0; i < COUNT_OF(COUNTS); i++) {
-        const uint64_t *value = (const uint64_t *)((const char *)s + COUNTS[i].offset);
-
-        mae_ckpt_put_int(w, COUNTS[i].name, (int64_t)*value);
-    }
+    put_progress(w, s);
 }
 
 static void slot_group(char *group, size_t size, const MaeOptim *optim, size_t slot)
@@ -244,14 +273,14 @@ static MaeStatus get_sizes(const MaeCkptReader *r, MaeSnapshot *s, MaeError *err
 {
     for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
         const SizeAttr *attr = &SIZES[i];
-        uint64_t value;
+        uint64_t value = 0;
 
         if (!applies(attr, s->kind))
             continue;
         MAE_TRY(get_count(r, attr->name, &value, attr->min, attr->max, err));
         *(size_t *)((char *)s + attr->offset) = (size_t)value;
     }
-    return get_real(r, "mlp_ratio", &s->arch.mlp_ratio, 0.0, 64.0, err);
+    return MAE_OK;
 }
 
 static MaeStatus get_classes(const MaeCkptReader *r, MaeSnapshot *s, MaeError *err)
@@ -267,6 +296,38 @@ static MaeStatus get_classes(const MaeCkptReader *r, MaeSnapshot *s, MaeError *e
     if (n != s->arch.classes)
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: class_names: expected %zu names, got %zu",
                  mae_ckpt_path(r), s->arch.classes, n);
+    return MAE_OK;
+}
+
+/* A text, cut to @p size bytes unless that is 0. */
+static MaeStatus get_text(const MaeCkptReader *r, const TextAttr *attr, char *field,
+                          MaeError *err)
+{
+    char *text = NULL;
+
+    MAE_TRY(mae_ckpt_get_text(r, attr->name, &text, err));
+    if (attr->size == 0) {
+        *(char **)(void *)field = text;
+        return MAE_OK;
+    }
+    (void)snprintf(field, attr->size, "%s", text);
+    free(text);
+    return MAE_OK;
+}
+
+static MaeStatus get_progress(const MaeCkptReader *r, MaeSnapshot *s, MaeError *err)
+{
+    char *base = (char *)s;
+
+    for (size_t i = 0; i < COUNT_OF(TEXTS); i++)
+        MAE_TRY(get_text(r, &TEXTS[i], base + TEXTS[i].offset, err));
+    for (size_t i = 0; i < COUNT_OF(COUNTS); i++)
+        MAE_TRY(get_count(r, COUNTS[i].name,
+                          (uint64_t *)(void *)(base + COUNTS[i].offset), 0, INT64_MAX,
+                          err));
+    for (size_t i = 0; i < COUNT_OF(REALS); i++)
+        MAE_TRY(get_real(r, REALS[i].name, (double *)(void *)(base + REALS[i].offset),
+                         REALS[i].min, REALS[i].max, err));
     return MAE_OK;
 }
 
@@ -287,13 +348,7 @@ static MaeStatus get_attributes(const MaeCkptReader *r, MaeSnapshot *s, MaeError
     }
     MAE_TRY(get_statistics(r, "mean", s->arch.grid.channels, false, &s->mean, err));
     MAE_TRY(get_statistics(r, "std", s->arch.grid.channels, true, &s->std, err));
-    for (size_t i = 0; i < COUNT_OF(TEXTS); i++)
-        MAE_TRY(mae_ckpt_get_text(r, TEXTS[i].name,
-                                  (char **)((char *)s + TEXTS[i].offset), err));
-    for (size_t i = 0; i < COUNT_OF(COUNTS); i++)
-        MAE_TRY(get_count(r, COUNTS[i].name, (uint64_t *)((char *)s + COUNTS[i].offset),
-                          0, INT64_MAX, err));
-    return MAE_OK;
+    return get_progress(r, s, err);
 }
 
 /* The tensors of params/ against the table, before anything is allocated for them. */
@@ -371,12 +426,13 @@ MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *t
 {
     const char *path = mae_ckpt_path(reader), *name = optim->driver->name;
     char *stored = NULL, group[64];
-    uint64_t steps;
+    uint64_t steps = 0;
     bool same;
 
     if (!mae_ckpt_has(reader, "optimizer"))
         MAE_FAIL(err, MAE_ERR_FORMAT,
-                 "%s: holds no optimiser state, training cannot be resumed from it", path);
+                 "%s: holds no optimiser state, training cannot be resumed from it",
+                 path);
     MAE_TRY(mae_ckpt_get_text(reader, "optimizer", &stored, err));
     same = strcmp(stored, name) == 0;
     if (!same)

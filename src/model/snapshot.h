@@ -84,8 +84,8 @@ MaeStatus mae_snapshot_save(const char *path, const MaeSnapshot *snapshot,
  * @param[out] reader for mae_snapshot_weights and _optim; closed by mae_ckpt_close.
  * @param[out] snapshot done by the caller. Both untouched on failure.
  */
-MaeStatus mae_snapshot_open(MaeCkptReader **reader, MaeSnapshot *snapshot, const char *path,
-                            MaeError *err);
+MaeStatus mae_snapshot_open(MaeCkptReader **reader, MaeSnapshot *snapshot,
+                            const char *path, MaeError *err);
 
 /** FORMAT error unless the checkpoint holds a model of this kind. */
 MaeStatus mae_snapshot_expect(const MaeSnapshot *snapshot, MaeSnapshotKind kind,

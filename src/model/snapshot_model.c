@@ -142,8 +142,8 @@ MaeStatus mae_snapshot_encoder(const MaeCkptReader *reader, const MaeSnapshot *s
                                const MaeClassifier *model, float *weights, MaeError *err)
 {
     const MaeArch *have = &snapshot->arch, *want = &model->arch;
-    const bool same_grid = have->grid.height == want->grid.height &&
-                           have->grid.width == want->grid.width;
+    const bool same_grid =
+        have->grid.height == want->grid.height && have->grid.width == want->grid.width;
     const bool has_norm =
         snapshot->kind == MAE_SNAPSHOT_AUTOENCODER || have->pooling == MAE_POOL_CLS;
     char name[MAE_PARAM_NAME + 16];

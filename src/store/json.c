@@ -183,6 +183,19 @@ bool mae_json_get_bool(const MaeJson *object, const char *key, bool *value)
     return true;
 }
 
+const char *mae_json_string(const MaeJson *value)
+{
+    return json_string_value(value);
+}
+
+bool mae_json_number(const MaeJson *value, double *number)
+{
+    if (!json_is_number(value))
+        return false;
+    *number = json_number_value(value);
+    return true;
+}
+
 size_t mae_json_size(const MaeJson *array)
 {
     return json_array_size(array);

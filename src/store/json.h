@@ -56,6 +56,10 @@ bool mae_json_get_real(const MaeJson *object, const char *key,
                        double *value); /* or int */
 bool mae_json_get_bool(const MaeJson *object, const char *key, bool *value);
 
+/** A value that is itself a text (borrowed) or a number; NULL or false otherwise. */
+const char *mae_json_string(const MaeJson *value);
+bool mae_json_number(const MaeJson *value, double *number);
+
 /** Elements of an array (0 for anything else), and one of them or NULL. */
 size_t mae_json_size(const MaeJson *array);
 const MaeJson *mae_json_at(const MaeJson *array, size_t index);

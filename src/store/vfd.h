@@ -30,13 +30,13 @@ typedef struct MaeVfdTarget {
  * File access list with this driver, file format bounds fixed at HDF5 1.8 and a metadata
  * cache large enough that nothing written is read again.
  * @return list for H5Fopen / H5Fcreate, closed by the caller with H5Pclose; negative on
- * failure.
+ * failure, when mae_vfd_release is due all the same.
  */
 hid_t mae_vfd_access(MaeVfdTarget *target);
 
 /**
- * Unregister the driver. Only after H5Fclose: libhdf5 1.10 still calls the driver's close after
- * it has dropped its own reference to it. A target without driver (0) is fine.
+ * Unregister the driver. Only after H5Fclose: libhdf5 1.10 still calls the driver's close
+ * after it has dropped its own reference to it. A target without driver (0) is fine.
  */
 void mae_vfd_release(MaeVfdTarget *target);
 
