@@ -4,8 +4,9 @@
  *
  * Errors   MAE_FAIL records where and why and returns; MAE_TRY forwards untouched. The
  *          lowest level that detects a fault writes the message, callers never overwrite
- * it. Memory   MaeError is plain data owned by the caller; no global state, nothing to
- * free. Threads  Reentrant; an error object belongs to one thread at a time.
+ *          it.
+ * Memory   MaeError is plain data owned by the caller; no global state, nothing to free.
+ * Threads  Reentrant; an error object belongs to one thread at a time.
  */
 #ifndef MAE_BASE_STATUS_H
 #define MAE_BASE_STATUS_H

@@ -3,7 +3,7 @@
  * Layers in double, written as their formulas; forward only, since gradients are checked
  * against central differences of these.
  *
- * Shapes   R rows, D width; row-major, contiguous. Weights are all of a table's, in double.
+ * Shapes   R rows, D width; row-major, contiguous. w: a table's weights in double.
  */
 #ifndef MAE_TESTS_NN_REFERENCE_H
 #define MAE_TESTS_NN_REFERENCE_H

@@ -29,8 +29,7 @@ MaeGemm *test_gemm(void);
 /** Run @p reserve on a measuring arena and then on one of that size, opened here. */
 void test_carve(MaeArena *arena, void (*reserve)(void *ctx, MaeArena *arena), void *ctx);
 
-/** Fail unless parameter @p index is called @p name and has this shape and these flags.
- */
+/** Fail unless parameter @p index has this name, shape ("[18,12]") and these flags. */
 void test_param_is(const MaeParamTable *table, size_t index, const char *name,
                    const char *shape, unsigned flags);
 
