@@ -45,6 +45,10 @@ static MaeStatus read_checkpoint(Export *x, const char *in, MaeError *err)
     MaeStatus status;
 
     MAE_TRY(mae_snapshot_open(&x->reader, &x->snapshot, in, err));
+    if (x->options->override_count > 0)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "%s: a checkpoint says itself what it is; \"%s\" is for safetensors", in,
+                 x->options->overrides[0]);
     MAE_TRY(mae_snapshot_model_open(&x->model, x->snapshot.kind, &x->snapshot.arch, err));
     x->has_model = true;
     table = mae_snapshot_model_table(&x->model);
@@ -150,10 +154,6 @@ MaeStatus mae_export(const char *in, const char *out, const MaeConvertOptions *o
 
     memset(&x, 0, sizeof x);
     x.options = options;
-    if (options->override_count > 0)
-        MAE_FAIL(err, MAE_ERR_ARG,
-                 "%s: a checkpoint says itself what it is; \"%s\" is for safetensors", in,
-                 options->overrides[0]);
     status = read_checkpoint(&x, in, err);
     if (status == MAE_OK)
         status = plan_files(&x, out, err);

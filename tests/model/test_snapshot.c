@@ -1,0 +1,582 @@
+#include "model/snapshot.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/pos_embed.h"
+#include "optim/adamw.h"
+#include "support/model.h"
+#include "support/test.h"
+
+static const MaeArch AUTOENCODER = {.grid = {2, 8, 12, 4},
+                                    .embed_dim = 8,
+                                    .depth = 2,
+                                    .heads = 2,
+                                    .mlp_ratio = 2.0,
+                                    .decoder_dim = 4,
+                                    .decoder_depth = 1,
+                                    .decoder_heads = 1,
+                                    .norm_pix_loss = true};
+
+/* Texts of a snapshot are owned by it. */
+static char *own(const char *text)
+{
+    char *copy = mae_test_alloc(strlen(text) + 1);
+
+    return strcpy(copy, text);
+}
+
+static MaeSnapshot sample(MaeSnapshotKind kind)
+{
+    MaeSnapshot s = {.kind = kind,
+                     .arch = AUTOENCODER,
+                     .mask_ratio = 0.6,
+                     .mean = mae_test_alloc(2 * sizeof(float)),
+                     .std = mae_test_alloc(2 * sizeof(float)),
+                     .config = own("model:\n  depth: 2\n"),
+                     .history = own("{\"epoch\":1}\n"),
+                     .tool = "mae-test",
+                     .version = "1.2.3",
+                     .backend = "none",
+                     .epoch = 3,
+                     .step = 41,
+                     .samples = 1000,
+                     .batch = 5,
+                     .loss_sum = 1.25,
+                     .best = -(double)INFINITY,
+                     .seconds = 7.5};
+
+    s.mean[0] = 0.1f;
+    s.mean[1] = -0.2f;
+    s.std[0] = 0.3f;
+    s.std[1] = 2.0f;
+    if (kind == MAE_SNAPSHOT_CLASSIFIER) {
+        s.arch.classes = 3;
+        s.arch.decoder_dim = s.arch.decoder_depth = s.arch.decoder_heads = 0;
+        s.arch.norm_pix_loss = false;
+        s.class_names = mae_test_alloc(3 * sizeof(char *) + 12);
+        for (size_t i = 0; i < 3; i++) {
+            s.class_names[i] = (char *)(s.class_names + 3) + 4 * i;
+            (void)snprintf(s.class_names[i], 4, "c%zu", i);
+        }
+    }
+    return s;
+}
+
+/** A model with random weights in a file. */
+typedef struct Fixture {
+    char *folder, path[1100];
+    MaeSnapshot snapshot;
+    MaeSnapshotModel model;
+    const MaeParamTable *table;
+    float *weights;
+} Fixture;
+
+static void fixture_open(Fixture *f, MaeSnapshotKind kind)
+{
+    MaeError err = {0};
+
+    f->folder = mae_test_folder();
+    (void)snprintf(f->path, sizeof f->path, "%s/model.h5", f->folder);
+    f->snapshot = sample(kind);
+    ck_assert_ok(mae_snapshot_model_open(&f->model, kind, &f->snapshot.arch, &err));
+    f->table = mae_snapshot_model_table(&f->model);
+    f->weights = mae_snapshot_alloc(f->table);
+    ck_assert_ptr_nonnull(f->weights);
+    test_random_params(f->table, f->weights, 7);
+}
+
+static void fixture_save(Fixture *f, const MaeOptim *optim)
+{
+    MaeError err = {0};
+
+    ck_assert_ok(
+        mae_snapshot_save(f->path, &f->snapshot, f->table, f->weights, optim, &err));
+}
+
+static void fixture_close(Fixture *f)
+{
+    free(f->weights);
+    mae_snapshot_model_close(&f->model);
+    mae_snapshot_done(&f->snapshot);
+    mae_test_folder_remove(f->folder);
+}
+
+static void compare_snapshots(const MaeSnapshot *a, const MaeSnapshot *b)
+{
+    ck_assert_int_eq(a->kind, b->kind);
+    ck_assert_mem_eq(&a->arch.grid, &b->arch.grid, sizeof a->arch.grid);
+    ck_assert_uint_eq(a->arch.embed_dim, b->arch.embed_dim);
+    ck_assert_uint_eq(a->arch.depth, b->arch.depth);
+    ck_assert_uint_eq(a->arch.heads, b->arch.heads);
+    ck_assert(a->arch.mlp_ratio == b->arch.mlp_ratio);
+    ck_assert_uint_eq(a->arch.decoder_dim, b->arch.decoder_dim);
+    ck_assert_uint_eq(a->arch.decoder_depth, b->arch.decoder_depth);
+    ck_assert_uint_eq(a->arch.decoder_heads, b->arch.decoder_heads);
+    ck_assert_int_eq(a->arch.norm_pix_loss, b->arch.norm_pix_loss);
+    ck_assert_uint_eq(a->arch.classes, b->arch.classes);
+    ck_assert_int_eq(a->arch.pooling, b->arch.pooling);
+    ck_assert_mem_eq(a->mean, b->mean, 2 * sizeof(float));
+    ck_assert_mem_eq(a->std, b->std, 2 * sizeof(float));
+    ck_assert_str_eq(a->config, b->config);
+    ck_assert_str_eq(a->history, b->history);
+    ck_assert_str_eq(a->tool, b->tool);
+    ck_assert_str_eq(a->version, b->version);
+    ck_assert_str_eq(a->backend, b->backend);
+    ck_assert_uint_eq(a->epoch, b->epoch);
+    ck_assert_uint_eq(a->step, b->step);
+    ck_assert_uint_eq(a->samples, b->samples);
+    ck_assert_uint_eq(a->batch, b->batch);
+    ck_assert(a->loss_sum == b->loss_sum);
+    ck_assert(a->best == b->best);
+    ck_assert(a->seconds == b->seconds);
+}
+
+START_TEST(round_trip)
+{
+    const MaeSnapshotKind kind = (MaeSnapshotKind)_i;
+    MaeCkptReader *reader = NULL;
+    MaeSnapshot read = {0};
+    MaeError err = {0};
+    Fixture f;
+    float *weights;
+
+    fixture_open(&f, kind);
+    fixture_save(&f, NULL);
+    ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
+    compare_snapshots(&read, &f.snapshot);
+    if (kind == MAE_SNAPSHOT_CLASSIFIER)
+        ck_assert_str_eq(read.class_names[2], "c2");
+    else
+        ck_assert(read.mask_ratio == 0.6);
+    weights = mae_snapshot_alloc(f.table);
+    ck_assert_ok(mae_snapshot_weights(reader, f.table, weights, &err));
+    ck_assert_mem_eq(weights, f.weights, f.table->total * sizeof *weights);
+    ck_assert_ok(mae_snapshot_expect(&read, kind, f.path, &err));
+    ck_assert_fails(mae_snapshot_expect(&read, (MaeSnapshotKind)!kind, f.path, &err),
+                    MAE_ERR_FORMAT, mae_snapshot_kind_name(kind));
+    free(weights);
+    mae_ckpt_close(reader);
+    mae_snapshot_done(&read);
+    fixture_close(&f);
+}
+END_TEST
+
+static const MaeOptimConfig ADAMW = {
+    .name = "adamw",
+    .beta1 = 0.9,
+    .beta2 = 0.95,
+    .eps = 1e-8,
+    .groups = {.weight_decay = 0.05, .layer_decay = 1.0}};
+
+START_TEST(optimiser_state_round_trip)
+{
+    const MaeOptimizer other = {.name = "other"};
+    MaeCkptReader *reader = NULL;
+    MaeSnapshot read = {0};
+    MaeError err = {0};
+    TestAdamW before, after;
+    Fixture f;
+
+    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    test_adamw_open(&before, f.table, &ADAMW);
+    test_adamw_open(&after, f.table, &ADAMW);
+    for (int i = 0; i < 3; i++)
+        mae_optim_step(&before.optim, NULL, f.weights, f.weights, 1e-3, 0.5);
+    fixture_save(&f, &before.optim);
+    ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
+    ck_assert_ok(mae_snapshot_optim(reader, f.table, &after.optim, &err));
+    ck_assert_uint_eq(after.optim.steps, 3);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_mem_eq(after.optim.state[i], before.optim.state[i],
+                         f.table->total * sizeof(float));
+    after.optim.driver = &other;
+    ck_assert_fails(mae_snapshot_optim(reader, f.table, &after.optim, &err),
+                    MAE_ERR_FORMAT, "expected the state of other, found \"adamw\"");
+    mae_ckpt_close(reader);
+    mae_snapshot_done(&read);
+    test_adamw_close(&before);
+    test_adamw_close(&after);
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_checkpoint_without_optimiser_state)
+{
+    MaeCkptReader *reader = NULL;
+    MaeSnapshot read = {0};
+    MaeError err = {0};
+    TestAdamW adamw;
+    Fixture f;
+
+    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    fixture_save(&f, NULL);
+    test_adamw_open(&adamw, f.table, &ADAMW);
+    ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
+    ck_assert_fails(mae_snapshot_optim(reader, f.table, &adamw.optim, &err),
+                    MAE_ERR_FORMAT, "holds no optimiser state");
+    mae_ckpt_close(reader);
+    mae_snapshot_done(&read);
+    test_adamw_close(&adamw);
+    fixture_close(&f);
+}
+END_TEST
+
+/** One attribute of a hand-made checkpoint. */
+typedef enum Type { NOTHING, TEXT, INT, REAL, REALS, TEXTS } Type;
+typedef struct Attr {
+    const char *name;
+    Type type;
+    const char *text;
+    double value[2];
+} Attr;
+
+/* A good autoencoder of AUTOENCODER's shape. */
+static const Attr GOOD[] = {
+    {"kind", TEXT, "autoencoder", {0}},
+    {"in_chans", INT, NULL, {2}},
+    {"img_height", INT, NULL, {8}},
+    {"img_width", INT, NULL, {12}},
+    {"patch_size", INT, NULL, {4}},
+    {"embed_dim", INT, NULL, {8}},
+    {"depth", INT, NULL, {2}},
+    {"num_heads", INT, NULL, {2}},
+    {"mlp_ratio", REAL, NULL, {2}},
+    {"decoder_embed_dim", INT, NULL, {4}},
+    {"decoder_depth", INT, NULL, {1}},
+    {"decoder_num_heads", INT, NULL, {1}},
+    {"norm_pix_loss", INT, NULL, {0}},
+    {"mask_ratio", REAL, NULL, {0.75}},
+    {"mean", REALS, NULL, {0.5, 0.5}},
+    {"std", REALS, NULL, {0.5, 0.5}},
+    {"config", TEXT, "", {0}},
+    {"history", TEXT, "", {0}},
+    {"tool", TEXT, "", {0}},
+    {"version", TEXT, "", {0}},
+    {"backend", TEXT, "", {0}},
+    {"epoch", INT, NULL, {0}},
+    {"step", INT, NULL, {0}},
+    {"samples", INT, NULL, {0}},
+    {"batch", INT, NULL, {0}},
+    {"loss_sum", REAL, NULL, {0}},
+    {"best", REAL, NULL, {0}},
+    {"seconds", REAL, NULL, {0}},
+};
+
+#define GOOD_COUNT (sizeof GOOD / sizeof GOOD[0])
+
+static void put(MaeCkptWriter *w, const Attr *attr)
+{
+    switch (attr->type) {
+    case NOTHING:
+        break;
+    case TEXT:
+        mae_ckpt_put_text(w, attr->name, attr->text);
+        break;
+    case INT:
+        mae_ckpt_put_int(w, attr->name, (int64_t)attr->value[0]);
+        break;
+    case REAL:
+        mae_ckpt_put_real(w, attr->name, attr->value[0]);
+        break;
+    case REALS:
+        mae_ckpt_put_reals(w, attr->name, attr->value, isnan(attr->value[1]) ? 1 : 2);
+        break;
+    case TEXTS:
+        mae_ckpt_put_texts(w, attr->name, &attr->text, 1);
+        break;
+    }
+}
+
+/* Save f's weights with GOOD's attributes, one of them replaced. */
+static MaeStatus open_with(Fixture *f, const Attr *instead, MaeError *err)
+{
+    MaeCkptReader *reader = NULL;
+    MaeSnapshot read = {0};
+    MaeCkptWriter *w = NULL;
+    MaeError write_err = {0};
+    MaeStatus status;
+
+    ck_assert_int_eq(mae_ckpt_create(&w, f->path, &write_err), MAE_OK);
+    for (size_t i = 0; i < GOOD_COUNT; i++)
+        put(w, strcmp(GOOD[i].name, instead->name) == 0 ? instead : &GOOD[i]);
+    mae_ckpt_put_table(w, "params", f->table, f->weights);
+    ck_assert_int_eq(mae_ckpt_commit(w, &write_err), MAE_OK);
+    status = mae_snapshot_open(&reader, &read, f->path, err);
+    ck_assert((reader != NULL) == (status == MAE_OK));
+    mae_ckpt_close(reader);
+    mae_snapshot_done(&read);
+    return status;
+}
+
+START_TEST(missing_attributes_are_named)
+{
+    Fixture f;
+
+    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    for (size_t i = 0; i < GOOD_COUNT; i++) {
+        const Attr none = {GOOD[i].name, NOTHING, NULL, {0}};
+        MaeError err = {0};
+
+        ck_assert_fails(open_with(&f, &none, &err), MAE_ERR_FORMAT, GOOD[i].name);
+        ck_assert(strncmp(err.msg, f.path, strlen(f.path)) == 0);
+    }
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(hostile_attributes)
+{
+    static const double none = (double)NAN, endless = (double)INFINITY;
+    const struct {
+        Attr attr;
+        MaeStatus status;
+        const char *message;
+    } cases[] = {
+        {{"kind", TEXT, "teapot", {0}}, MAE_ERR_FORMAT, "got \"teapot\""},
+        {{"kind", TEXT, "classifier", {0}}, MAE_ERR_FORMAT, "num_classes is missing"},
+        {{"kind", INT, NULL, {1}}, MAE_ERR_FORMAT, "kind"},
+        {{"in_chans", INT, NULL, {-1}}, MAE_ERR_FORMAT, "in_chans: expected 1 to"},
+        {{"img_height", INT, NULL, {1e18}}, MAE_ERR_FORMAT, "img_height: expected"},
+        {{"img_height", INT, NULL, {9}}, MAE_ERR_SHAPE, "divisible by patch"},
+        {{"img_height", INT, NULL, {4}}, MAE_ERR_SHAPE, "expected [1,4,8], got [1,7,8]"},
+        {{"patch_size", INT, NULL, {0}}, MAE_ERR_FORMAT, "patch_size: expected"},
+        {{"depth", INT, NULL, {1e9}}, MAE_ERR_FORMAT, "depth: expected 0 to 1024"},
+        {{"depth", INT, NULL, {1000}}, MAE_ERR_SHAPE, "missing (blocks.2.norm1.weight"},
+        {{"depth", INT, NULL, {1}}, MAE_ERR_SHAPE, "12 unexpected"},
+        {{"embed_dim", INT, NULL, {-8}}, MAE_ERR_FORMAT, "embed_dim: expected"},
+        {{"embed_dim", INT, NULL, {65536}}, MAE_ERR_SHAPE, "mismatched"},
+        {{"embed_dim", REAL, NULL, {8}}, MAE_ERR_FORMAT, "expected an integer"},
+        {{"num_heads", INT, NULL, {3}}, MAE_ERR_SHAPE, "not divisible by 3 heads"},
+        {{"mlp_ratio", REAL, NULL, {none}}, MAE_ERR_FORMAT, "mlp_ratio: expected"},
+        {{"mlp_ratio", REAL, NULL, {0}}, MAE_ERR_SHAPE, "mlp_ratio"},
+        {{"norm_pix_loss", INT, NULL, {2}}, MAE_ERR_FORMAT, "norm_pix_loss: expected"},
+        {{"mask_ratio", REAL, NULL, {none}}, MAE_ERR_FORMAT, "mask_ratio: expected"},
+        {{"mean", REALS, NULL, {0, endless}}, MAE_ERR_FORMAT, "mean: expected a finite"},
+        {{"mean", REALS, NULL, {0, none}}, MAE_ERR_FORMAT, "2 values, one per channel"},
+        {{"mean", REALS, NULL, {none, 1}}, MAE_ERR_FORMAT, "mean: expected a finite"},
+        {{"mean", REAL, NULL, {0}}, MAE_ERR_FORMAT, "expected a list"},
+        {{"std", REALS, NULL, {1, 0}}, MAE_ERR_FORMAT, "number above 0, got 0"},
+        {{"std", REALS, NULL, {-1, 1}}, MAE_ERR_FORMAT, "number above 0, got -1"},
+        {{"std", REALS, NULL, {1, 1e-300}}, MAE_ERR_FORMAT, "number above 0"},
+        {{"epoch", INT, NULL, {-1}}, MAE_ERR_FORMAT, "epoch: expected"},
+        {{"seconds", REAL, NULL, {none}}, MAE_ERR_FORMAT, "seconds: expected"},
+        {{"best", REAL, NULL, {none}}, MAE_ERR_FORMAT, "best: expected"},
+        {{"config", TEXTS, "x", {0}}, MAE_ERR_FORMAT, "config"},
+    };
+    const Attr unchanged = {"", NOTHING, NULL, {0}};
+    MaeError err = {0};
+    Fixture f;
+
+    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    ck_assert_ok(open_with(&f, &unchanged, &err));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ck_assert_fails(open_with(&f, &cases[i].attr, &err), cases[i].status,
+                        cases[i].message);
+        ck_assert(strncmp(err.msg, f.path, strlen(f.path)) == 0);
+    }
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(class_names_must_fit)
+{
+    MaeCkptReader *reader = NULL;
+    MaeSnapshot read = {0};
+    MaeError err = {0};
+    Fixture f;
+
+    fixture_open(&f, MAE_SNAPSHOT_CLASSIFIER);
+    f.snapshot.arch.classes = 2;
+    fixture_save(&f, NULL);
+    ck_assert_fails(mae_snapshot_open(&reader, &read, f.path, &err), MAE_ERR_SHAPE,
+                    "head.weight: expected [2,8], got [3,8]");
+    f.snapshot.arch.classes = 3;
+    free(f.snapshot.class_names);
+    f.snapshot.class_names = NULL;
+    fixture_save(&f, NULL);
+    ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
+    ck_assert_ptr_null(read.class_names);
+    mae_ckpt_close(reader);
+    mae_snapshot_done(&read);
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(loading_an_autoencoder)
+{
+    MaeLoadedAutoencoder loaded;
+    MaeError err = {0};
+    Fixture f, other;
+
+    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    fixture_save(&f, NULL);
+    ck_assert_ok(mae_loaded_autoencoder_open(&loaded, f.path, &err));
+    ck_assert_uint_eq(loaded.model.table.total, f.table->total);
+    ck_assert_mem_eq(loaded.weights, f.weights, f.table->total * sizeof(float));
+    mae_loaded_autoencoder_close(&loaded);
+    fixture_open(&other, MAE_SNAPSHOT_CLASSIFIER);
+    fixture_save(&other, NULL);
+    ck_assert_fails(mae_loaded_autoencoder_open(&loaded, other.path, &err),
+                    MAE_ERR_FORMAT, "expected a checkpoint of an autoencoder, found a");
+    ck_assert_fails(mae_loaded_autoencoder_open(&loaded, "/nonexistent/x.h5", &err),
+                    MAE_ERR_IO, "/nonexistent/x.h5");
+    fixture_close(&f);
+    fixture_close(&other);
+}
+END_TEST
+
+/* A classifier of the same encoder, and what it starts from. */
+typedef struct Target {
+    MaeClassifier model;
+    float *w, *start;
+} Target;
+
+static MaeStatus transfer(Target *t, const Fixture *f, const MaeArch *arch, MaeError *err)
+{
+    MaeCkptReader *reader = NULL;
+    MaeSnapshot read = {0};
+    MaeStatus status;
+
+    memset(t, 0, sizeof *t);
+    ck_assert_int_eq(mae_classifier_open(&t->model, arch, err), MAE_OK);
+    t->w = mae_snapshot_alloc(&t->model.table);
+    t->start = mae_snapshot_alloc(&t->model.table);
+    mae_classifier_init(&t->model, t->w, 3);
+    memcpy(t->start, t->w, t->model.table.total * sizeof(float));
+    ck_assert_int_eq(mae_snapshot_open(&reader, &read, f->path, err), MAE_OK);
+    status = mae_snapshot_encoder(reader, &read, &t->model, t->w, err);
+    mae_ckpt_close(reader);
+    mae_snapshot_done(&read);
+    return status;
+}
+
+static void target_close(Target *t)
+{
+    free(t->w);
+    free(t->start);
+    mae_classifier_close(&t->model);
+}
+
+static bool kept(const char *name, bool has_norm)
+{
+    return strncmp(name, "head.", 5) == 0 || strncmp(name, "fc_norm.", 8) == 0 ||
+           (!has_norm && strncmp(name, "norm.", 5) == 0);
+}
+
+static void compare_transfer(const Target *t, const Fixture *f, bool has_norm)
+{
+    for (size_t i = 0; i < t->model.table.count; i++) {
+        const MaeParamEntry *entry = &t->model.table.entries[i];
+        const MaeParamEntry *from = mae_param_find(f->table, entry->name);
+        const float *want = t->start + entry->at.off;
+
+        if (!kept(entry->name, has_norm)) {
+            ck_assert_msg(from != NULL, "%s", entry->name);
+            want = f->weights + from->at.off;
+        }
+        mae_test_close(entry->name, t->w + entry->at.off, want, entry->at.count, 0.0,
+                       0.0);
+    }
+}
+
+START_TEST(encoder_transfer)
+{
+    MaeArch arch = AUTOENCODER;
+    MaeError err = {0};
+    Fixture f, other;
+    Target t;
+
+    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    fixture_save(&f, NULL);
+    fixture_open(&other, MAE_SNAPSHOT_CLASSIFIER);
+    fixture_save(&other, NULL);
+    arch.classes = 5;
+    for (int cls = 0; cls < 2; cls++) {
+        arch.pooling = cls ? MAE_POOL_CLS : MAE_POOL_MEAN;
+        ck_assert_ok(transfer(&t, &f, &arch, &err));
+        compare_transfer(&t, &f, true);
+        target_close(&t);
+        ck_assert_ok(transfer(&t, &other, &arch, &err));
+        compare_transfer(&t, &other, false);
+        target_close(&t);
+    }
+    fixture_close(&f);
+    fixture_close(&other);
+}
+END_TEST
+
+START_TEST(encoder_transfer_resizes_positions)
+{
+    MaeArch arch = AUTOENCODER;
+    MaeError err = {0};
+    Fixture f;
+    Target t;
+    float want[(1 + 16) * 8];
+
+    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    fixture_save(&f, NULL);
+    arch.classes = 5;
+    arch.grid.height = arch.grid.width = 16;
+    ck_assert_ok(transfer(&t, &f, &arch, &err));
+    mae_pos_embed_resize(
+        want, 4, 4, f.weights + mae_param_find(f.table, "pos_embed")->at.off, 2, 3, 8);
+    mae_test_close("pos_embed", t.w + t.model.encoder.pos_embed.off, want, 17 * 8, 0.0,
+                   0.0);
+    target_close(&t);
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(encoder_transfer_refuses_other_shapes)
+{
+    const struct {
+        size_t offset, value;
+        const char *message;
+    } cases[] = {
+        {offsetof(MaeArch, grid.channels), 3, "in_chans: expected 3, got 2"},
+        {offsetof(MaeArch, grid.patch), 2, "patch_size: expected 2, got 4"},
+        {offsetof(MaeArch, embed_dim), 16, "embed_dim: expected 16, got 8"},
+        {offsetof(MaeArch, depth), 3, "depth: expected 3, got 2"},
+        {offsetof(MaeArch, heads), 4, "num_heads: expected 4, got 2"},
+    };
+    Fixture f;
+
+    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    fixture_save(&f, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        MaeArch arch = AUTOENCODER;
+        MaeError err = {0};
+        Target t;
+
+        arch.classes = 5;
+        *(size_t *)(void *)((char *)&arch + cases[i].offset) = cases[i].value;
+        ck_assert_fails(transfer(&t, &f, &arch, &err), MAE_ERR_SHAPE, cases[i].message);
+        ck_assert_mem_eq(t.w, t.start, t.model.table.total * sizeof(float));
+        target_close(&t);
+    }
+    fixture_close(&f);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("snapshots");
+    TCase *tc = tcase_create("files");
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, round_trip, 0, 2);
+    tcase_add_test(tc, optimiser_state_round_trip);
+    tcase_add_test(tc, a_checkpoint_without_optimiser_state);
+    tcase_add_test(tc, missing_attributes_are_named);
+    tcase_add_test(tc, hostile_attributes);
+    tcase_add_test(tc, class_names_must_fit);
+    tcase_add_test(tc, loading_an_autoencoder);
+    tcase_add_test(tc, encoder_transfer);
+    tcase_add_test(tc, encoder_transfer_resizes_positions);
+    tcase_add_test(tc, encoder_transfer_refuses_other_shapes);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}
