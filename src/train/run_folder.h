@@ -40,8 +40,8 @@ typedef struct MaeRunFolder {
 } MaeRunFolder;
 
 /**
- * Check and lock the folder (made if it is missing) and find the checkpoint to resume from,
- * newest first; damaged ones are passed over with a warning. Writes nothing else.
+ * Check and lock the folder (made if it is missing) and find the checkpoint to resume
+ * from, newest first; damaged ones are passed over with a warning. Writes nothing else.
  */
 MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
                               const MaeLog *log, MaeError *err);
@@ -49,7 +49,7 @@ void mae_run_folder_close(MaeRunFolder *folder);
 
 /**
  * Write config.yaml and open the logs. Going on: cut back to @p step, log.txt replaced by
- * @p history. Starting anew: logs, checkpoints and previews of an earlier run are removed.
+ * @p history. Starting anew: an earlier run's logs, checkpoints and previews are removed.
  */
 MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
                                const char *history, uint64_t step, MaeError *err);
