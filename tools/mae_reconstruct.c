@@ -1,11 +1,8 @@
 /* mae-reconstruct: what a masked autoencoder sees. */
+#include "common/reconstruct_report.h"
 #include "common/tool.h"
-#include "eval/gallery.h"
 #include "eval/maskset.h"
-#include "eval/preview.h"
-#include "eval/replay.h"
 #include "model/snapshot.h"
-#include "reconstruct_report.h"
 
 typedef struct Values {
     const char *data, *out, *replay, *dump;

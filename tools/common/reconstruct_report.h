@@ -5,8 +5,8 @@
  *
  * Errors   NOMEM; a failing stdout shows when the tool ends.
  */
-#ifndef MAE_TOOLS_RECONSTRUCT_REPORT_H
-#define MAE_TOOLS_RECONSTRUCT_REPORT_H
+#ifndef MAE_TOOLS_COMMON_RECONSTRUCT_REPORT_H
+#define MAE_TOOLS_COMMON_RECONSTRUCT_REPORT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,4 +34,4 @@ MaeStatus reconstruct_report_replay(const MaeReplaySpec *spec,
                                     const MaeReplayResult *result, const char *checkpoint,
                                     bool json, MaeError *err);
 
-#endif /* MAE_TOOLS_RECONSTRUCT_REPORT_H */
+#endif /* MAE_TOOLS_COMMON_RECONSTRUCT_REPORT_H */

@@ -1,4 +1,4 @@
-#include "reconstruct_report.h"
+#include "common/reconstruct_report.h"
 
 #include <ctype.h>
 #include <math.h>
