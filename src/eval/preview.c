@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "eval/maskset.h"
+#include "model/maskset.h"
 #include "eval/quality.h"
 #include "eval/sheet.h"
 

@@ -23,10 +23,10 @@
 
 #include "conf/config.h"
 #include "data/loader.h"
+#include "mae/train.h"
 #include "model/snapshot.h"
 #include "optim/clip.h"
 #include "optim/schedule.h"
-#include "train/hooks.h"
 #include "train/run_folder.h"
 
 /** What is trained. Functions get @p ctx. */

@@ -6,8 +6,8 @@
 #include "store/versions.h"
 
 /* One row per layer that stands on a library. */
-static const MaeVersionFn LAYERS[] = {
-    mae_kernel_versions, mae_image_versions, mae_store_versions, mae_conf_versions, NULL};
+static const MaeVersionFn LAYERS[] = {mae_kernel_versions, mae_image_versions,
+                                      mae_store_versions, mae_conf_versions, NULL};
 
 void mae_version_print(FILE *out, const char *name)
 {
