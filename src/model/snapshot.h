@@ -138,10 +138,10 @@ void mae_loaded_autoencoder_close(MaeLoadedAutoencoder *loaded);
 /**
  * Copy the encoder of a checkpoint (autoencoder or classifier) into a classifier's
  * weights: cls_token, pos_embed (resized if the grid differs), patch_embed.* and
- * blocks.*; for class token pooling "norm" too, if the checkpoint has one. fc_norm and head
- * keep their initial values. Channels, patch size, depth, width, heads and MLP must match
- * (SHAPE error naming the first difference, expected and found); checked before @p weights
- * is touched.
+ * blocks.*; for class token pooling "norm" too, if the checkpoint has one. fc_norm
+ * and head keep their initial values. Channels, patch size, depth, width, heads and
+ * MLP must match (SHAPE error naming the first difference, expected and found);
+ * checked before @p weights is touched.
  */
 MaeStatus mae_snapshot_encoder(const MaeCkptReader *reader, const MaeSnapshot *snapshot,
                                const MaeClassifier *model, float *weights, MaeError *err);
