@@ -1,4 +1,4 @@
-/* Configurations: any text is either a configuration that prints and loads again, or ARG. */
+/* Configurations: a text is one that prints and loads again, or is refused. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
