@@ -24,6 +24,9 @@
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
+/* Bytes requested and used, before padding: far from where sums wrap around. */
+#define LARGEST (SIZE_MAX / 4)
+
 MaeArena mae_arena_measure(void)
 {
     return (MaeArena){.base = NULL};
@@ -33,16 +36,17 @@ MaeStatus mae_arena_open(MaeArena *arena, const MaeArena *measured, const char *
                          MaeError *err)
 {
     const size_t size = measured->used > 0 ? measured->used : MAE_ALIGN;
+    unsigned char *base;
 
     if (measured->failed)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: sizes overflow the address space", what);
-    *arena = (MaeArena){.size = size};
-    arena->base = aligned_alloc(MAE_ALIGN, size);
-    if (arena->base == NULL)
+    base = aligned_alloc(MAE_ALIGN, size);
+    if (base == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: cannot allocate %.1f MB", what,
                  (double)size / 1e6);
-    memset(arena->base, 0, size);
-    POISON(arena->base, size);
+    memset(base, 0, size);
+    POISON(base, size);
+    *arena = (MaeArena){.base = base, .size = size};
     return MAE_OK;
 }
 
@@ -57,12 +61,12 @@ void mae_arena_close(MaeArena *arena)
 
 void *mae_arena_bytes(MaeArena *arena, size_t count, size_t size)
 {
-    const size_t room = SIZE_MAX / 2 - arena->used;
+    const size_t room = LARGEST - arena->used;
     size_t bytes, step;
     void *p = NULL;
 
     assert(size > 0);
-    if (arena->failed || count > (room - 2 * MAE_ALIGN - RED_ZONE) / size) {
+    if (arena->failed || arena->used > LARGEST || count > room / size) {
         arena->failed = true;
         return NULL;
     }

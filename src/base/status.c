@@ -16,11 +16,16 @@ MaeStatus mae_error_set(MaeError *err, MaeStatus status, const char *file, int l
     va_start(args, fmt);
     (void)vsnprintf(err->msg, sizeof err->msg, fmt, args);
     va_end(args);
-    for (char *c = err->msg; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-    }
+    mae_text_tame(err->msg);
     return status;
+}
+
+void mae_text_tame(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+    }
 }
 
 const char *mae_status_name(MaeStatus status)

@@ -253,7 +253,7 @@ static const MaeKey TRAIN[] = {
      .aka = "max_time,time_limit", .tools = BOTH,
      .flags = MAE_KEY_FREE | MAE_KEY_OPEN_MIN},
     {"log_every", MAE_KEY_SIZE, FIELD(train.log_every), .def = "20", .min = 1, .max = 1e9,
-     .unit = "steps", .help = "Steps between lines of progress on a plain terminal.",
+     .unit = "steps", .help = "Steps between lines of steps.jsonl and points in TensorBoard.",
      .aka = "log_interval,print_freq,logging_steps,log_freq", .tools = BOTH,
      .flags = MAE_KEY_FREE},
     {"preflight", MAE_KEY_BOOL, FIELD(train.preflight), .def = "true",

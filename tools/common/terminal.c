@@ -186,24 +186,14 @@ static const char *level_text(MaeLogLevel level, bool colour)
     return colour ? "\033[2mtrace:\033[0m " : "trace: ";
 }
 
-/* A message names files; what is in a name must not steer the terminal. */
-static void tame(char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
 static void on_line(void *ctx, MaeLogLevel level, const char *line)
 {
     MaeTerminal *t = ctx;
-    char message[1024], text[1280];
+    char text[1280];
     int size;
 
-    (void)snprintf(message, sizeof message, "%s", line);
-    tame(message);
-    size = snprintf(text, sizeof text, "%.100s: %s%s\n", t->name,
-                    level_text(level, t->colour), message);
+    size = snprintf(text, sizeof text, "%.100s: %s%.1023s\n", t->name,
+                    level_text(level, t->colour), line);
     (void)pthread_mutex_lock(&t->lock);
     if (t->drawn) {
         erase(t);
@@ -266,7 +256,7 @@ size_t mae_terminal_format(char *line, size_t size, const MaeProgress *p, size_t
     size_t used, length;
 
     (void)snprintf(label, sizeof label, "%s", p->label);
-    tame(label);
+    mae_text_tame(label);
     format_tail(tail, sizeof tail, p);
     used = strlen(label) + strlen(tail) + 3; /* a space and two brackets */
     if (bar && p->total > 0 && columns >= used + BAR_MIN) {
