@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "data/stats.h"
 #include "data/subset.h"
@@ -37,8 +38,11 @@ static MaeStatus open_set(MaeDataset **set, const char *key, const char *path,
         .log = log,
     };
     const MaeDatasetInfo *info;
+    MaeStatus status = mae_dataset_open(set, path, &options, err);
 
-    MAE_TRY(mae_dataset_open(set, path, &options, err));
+    if (status == MAE_ERR_IO && access(path, F_OK) != 0)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: %s does not exist", key, path);
+    MAE_TRY(status);
     info = mae_dataset_info(*set);
     if (labelled && !info->labelled)
         MAE_FAIL(
@@ -91,13 +95,13 @@ static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled
                           size_t in_chans, MaeKnownStats known, MaePool *pool,
                           const MaeLog *log, MaeError *err)
 {
-    const MaeSubset subset = {
-        .first_n = cfg->data.first_n,
-        .label_fraction = cfg->data.label_fraction < 1.0 ? cfg->data.label_fraction : 0.0,
-        .labels_per_class = cfg->data.labels_per_class,
-        .seed = cfg->train.seed,
-    };
+    const MaeConfData *data = &cfg->data;
+    MaeSubset subset = {.first_n = data->first_n, .seed = cfg->train.seed};
 
+    if (labelled) { /* the other tool ignores these keys */
+        subset.label_fraction = data->label_fraction < 1.0 ? data->label_fraction : 0.0;
+        subset.labels_per_class = data->labels_per_class;
+    }
     MAE_TRY(open_set(&inputs->train, "data.train", cfg->data.train, cfg, labelled,
                      in_chans, log, err));
     inputs->channels = mae_dataset_info(inputs->train)->channels;
