@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "data/stats.h"
 #include "data/subset.h"
@@ -38,11 +37,8 @@ static MaeStatus open_set(MaeDataset **set, const char *key, const char *path,
         .log = log,
     };
     const MaeDatasetInfo *info;
-    MaeStatus status = mae_dataset_open(set, path, &options, err);
 
-    if (status == MAE_ERR_IO && access(path, F_OK) != 0)
-        MAE_FAIL(err, MAE_ERR_ARG, "%s: %s does not exist", key, path);
-    MAE_TRY(status);
+    MAE_TRY(mae_dataset_open(set, path, &options, err));
     info = mae_dataset_info(*set);
     if (labelled && !info->labelled)
         MAE_FAIL(
