@@ -10,8 +10,7 @@
  *          with a warning. Numbers that are not finite are refused.
  * Export   Tensors sorted by name, config.json and, for Hugging Face, also
  *          preprocessor_config.json beside them. A file of such a name that says
- *          something else is left alone, and the export refused, unless `overwrite` is
- *          set.
+ *          something else is left alone, the export refused, unless `overwrite` is set.
  *
  * The numbers are copied: a round trip gives the same bytes for every tensor.
  *
@@ -37,7 +36,7 @@ typedef struct MaeConvertOptions {
 
 typedef enum MaeConvertKind {
     MAE_CONVERT_CHECKPOINT,  /**< ours */
-    MAE_CONVERT_SAFETENSORS, /**< or anything else: its reader says what is wrong */
+    MAE_CONVERT_SAFETENSORS, /**< or not recognised: its reader says what is wrong */
 } MaeConvertKind;
 
 /**

@@ -22,8 +22,7 @@
  *
  * Opening checks everything that a hostile file could say: ranges of all numbers,
  * statistics per channel, and that the tensors are those of the architecture. A flat
- * buffer for the weights may therefore be allocated after open: it is no larger than the
- * file.
+ * buffer for the weights may therefore be allocated after open: the file is as large.
  *
  * Errors   Damaged or foreign files and numbers out of range FORMAT; an architecture that
  *          contradicts itself or the tensors SHAPE; messages begin with the path.
@@ -124,14 +123,14 @@ const MaeParamTable *mae_snapshot_model_table(const MaeSnapshotModel *model);
 /** Zero-filled buffer [table->total] aligned to MAE_ALIGN, released by free; or NULL. */
 float *mae_snapshot_alloc(const MaeParamTable *table);
 
-/** A file read for its weights: snapshot, model and weights in one object. */
+/** A checkpoint read for its weights: model, snapshot and weights in one object. */
 typedef struct MaeLoadedAutoencoder {
     MaeSnapshot snapshot;
     MaeAutoencoder model;
     float *weights; /* [model.table.total] owned */
 } MaeLoadedAutoencoder;
 
-/** Load an autoencoder for use; closed by mae_loaded_autoencoder_close. */
+/** Load an autoencoder for use without training; see mae_loaded_autoencoder_close. */
 MaeStatus mae_loaded_autoencoder_open(MaeLoadedAutoencoder *loaded, const char *path,
                                       MaeError *err);
 void mae_loaded_autoencoder_close(MaeLoadedAutoencoder *loaded);
@@ -139,10 +138,10 @@ void mae_loaded_autoencoder_close(MaeLoadedAutoencoder *loaded);
 /**
  * Copy the encoder of a checkpoint (autoencoder or classifier) into a classifier's
  * weights: cls_token, pos_embed (resized if the grid differs), patch_embed.* and
- * blocks.*; for class token pooling "norm" too, if the checkpoint has one. fc_norm and
- * head keep their initial values. Channels, patch size, depth, width, heads and MLP must
- * match (SHAPE error naming the first difference, expected and found); this is checked
- * before @p weights is touched.
+ * blocks.*; for class token pooling "norm" too, if the checkpoint has one. fc_norm
+ * and head keep their initial values. Channels, patch size, depth, width, heads and
+ * MLP must match (SHAPE error naming the first difference, expected and found);
+ * checked before @p weights is touched.
  */
 MaeStatus mae_snapshot_encoder(const MaeCkptReader *reader, const MaeSnapshot *snapshot,
                                const MaeClassifier *model, float *weights, MaeError *err);
