@@ -1,4 +1,4 @@
-/* Configurations: any text is either a configuration that prints and loads again, or ARG. */
+/* Configurations: any text is refused, or prints as one that loads again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
