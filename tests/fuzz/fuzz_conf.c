@@ -1,4 +1,4 @@
-/* Configurations: any text is refused, or prints as one that loads again. */
+/* Configurations: a text is one that prints and loads again, or is refused. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
