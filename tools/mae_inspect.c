@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/inspect_report.h"
 #include "common/tool.h"
-#include "inspect_report.h"
 #include "model/describe.h"
 
 typedef struct Values {

@@ -1,7 +1,7 @@
 /* mae-reconstruct: what a masked autoencoder sees. */
 #include "common/reconstruct_report.h"
 #include "common/tool.h"
-#include "eval/maskset.h"
+#include "model/maskset.h"
 #include "model/snapshot.h"
 
 typedef struct Values {
@@ -129,8 +129,8 @@ static MaeStatus reconstruct(Session *s, double ratio, MaeError *err)
                 "--oracle changes nothing: the model predicts pixels themselves");
     MAE_TRY(load_images(s, err));
     MAE_TRY(mae_maskset_open(&s->masks, (MaeMaskKind)s->values->strategy,
-                             &model->arch.grid, ratio, g->count, err));
-    mae_maskset_draw(&s->masks, s->tool->args.seed);
+                             &model->arch.grid, ratio, g->count, s->pool, err));
+    mae_maskset_draw(&s->masks, s->tool->args.seed, 0, NULL, g->count);
     MAE_TRY(mae_autoencoder_run_open(&s->run, model, &compute,
                                      g->count < 16 ? g->count : 16, s->masks.mask.visible,
                                      false, err));

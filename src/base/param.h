@@ -57,8 +57,7 @@ typedef struct MaeParamTable {
     bool failed;
 } MaeParamTable;
 
-/** Register a vector "<scope>.<name>" [n], its gradient a sum over rows; scope may be "".
- */
+/** Register a vector "<scope>.<name>" [n], whose gradient sums rows; scope may be "". */
 MaeParam mae_param_add(MaeParamTable *table, const char *scope, const char *name,
                        size_t n, unsigned flags);
 

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A step issues many short grids in a row: idle threads look this often before they
- * sleep. */
+/* A step issues many short grids in a row: idle threads look this often, then sleep. */
 #define SPINS 4000
 
 typedef struct Worker {

@@ -7,8 +7,10 @@
  * numbers on any machine, for any number of workers, threads or ranks.
  *
  * Source   Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011;
- * constants and known answers from Random123. Memory   Never allocates. Errors   Cannot
- * fail. Threads  Reentrant; a MaeRng belongs to one thread at a time.
+ *          constants and known answers from Random123.
+ * Memory   Never allocates.
+ * Errors   Cannot fail.
+ * Threads  Reentrant; a MaeRng belongs to one thread at a time.
  */
 #ifndef MAE_BASE_RNG_H
 #define MAE_BASE_RNG_H

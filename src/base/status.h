@@ -3,7 +3,8 @@
  * Recording and forwarding failures: what code inside the library adds to mae/status.h.
  *
  * Errors   MAE_FAIL records where and why and returns; MAE_TRY forwards untouched. The
- *          lowest level that detects a fault writes the message, callers never overwrite it.
+ *          lowest level that detects a fault writes the message, callers never overwrite
+ *          it.
  * Threads  Reentrant.
  */
 #ifndef MAE_BASE_STATUS_H

@@ -2,9 +2,9 @@
 
 #include <math.h>
 
-#include "eval/maskset.h"
 #include "eval/quality.h"
 #include "eval/sheet.h"
+#include "model/maskset.h"
 
 /* A sheet in the making. */
 typedef struct Drawing {

@@ -2,8 +2,8 @@
  * @file reconstruct.h
  * From a decoder's prediction to pictures: de-normalise, paste, clip.
  *
- *   data value = x * std[c] + mean[c],   shown = (data value - low) / (high - low), 0 ..
- * 1
+ *   data value = x * std[c] + mean[c]
+ *   shown      = (data value - low) / (high - low), clipped to 0 .. 1
  *
  * where x is the prediction itself, or prediction * std_l + mean_l under norm_pix_loss.
  * Patch moments (mean_l, std_l) are the patch's own where it is visible. Where it is
@@ -30,8 +30,7 @@
 /** What a prediction's units are, and whose moments undo them. */
 typedef enum MaeDenorm {
     MAE_DENORM_NONE,    /**< prediction is normalised pixels (norm_pix_loss off) */
-    MAE_DENORM_VISIBLE, /**< norm_pix_loss; hidden moments estimated from visible patches
-                         */
+    MAE_DENORM_VISIBLE, /**< norm_pix_loss; hidden moments estimated from visible ones */
     MAE_DENORM_ORACLE,  /**< norm_pix_loss; true moments of hidden patches, leaks */
 } MaeDenorm;
 

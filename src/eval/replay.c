@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/maskset.h"
+#include "model/maskset.h"
 #include "store/h5in.h"
 #include "store/h5out.h"
 
@@ -106,7 +106,7 @@ static MaeStatus plan(Replay *r, const MaeCompute *compute, MaeError *err)
     MaeArena measured = mae_arena_measure();
 
     MAE_TRY(mae_maskset_open(&r->masks, MAE_MASK_RANDOM, &r->model->arch.grid,
-                             r->spec->mask_ratio, r->batch, err));
+                             r->spec->mask_ratio, r->batch, compute->pool, err));
     reserve(r, &measured);
     MAE_TRY(mae_arena_open(&r->arena, &measured, "replay", err));
     reserve(r, &r->arena);
@@ -143,7 +143,7 @@ static MaeStatus load(Replay *r, MaeError *err)
     MAE_TRY(read_finite(r->in, "images", r->images, images, 4, err));
     MAE_TRY(read_finite(r->in, "noise", r->noise, noise + skip, 3 - skip, err));
     for (size_t b = 0; b < r->batch; b++)
-        mae_mask_from_noise(&r->masks.mask, b, r->noise + b * patches, &r->masks.scratch);
+        mae_mask_from_noise(&r->masks.mask, b, r->noise + b * patches, r->masks.scratch);
     for (size_t i = 0; i < r->batch * patches; i++) {
         r->hidden[i] = (float)r->masks.mask.mask[i];
         r->restore[i] = (int64_t)r->masks.mask.ids_restore[i];

@@ -51,8 +51,7 @@ static void pixel_colour(uint8_t *colour, const float *pixel, const MaePatchGrid
         colour[0] = level(sum / (double)grid->channels);
 }
 
-/* Draw @p image [C,H,W] with its corner at @p out; @p mask greys hidden patches, or NULL.
- */
+/* Draw @p image [C,H,W] with its corner at @p out; @p mask, or NULL, greys patches. */
 static void draw_panel(uint8_t *out, size_t stride, size_t channels, const float *image,
                        const unsigned char *mask, const MaePatchGrid *grid)
 {

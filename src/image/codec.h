@@ -18,15 +18,15 @@ MaeStatus mae_png_decode(MaeImage *img, const void *bytes, size_t size,
 
 /**
  * FORMAT if a header asks for more pixels or memory than @p limits allow.
- * @param[out] left memory that remains for the decoder.  @param format name for the
- * message.  @param extra bytes that the decoder is known to need beside the pixels.
+ * @param[out] left memory that remains for the decoder.
+ * @param format name for the message.
+ * @param extra bytes that the decoder is known to need beside the pixels.
  */
 MaeStatus mae_image_check_limits(size_t *left, const char *format, size_t height,
                                  size_t width, size_t pixel_bytes, size_t extra,
                                  const MaeImageLimits *limits, MaeError *err);
 
-/** Encoded bytes as they grow. Zero-initialised is empty; the data is the user's to free.
- */
+/** Encoded bytes as they grow. Zero-initialised is empty; the user frees the data. */
 typedef struct MaeBytes {
     uint8_t *data;
     size_t size, capacity;

@@ -5,12 +5,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define FIXED_BITS                                                                       \
-    22 /* Pillow's PRECISION_BITS: 32 less 8 of a pixel and 2 of headroom */
+/* Pillow's PRECISION_BITS: 32 less 8 of a pixel and 2 of headroom. */
+#define FIXED_BITS 22
 #define BLOCK ((size_t)64)
 
-/* How one axis is resampled: output i is the weighted sum of used[i] inputs from
- * start[i]. */
+/* How one axis is resampled: output i sums used[i] weighted inputs from start[i]. */
 typedef struct Axis {
     size_t in, out;       /* whole sizes */
     size_t first, count;  /* the outputs that are wanted */

@@ -2,8 +2,9 @@
  * @file resize.h
  * Geometry and scaling of pixels: crop, resample, mirror, normalise.
  *
- *   out[x] = sum_t w[x][t] in[start(x) + t],   w = filter((t + start + 1/2 - c) / s) /
- * sum c = (x + 1/2) * scale,  scale = in / out,  s = max(scale, 1)
+ *   out[x] = sum_t w[x][t] in[start(x) + t]
+ *   w[x][t] = filter((t + start(x) + 1/2 - c) / s) / sum over t of the same
+ *   c = (x + 1/2) * scale,   scale = in / out,   s = max(scale, 1)
  *
  * Resampling is Pillow's: the filter's support grows with the ratio when shrinking
  * (antialiasing), the bicubic has a = -0.5, the horizontal pass comes first and a pass

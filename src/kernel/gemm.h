@@ -44,8 +44,7 @@ MaeStatus mae_gemm_open(MaeGemm **gemm, MaeDtype operand, MaeError *err);
 /** Accepts NULL. The BLAS library stays at one thread. */
 void mae_gemm_close(MaeGemm *gemm);
 
-/** Library, version and processor core, e.g. "OpenBLAS 0.3.21 Cooperlake". Owned by
- * @p gemm. */
+/** Library, version and core, e.g. "OpenBLAS 0.3.21 Cooperlake"; owned by @p gemm. */
 const char *mae_gemm_backend(const MaeGemm *gemm);
 
 /**

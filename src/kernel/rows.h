@@ -56,16 +56,17 @@ void mae_rows_bias(float *x, const float *bias, size_t rows, size_t width);
 /**
  * out = res + s * (x + bias).
  * @param[out] out [R,D], may be @p res or @p x.
- * @param scale s of row r is scale[r / group] (stochastic depth: one per image); NULL
- * is 1.
+ * @param scale s of row r is scale[r / group] (stochastic depth: one per image); NULL: 1.
  * @param group rows that share one factor, at least 1; ignored without @p scale.
  */
 void mae_rows_bias_residual(float *out, const float *res, const float *x,
                             const float *bias, const float *scale, size_t group,
                             size_t rows, size_t width);
 
-/** y = x * Phi(x), the exact (erf) GELU (Hendrycks & Gimpel, arXiv:1606.08415).
- * @param[out] y [n], may be @p x. */
+/**
+ * y = x * Phi(x), the exact (erf) GELU (Hendrycks & Gimpel 2016, arXiv:1606.08415).
+ * @param[out] y [n], may be @p x.
+ */
 void mae_rows_gelu(float *y, const float *x, size_t n);
 
 /**

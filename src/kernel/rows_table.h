@@ -56,8 +56,7 @@ typedef struct MaeRowsTable {
     void (*normal)(float *y, const float *x, size_t n); /* y = Phi(x); for tests */
 } MaeRowsTable;
 
-/** The fastest table this processor can run; never NULL. Cheap: one load after the
- * first call. */
+/** The fastest table this processor can run; never NULL. Costs a load after the first. */
 const MaeRowsTable *mae_rows_best(void);
 
 /** The @p i-th table, slowest first; NULL past the last one this processor can run. */

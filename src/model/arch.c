@@ -1,9 +1,42 @@
 #include "model/arch.h"
 
-/* Generous: ViT-22B has width 6144, depth 48. Keeps products of sizes far from overflow.
+#include <stdint.h>
+
+/*
+ * Generous: ViT-22B has width 6144 and depth 48. A batch of 2^16 images still has fewer
+ * than 2^60 activations in any buffer, and matrix products count to 2^31.
  */
 #define MAX_WIDTH 65536
 #define MAX_DEPTH 1024
+#define MAX_RATIO 64
+#define MAX_PATCHES ((size_t)1 << 20)
+#define MAX_VALUES ((size_t)INT32_MAX)
+
+static MaeStatus check_grid(const MaePatchGrid *grid, MaeError *err)
+{
+    MAE_TRY(mae_patch_grid_check(grid, err));
+    if (mae_patch_count(grid) > MAX_PATCHES)
+        MAE_FAIL(
+            err, MAE_ERR_SHAPE,
+            "image of %zux%zu in patches of %zu: expected at most %zu patches, got %zu",
+            grid->height, grid->width, grid->patch, MAX_PATCHES, mae_patch_count(grid));
+    if (mae_patch_values(grid) > MAX_VALUES / mae_patch_count(grid))
+        MAE_FAIL(err, MAE_ERR_SHAPE,
+                 "image of %zux%zu with %zu channels: expected at most %zu values",
+                 grid->height, grid->width, grid->channels, MAX_VALUES);
+    return MAE_OK;
+}
+
+/* Width 0: nobody needs an MLP. */
+static MaeStatus check_hidden(const MaeArch *arch, const char *what, size_t width,
+                              MaeError *err)
+{
+    if (width > 0 && mae_arch_hidden(arch, width) == 0)
+        MAE_FAIL(err, MAE_ERR_SHAPE,
+                 "mlp_ratio: %g leaves the %s of width %zu no hidden units",
+                 arch->mlp_ratio, what, width);
+    return MAE_OK;
+}
 
 static MaeStatus check_trunk(const char *what, size_t width, size_t depth, size_t heads,
                              MaeError *err)
@@ -30,14 +63,17 @@ size_t mae_arch_hidden(const MaeArch *arch, size_t width)
 
 MaeStatus mae_arch_check(const MaeArch *arch, MaeError *err)
 {
-    MAE_TRY(mae_patch_grid_check(&arch->grid, err));
+    const bool decoder = arch->classes == 0;
+
+    MAE_TRY(check_grid(&arch->grid, err));
     MAE_TRY(check_trunk("encoder", arch->embed_dim, arch->depth, arch->heads, err));
-    if (arch->classes == 0)
+    if (decoder)
         MAE_TRY(check_trunk("decoder", arch->decoder_dim, arch->decoder_depth,
                             arch->decoder_heads, err));
-    if (!(arch->mlp_ratio > 0.0 && arch->mlp_ratio <= 64.0) ||
-        mae_arch_hidden(arch, arch->embed_dim) == 0)
-        MAE_FAIL(err, MAE_ERR_SHAPE, "mlp_ratio: expected above 0 and at most 64, got %g",
-                 arch->mlp_ratio);
-    return MAE_OK;
+    if (!(arch->mlp_ratio > 0.0 && arch->mlp_ratio <= MAX_RATIO))
+        MAE_FAIL(err, MAE_ERR_SHAPE, "mlp_ratio: expected above 0 and at most %d, got %g",
+                 MAX_RATIO, arch->mlp_ratio);
+    MAE_TRY(check_hidden(arch, "encoder", arch->depth > 0 ? arch->embed_dim : 0, err));
+    return check_hidden(arch, "decoder",
+                        decoder && arch->decoder_depth > 0 ? arch->decoder_dim : 0, err);
 }

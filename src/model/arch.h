@@ -30,7 +30,9 @@ typedef struct MaeArch {
     MaePooling pooling; /* of a classifier */
 } MaeArch;
 
-/** MAE_ERR_SHAPE if the numbers contradict each other or are out of any sensible range.
+/**
+ * MAE_ERR_SHAPE if the numbers contradict each other or are out of any sensible range:
+ * afterwards no product of sizes can overflow.
  */
 MaeStatus mae_arch_check(const MaeArch *arch, MaeError *err);
 

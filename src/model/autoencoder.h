@@ -3,9 +3,9 @@
  * Masked autoencoder: ViT encoder over visible patches, light decoder over all of them.
  *
  *   latent = norm(encoder(visible patches))                       [B,1+V,D]
- *   z      = [ embed(latent) at visible places, mask_token elsewhere ] + decoder
- * positions pred   = decoder_pred(decoder_norm(decoder(z)))               [B,1+L,P] loss
- * = mean over hidden patches of mean over P of (pred - target)^2
+ *   z      = [ embed(latent) where visible, mask_token elsewhere ] + decoder positions
+ *   pred   = decoder_pred(decoder_norm(decoder(z)))               [B,1+L,P]
+ *   loss   = mean over hidden patches of mean over P of (pred - target)^2
  *
  * The target of a patch is its pixels in the order [row, column, channel]; with
  * norm_pix_loss they are normalised by the patch's own mean and unbiased variance (eps
@@ -65,8 +65,7 @@ typedef struct MaeAutoencoderRun {
 } MaeAutoencoderRun;
 
 /**
- * Plan and allocate everything for batches of up to @p batch images with @p visible
- * patches.
+ * Plan and allocate everything for batches of up to @p batch images, V = @p visible.
  * @param compute borrowed pool and gemm; must outlive the run.
  * @param backward whether mae_autoencoder_backward will be called.
  */

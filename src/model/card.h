@@ -7,9 +7,10 @@
  *                            num_heads, image_size or img_size, ...; norm_pix_loss,
  *                            mask_ratio, mean, std, class_names or id2label
  *   preprocessor_config.json image_mean, image_std
- *   key=value                model.{img_size,patch_size,in_chans,embed_dim,depth,num_heads,
- *                            decoder_embed_dim,decoder_depth,decoder_num_heads,
- *                            norm_pix_loss}, mask.ratio, data.{mean,std}
+ *   key=value                model.{img_size,patch_size,in_chans,embed_dim,depth,
+ *                            num_heads,decoder_embed_dim,decoder_depth,
+ *                            decoder_num_heads,norm_pix_loss}, mask.ratio,
+ *                            data.{mean,std}
  *
  * Later sources win. Sizes that tensors do tell are claims, to be compared with them.
  *

@@ -2,14 +2,16 @@
  * @file classifier.h
  * ViT classifier: the encoder over all patches, pooling, one norm, a linear head.
  *
- *   mean   pooled = mean of the patch tokens of the last block;  logits =
- * head(fc_norm(pooled)) cls    pooled = class token of the last block; logits =
- * head(norm(pooled)) loss   = mean over images of - sum over classes of target * log
- * softmax(logits)
+ *   mean   pooled = mean of the patch tokens of the last block
+ *          logits = head(fc_norm(pooled))
+ *   cls    pooled = class token of the last block
+ *          logits = head(norm(pooled))
+ *   loss   mean over images of - sum over classes of target * log softmax(logits)
  *
  * Source   Dosovitskiy et al. 2020; facebookresearch/mae models_vit.py. Label smoothing:
  *          Szegedy et al. 2015, arXiv:1512.00567. Stochastic depth rates rise linearly
- * from 0 to drop_path over the blocks, as in timm. Shapes   B images, K classes, D width.
+ *          from 0 to drop_path over the blocks, as in timm.
+ * Shapes   B images, K classes, D width.
  * Memory   A run plans all its memory when it opens; forward and backward never allocate.
  * Errors   Opening can fail (SHAPE, NOMEM); running cannot.
  * Threads  A run belongs to one thread, which drives the pool.

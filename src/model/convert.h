@@ -9,8 +9,8 @@
  *          (card.h). Without a mean and std the model works on pixels as they are (0, 1),
  *          with a warning. Numbers that are not finite are refused.
  * Export   Tensors sorted by name, config.json and, for Hugging Face, also
- *          preprocessor_config.json beside them. A file of such a name that says something
- *          else is left alone, and the export refused, unless `overwrite` is set.
+ *          preprocessor_config.json beside them. A file of such a name that says
+ *          something else is left alone, the export refused, unless `overwrite` is set.
  *
  * The numbers are copied: a round trip gives the same bytes for every tensor.
  *
@@ -35,8 +35,8 @@ typedef struct MaeConvertOptions {
 } MaeConvertOptions;
 
 typedef enum MaeConvertKind {
-    MAE_CONVERT_CHECKPOINT, /**< ours */
-    MAE_CONVERT_SAFETENSORS, /**< or anything not recognised: its reader says what is wrong */
+    MAE_CONVERT_CHECKPOINT,  /**< ours */
+    MAE_CONVERT_SAFETENSORS, /**< or not recognised: its reader says what is wrong */
 } MaeConvertKind;
 
 /**

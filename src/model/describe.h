@@ -12,15 +12,15 @@
 #include "store/json.h"
 
 /**
- * Kind, architecture, parameters {total, trainable, fixed}, normalisation, classes, progress,
- * the last line of the history as `metrics`, origin. Keys as in the configuration.
+ * Kind, architecture, parameters {total, trainable, fixed}, normalisation, classes,
+ * progress, the last line of the history as `metrics`, origin. Keys as in configurations.
  */
 MaeJson *mae_describe_snapshot(const MaeSnapshot *snapshot, const MaeParamTable *table);
 
 /** Name, shape, mean, std, min and max of every tensor, in the table's order. */
 MaeJson *mae_describe_tensors(const MaeParamTable *table, const float *weights);
 
-/** Last complete line of a history. @param[out] size bytes. @return NULL if it is empty. */
+/** Last complete line of a history, NULL if it is empty. @param[out] size bytes. */
 const char *mae_describe_last_line(const char *history, size_t *size);
 
 #endif /* MAE_MODEL_DESCRIBE_H */

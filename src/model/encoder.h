@@ -2,16 +2,16 @@
  * @file encoder.h
  * ViT encoder up to the last block: patch embedding, class token, positions, trunk.
  *
- *   x[0] = [ cls_token + pos[0], patch_embed(patch l) + pos[1 + l] for the given patches
- * ]
+ *   x[0] = [ cls_token + pos[0], patch_embed(patch l) + pos[1 + l] of the given patches ]
  *
  * Shared by the autoencoder (visible patches only, positions fixed) and the classifier
  * (all patches, positions trained).
  *
- * Shapes   B images [C,H,W], V patches each, N = V + 1 tokens, class token first, D
- * width. Memory   The cache lives in an arena; the encoder owns its trunk's array. Errors
- * Only define can fail. Threads  Tile functions may run concurrently on distinct tiles
- * and thread indices.
+ * Shapes   B images [C,H,W], V patches each, N = V + 1 tokens, class token first,
+ *          D width.
+ * Memory   The cache lives in an arena; the encoder owns its trunk's array.
+ * Errors   Only define can fail.
+ * Threads  Tile functions may run concurrently on distinct tiles and thread indices.
  */
 #ifndef MAE_MODEL_ENCODER_H
 #define MAE_MODEL_ENCODER_H
@@ -42,8 +42,7 @@ typedef enum MaeEncoderUse {
     MAE_ENCODER_FINETUNE,
 } MaeEncoderUse;
 
-/** Register cls_token, pos_embed, patch_embed.proj and blocks.*. @p arch must be checked.
- */
+/** Register cls_token, pos_embed, patch_embed.proj and blocks.*; @p arch is checked. */
 MaeStatus mae_encoder_define(MaeEncoder *encoder, MaeParamTable *table,
                              const MaeArch *arch, MaeEncoderUse use, MaeError *err);
 void mae_encoder_done(MaeEncoder *encoder);

@@ -2,9 +2,10 @@
  * @file import_shapes.h
  * The architecture of a model from the shapes of its tensors in a file.
  *
- * Errors   FORMAT if a tensor without which nothing can be said is missing or has the wrong
- *          number of dimensions; ARG if something has to be said by the user; SHAPE if what
- *          a card claims contradicts the shapes. Messages begin with the path.
+ * Errors   FORMAT if a tensor without which nothing can be said is missing or has the
+ *          wrong number of dimensions; ARG if something has to be said by the user;
+ *          SHAPE if what a card claims contradicts the shapes. Messages begin with the
+ *          path.
  */
 #ifndef MAE_MODEL_IMPORT_SHAPES_H
 #define MAE_MODEL_IMPORT_SHAPES_H
@@ -25,7 +26,7 @@ typedef struct MaeImportFile {
 MaeStatus mae_import_naming(MaeImportFile *file, MaeError *err);
 
 /**
- * Kind and complete architecture; heads, image size and norm_pix_loss may come from the card.
+ * Kind and complete architecture; heads, image size and norm_pix_loss may be the card's.
  * @param[out] kind, arch written on success.
  */
 MaeStatus mae_import_arch(const MaeImportFile *file, const MaeCard *card,

@@ -70,8 +70,7 @@ void mae_mask_reserve_scratch(MaeMaskScratch *scratch, const MaeMask *mask,
     scratch->hidden = mae_arena_bytes(arena, n, sizeof *scratch->hidden);
 }
 
-/* Merge the runs order[low, mid) and order[mid, high), the left one first among equals.
- */
+/* Merge the runs order[low, mid) and order[mid, high); left goes first among equals. */
 static void merge_runs(uint32_t *out, const uint32_t *order, const float *noise,
                        size_t low, size_t mid, size_t high)
 {
@@ -125,8 +124,7 @@ void mae_mask_from_noise(MaeMask *mask, size_t b, const float *noise,
         place(mask, b, order[rank], rank);
 }
 
-/* Place patches by (hidden, position in order); order NULL: by index. Exactly V are
- * visible. */
+/* Place patches by (hidden, position in order); order NULL: by index. V are visible. */
 static void place_by_flags(MaeMask *mask, size_t b, const unsigned char *hidden,
                            const uint32_t *order)
 {

@@ -1,7 +1,7 @@
 /**
  * @file snapshot.h
- * A model in a checkpoint: architecture, weights, normalisation, classes, progress and, for
- * resuming, the optimiser's state. What DESIGN.md section 5 lists, in one struct.
+ * A model in a checkpoint: architecture, weights, normalisation, classes, progress and,
+ * for resuming, the optimiser's state. What DESIGN.md section 5 lists, in one struct.
  *
  * Root attributes (reals are doubles, flags and counts int64):
  *   kind                       "autoencoder" | "classifier"
@@ -16,13 +16,13 @@
  *   best seconds               best score so far (higher is better), training time so far
  *   history                    JSON lines of log.txt so far
  *   tool version backend       program, libmae version, BLAS and processor core
- *   optimizer optim_steps      name of the driver and its step count; only if the optimiser's
- *                              state is stored
+ *   optimizer optim_steps      name of the driver and its step count; only if the
+ *                              optimiser's state is stored
  * Tensors: params/<name>, and optim/<slot>/<name>.
  *
- * Opening checks everything that a hostile file could say: ranges of all numbers, statistics
- * per channel, and that the tensors are those of the architecture. A flat buffer for the
- * weights may therefore be allocated after open: it is no larger than the file.
+ * Opening checks everything that a hostile file could say: ranges of all numbers,
+ * statistics per channel, and that the tensors are those of the architecture. A flat
+ * buffer for the weights may therefore be allocated after open: the file is as large.
  *
  * Errors   Damaged or foreign files and numbers out of range FORMAT; an architecture that
  *          contradicts itself or the tensors SHAPE; messages begin with the path.
@@ -102,7 +102,7 @@ MaeStatus mae_snapshot_weights(const MaeCkptReader *reader, const MaeParamTable 
 MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *table,
                              MaeOptim *optim, MaeError *err);
 
-/** The model that a snapshot describes, of either kind, for code that walks its tensors. */
+/** The model that a snapshot describes, of either kind, to walk its tensors. */
 typedef struct MaeSnapshotModel {
     MaeSnapshotKind kind;
     union {
@@ -123,24 +123,25 @@ const MaeParamTable *mae_snapshot_model_table(const MaeSnapshotModel *model);
 /** Zero-filled buffer [table->total] aligned to MAE_ALIGN, released by free; or NULL. */
 float *mae_snapshot_alloc(const MaeParamTable *table);
 
-/** Read the file completely for its weights: model, snapshot and weights in one object. */
+/** A checkpoint read for its weights: model, snapshot and weights in one object. */
 typedef struct MaeLoadedAutoencoder {
     MaeSnapshot snapshot;
     MaeAutoencoder model;
     float *weights; /* [model.table.total] owned */
 } MaeLoadedAutoencoder;
 
-/** Load an autoencoder for use without training. Closed by mae_loaded_autoencoder_close. */
+/** Load an autoencoder for use without training; see mae_loaded_autoencoder_close. */
 MaeStatus mae_loaded_autoencoder_open(MaeLoadedAutoencoder *loaded, const char *path,
                                       MaeError *err);
 void mae_loaded_autoencoder_close(MaeLoadedAutoencoder *loaded);
 
 /**
- * Copy the encoder of a checkpoint (autoencoder or classifier) into a classifier's weights:
- * cls_token, pos_embed (resized if the grid differs), patch_embed.* and blocks.*; for class
- * token pooling "norm" too, if the checkpoint has one. fc_norm and head keep their initial
- * values. Channels, patch size, depth, width, heads and MLP must match (SHAPE error naming
- * the first difference, expected and found); checked before @p weights is touched.
+ * Copy the encoder of a checkpoint (autoencoder or classifier) into a classifier's
+ * weights: cls_token, pos_embed (resized if the grid differs), patch_embed.* and
+ * blocks.*; for class token pooling "norm" too, if the checkpoint has one. fc_norm
+ * and head keep their initial values. Channels, patch size, depth, width, heads and
+ * MLP must match (SHAPE error naming the first difference, expected and found);
+ * checked before @p weights is touched.
  */
 MaeStatus mae_snapshot_encoder(const MaeCkptReader *reader, const MaeSnapshot *snapshot,
                                const MaeClassifier *model, float *weights, MaeError *err);

@@ -1,4 +1,4 @@
-/* Models from checkpoints: of either kind, ready to use, or an encoder for a classifier. */
+/* Models from checkpoints: of either kind, ready to use, or a classifier's encoder. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

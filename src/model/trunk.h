@@ -56,7 +56,7 @@ typedef struct MaeWork {
     MaeBlockScratch *scratch; /* [threads] */
     MaeBlockGrads grads;      /* whole batch */
     float *dx[2]; /* [largest R*D] gradient of the residual stream, in turns */
-    float *sums;  /* [tiles,sum_total] row sums of each tile */
+    float *sums;  /* [tiles,sum_total] row sums of each tile; the model clears them */
 } MaeWork;
 
 /** Kept from forward to backward. */
@@ -97,8 +97,7 @@ void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *ar
                        size_t batch, size_t tokens, bool keep);
 
 /**
- * Run one tile through all blocks: reads cache->x[0], leaves the result in
- * cache->x[depth].
+ * Run one tile through all blocks, from cache->x[0] to cache->x[depth].
  * @param scales [depth,2,batch] of stochastic depth, or NULL.
  */
 void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,

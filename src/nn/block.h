@@ -87,14 +87,14 @@ typedef struct MaeBlockSizes {
 void mae_block_define(MaeBlock *block, MaeParamTable *table, const char *scope,
                       size_t width, size_t heads, size_t hidden);
 
+/** Carve the cache of a batch; on a measuring arena only counts bytes. */
 void mae_block_reserve(MaeBlockCache *cache, MaeArena *arena, const MaeBlockSizes *sizes);
 
 /** One thread's scratch for the largest of @p count users; sizes[].images of a tile. */
 void mae_block_reserve_scratch(MaeBlockScratch *scratch, MaeArena *arena,
                                const MaeBlockSizes *sizes, size_t count);
 
-/** For the largest of @p count users. @param drop_path whether any has stochastic depth.
- */
+/** For the largest of @p count users. @param drop_path any has stochastic depth. */
 void mae_block_reserve_grads(MaeBlockGrads *grads, MaeArena *arena,
                              const MaeBlockSizes *sizes, size_t count, bool drop_path);
 

@@ -9,10 +9,11 @@
  * own, see nn/weight_grad.h.
  *
  * Source   Initial weights: Xavier uniform, U(-a, a), a = sqrt(6 / (in + out)); Glorot
- * and Bengio 2010; as facebookresearch/mae models_mae.py uses it, bias 0. Shapes   R
- * rows; x [R,in], y [R,out], W [out,in], b [out]; f32, row-major, contiguous. Memory
- * Never allocates. Errors   Cannot fail; broken preconditions assert. Threads  Reentrant.
- * Concurrent calls need distinct outputs and row sums.
+ *          and Bengio 2010; as facebookresearch/mae models_mae.py uses it, bias 0.
+ * Shapes   R rows; x [R,in], y [R,out], W [out,in], b [out]; f32, row-major, contiguous.
+ * Memory   Never allocates.
+ * Errors   Cannot fail; broken preconditions assert.
+ * Threads  Reentrant. Concurrent calls need distinct outputs and row sums.
  */
 #ifndef MAE_NN_LINEAR_H
 #define MAE_NN_LINEAR_H
@@ -49,8 +50,10 @@ void mae_linear_forward(const MaeLinear *lin, const MaeGemm *gemm, float *y,
 void mae_linear_backward_input(const MaeLinear *lin, const MaeGemm *gemm, float *dx,
                                const float *dy, const float *w, size_t rows);
 
-/** @param[in,out] sums row sums of this tile (MaeParam.sum), accumulated (+=). dy
- * [R,out]. */
+/**
+ * @param[in,out] sums row sums of this tile (MaeParam.sum), accumulated (+=).
+ * @param dy [R,out].
+ */
 void mae_linear_backward_bias(const MaeLinear *lin, float *sums, const float *dy,
                               size_t rows);
 

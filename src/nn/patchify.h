@@ -31,8 +31,7 @@ typedef struct MaePatchGrid {
     size_t patch;    /* p, pixels */
 } MaePatchGrid;
 
-/** MAE_ERR_SHAPE unless the sizes are positive, divisible and C*H*W floats addressable.
- */
+/** MAE_ERR_SHAPE unless sizes are positive, divisible and C*H*W floats addressable. */
 MaeStatus mae_patch_grid_check(const MaePatchGrid *grid, MaeError *err);
 
 /** @return columns of the grid, W / p. */

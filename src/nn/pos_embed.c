@@ -30,8 +30,7 @@ void mae_pos_embed_sincos(float *pos, size_t grid_h, size_t grid_w, size_t width
     }
 }
 
-/* Weights of the four neighbours at fraction t in [0, 1): cubic convolution, a = -0.75.
- */
+/* Weights of four neighbours at fraction t in [0, 1): cubic convolution, a = -0.75. */
 static void cubic(double weight[4], double t)
 {
     const double a = -0.75;

@@ -4,8 +4,8 @@
  *
  * Row of patch (row r, column c), width D: [ e(c), e(r) ] with
  *   e(t) = [ sin(t w_0), ..., sin(t w_{D/4-1}), cos(t w_0), ..., cos(t w_{D/4-1}) ],
- *   w_i = 10000^(-i / (D/4)), computed in double. The class token's row comes first and
- * is 0.
+ *   w_i = 10000^(-i / (D/4)), computed in double.
+ * The class token's row comes first and is 0.
  *
  * Source   facebookresearch/mae util/pos_embed.py (column first). Resizing: bicubic with
  *          a = -0.75, half-pixel centres, no antialiasing, edges clamped, as

@@ -9,7 +9,8 @@
  *
  * Shapes   dy [R,out], x [R,in], dW [out,in]; row-major, contiguous.
  * Memory   Never allocates.
- * Threads  One grid at a time per pool.
+ * Errors   Cannot fail.
+ * Threads  One grid at a time per pool. Any number of threads gives the same bits.
  */
 #ifndef MAE_NN_WEIGHT_GRAD_H
 #define MAE_NN_WEIGHT_GRAD_H

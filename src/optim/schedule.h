@@ -3,8 +3,8 @@
  * Learning rate over fractional epochs: linear warm-up, then half a cosine.
  *
  *   epoch < warmup   lr(e) = lr * e / warmup
- *   otherwise        lr(e) = min_lr + (lr - min_lr) / 2 * (1 + cos(pi * (e - warmup) /
- *                                                                 (epochs - warmup)))
+ *   otherwise        lr(e) = min_lr + (lr - min_lr) / 2 * (1 + cos(pi * t))
+ *                    t = (e - warmup) / (epochs - warmup)
  *
  * Source   facebookresearch/mae util/lr_sched.py; linear scaling rule of Goyal et al.
  *          2017, arXiv:1706.02677.

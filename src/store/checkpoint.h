@@ -16,11 +16,13 @@
  *     f.attrs['epoch']                     (texts are bytes: f.attrs['config'].decode())
  *
  * Writing  "<path>.tmp", checksum, header, fsync, rename, fsync of the folder. Whatever
- * fails, the older file stays and no temporary file does; commit says what and where.
+ *          fails, the older file stays and no temporary file does; commit says what and
+ *          where.
  * Reading  The user block and both checksums are verified before libhdf5 sees a byte;
- * then the checks of h5in.h, and only plain float32 tensors are accepted. Errors   put
- * functions keep the first failure for commit (h5out.h). A damaged file is FORMAT, a
- * wrong tensor SHAPE. Threads  One thread at a time per object.
+ *          then the checks of h5in.h, and only plain float32 tensors are accepted.
+ * Errors   put functions keep the first failure for commit (h5out.h). A damaged file is
+ *          FORMAT, a wrong tensor SHAPE.
+ * Threads  One thread at a time per object.
  */
 #ifndef MAE_STORE_CHECKPOINT_H
 #define MAE_STORE_CHECKPOINT_H
@@ -80,8 +82,7 @@ void mae_ckpt_close(MaeCkptReader *r);
 
 const char *mae_ckpt_path(const MaeCkptReader *r);
 
-/** Root attributes; a missing or different one is a FORMAT error. Ownership as in h5in.h.
- */
+/** Root attributes; a missing or other one is a FORMAT error. Ownership as in h5in.h. */
 bool mae_ckpt_has(const MaeCkptReader *r, const char *name);
 MaeStatus mae_ckpt_get_text(const MaeCkptReader *r, const char *name, char **text,
                             MaeError *err);

@@ -7,8 +7,10 @@
  * data are a protobuf Event {1: double wall_time, 2: int64 step, 3: string file_version |
  * 5: Summary {1: Value {1: string tag, 2: float simple_value}}}.
  *
- * Source   tensorflow/core/util/event.proto, framework/summary.proto,
- * lib/io/record_writer.cc. Errors   IO. Threads  One thread at a time per object.
+ * Source   tensorflow/core: util/event.proto, framework/summary.proto,
+ *          lib/io/record_writer.cc.
+ * Errors   IO.
+ * Threads  One thread at a time per object.
  */
 #ifndef MAE_STORE_EVENTS_H
 #define MAE_STORE_EVENTS_H
@@ -19,15 +21,16 @@
 
 typedef struct MaeEvents MaeEvents;
 
-/** Start a new file "events.out.tfevents.<seconds>.<host>.<pid>.<n>" in an existing
- * folder. */
+/** Start "events.out.tfevents.<seconds>.<host>.<pid>.<n>" in an existing folder. */
 MaeStatus mae_events_open(MaeEvents **events, const char *folder, MaeError *err);
 
 /** NULL is fine. */
 void mae_events_close(MaeEvents *events);
 
-/** Append one value, stamped with the wall time. @param tag at most 255 bytes,
- * "train/loss". */
+/**
+ * Append one value, stamped with the wall time.
+ * @param tag at most 255 bytes, e.g. "train/loss".
+ */
 MaeStatus mae_events_scalar(MaeEvents *events, const char *tag, int64_t step, float value,
                             MaeError *err);
 

@@ -9,8 +9,8 @@
  *
  * Errors   FORMAT when the file is not like that, with what was found.
  * Memory   open keeps the labels (4 bytes per image) and a chunk cache of at most 64 MiB,
- * or one chunk if that is larger; read allocates nothing itself. Threads  One thread at a
- * time per object.
+ *          or one chunk if that is larger; read allocates nothing itself.
+ * Threads  One thread at a time per object.
  */
 #ifndef MAE_STORE_H5IMAGES_H
 #define MAE_STORE_H5IMAGES_H

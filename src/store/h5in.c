@@ -251,8 +251,7 @@ MaeStatus mae_h5in_reals(const MaeH5In *in, const char *name, double **values, s
     return MAE_OK;
 }
 
-/** Fixed-length texts as they are stored, plus a final NUL. @return malloc'ed, or NULL.
- */
+/* Fixed-length texts as they are stored, plus a final NUL; malloc'ed, or NULL. */
 static char *read_rows(const Attr *attr)
 {
     char *rows;

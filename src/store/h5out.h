@@ -10,8 +10,9 @@
  * none.
  *
  * Errors   put functions return nothing; the first failure is kept, later calls do
- * nothing, and commit reports it. A name written twice is an ARG error. Memory   Data are
- * copied before a call returns. Threads  One thread at a time per object.
+ *          nothing, and commit reports it. A name written twice is an ARG error.
+ * Memory   Data are copied before a call returns.
+ * Threads  One thread at a time per object.
  */
 #ifndef MAE_STORE_H5OUT_H
 #define MAE_STORE_H5OUT_H

@@ -48,8 +48,7 @@ const MaeH5Source *mae_h5in_source(const MaeH5In *in);
 /** True and filled if the type is a plain integer or IEEE float. */
 bool mae_h5_number(hid_t type, MaeH5Number *number);
 
-/** Every step of @p name must be a hard link; FORMAT if one is missing or another kind.
- */
+/** Every step of @p name must be a hard link; FORMAT if one is missing or no such. */
 MaeStatus mae_h5_follow(const MaeH5Source *source, const char *name, MaeError *err);
 
 /** Open by path from the root. @param access data set access list, or H5P_DEFAULT. */

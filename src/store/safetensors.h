@@ -12,8 +12,9 @@
  * stays in proportion to the header.
  *
  * Source   huggingface/safetensors README ("Format") and src/tensor.rs (ordering,
- * padding). Errors   FORMAT naming the tensor; IO. Threads  One thread at a time per
- * object.
+ *          padding).
+ * Errors   FORMAT naming the tensor; IO.
+ * Threads  One thread at a time per object.
  */
 #ifndef MAE_STORE_SAFETENSORS_H
 #define MAE_STORE_SAFETENSORS_H

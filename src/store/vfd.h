@@ -30,7 +30,7 @@ typedef struct MaeVfdTarget {
  * File access list with this driver, file format bounds fixed at HDF5 1.8 and a metadata
  * cache large enough that nothing written is read again.
  * @return list for H5Fopen / H5Fcreate, closed by the caller with H5Pclose; negative on
- * failure, when mae_vfd_release is due all the same.
+ *         failure, when mae_vfd_release is due all the same.
  */
 hid_t mae_vfd_access(MaeVfdTarget *target);
 

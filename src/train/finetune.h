@@ -13,7 +13,7 @@
 #define MAE_TRAIN_FINETUNE_H
 
 #include "conf/config.h"
-#include "train/hooks.h"
+#include "mae/train.h"
 
 /**
  * Train, or go on with the run in train.output_dir.

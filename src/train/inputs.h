@@ -32,7 +32,8 @@ typedef struct MaeKnownStats {
 } MaeKnownStats;
 
 /**
- * Open data sets and find channels, mean and deviation (measured if `auto` and not known).
+ * Open data sets and find channels, mean and deviation (measured if `auto` and
+ * not known).
  * @param labelled fine-tuning: both sets must be labelled with the same class names.
  * @param in_chans 0: as the data.
  */

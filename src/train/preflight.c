@@ -19,7 +19,7 @@ static void optimiser_step(MaeTrainer *trainer)
     trainer->optim.steps = steps;
 }
 
-/* Seconds of one update with the data at hand; the first step, which warms up, is dropped. */
+/* Seconds of one update with the data at hand; the first step warms up and is dropped. */
 static MaeStatus measure(MaeTrainer *trainer, double *seconds, MaeError *err)
 {
     const size_t accum = trainer->cfg->train.accum_iter;

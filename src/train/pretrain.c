@@ -6,19 +6,12 @@
 
 #include "eval/preview.h"
 #include "eval/yardstick.h"
-#include "model/masking.h"
+#include "model/maskset.h"
 #include "train/session.h"
 #include "train/trainer.h"
 
 #define YARDSTICK_SAMPLES 2048
 #define LOOK_BATCH 64 /* images decoded at a time for yardsticks and previews */
-
-/* Masks of up to `images` samples and the memory to draw them. */
-typedef struct Masks {
-    MaeArena arena;
-    MaeMask mask;
-    MaeMaskScratch *scratch; /* [threads] */
-} Masks;
 
 typedef struct Pretrain {
     const MaeConfig *cfg;
@@ -26,8 +19,8 @@ typedef struct Pretrain {
     MaeSession session;
     MaeAutoencoder model;
     MaeAutoencoderRun run;
-    Masks masks;                     /* of a batch */
-    Masks preview_masks;             /* of the previews */
+    MaeMaskSet masks;                /* of a batch */
+    MaeMaskSet preview_masks;        /* of the previews */
     float *preview;                  /* [preview_count,C,H,W] */
     size_t preview_count;            /* images in it */
     bool integer;                    /* its pixels are 0..1 */
@@ -47,55 +40,17 @@ static MaeMaskKind mask_kind(MaeConfMask strategy)
     return MAE_MASK_RANDOM;
 }
 
-static void masks_reserve(Masks *masks, MaeArena *arena, size_t images, size_t threads)
+static MaeStatus open_masks(MaeMaskSet *masks, const Pretrain *p, size_t images,
+                            MaeError *err)
 {
-    MaeMaskScratch unused;
-
-    mae_mask_reserve(&masks->mask, arena, images);
-    masks->scratch = mae_arena_bytes(arena, threads, sizeof *masks->scratch);
-    for (size_t i = 0; i < threads; i++)
-        mae_mask_reserve_scratch(masks->scratch != NULL ? &masks->scratch[i] : &unused,
-                                 &masks->mask, arena);
+    return mae_maskset_open(masks, mask_kind(p->cfg->mask.strategy), &p->model.arch.grid,
+                            p->cfg->mask.ratio, images, p->session.pool, err);
 }
 
-static MaeStatus masks_open(Masks *masks, const Pretrain *p, size_t images, MaeError *err)
+/* Masks of a batch; epoch 0 has the fixed ones of evaluations. */
+static void draw_masks(Pretrain *p, const MaeBatch *batch, uint32_t epoch)
 {
-    const MaeConfig *cfg = p->cfg;
-    const size_t threads = mae_pool_threads(p->session.pool),
-                 patch = cfg->model.patch_size;
-    MaeArena measure = mae_arena_measure();
-
-    MAE_TRY(mae_mask_define(&masks->mask, mask_kind(cfg->mask.strategy),
-                            cfg->model.img_size[0] / patch,
-                            cfg->model.img_size[1] / patch, cfg->mask.ratio, err));
-    masks_reserve(masks, &measure, images, threads);
-    MAE_TRY(mae_arena_open(&masks->arena, &measure, "masks", err));
-    masks_reserve(masks, &masks->arena, images, threads);
-    return mae_arena_check(&masks->arena, "masks", err);
-}
-
-/* Draw the masks of a batch in parallel; epoch 0 is the fixed one of evaluations. */
-typedef struct DrawMasks {
-    Masks *masks;
-    const size_t *samples;
-    uint64_t seed;
-    uint32_t epoch;
-} DrawMasks;
-
-static void draw_mask(void *ctx, size_t index, size_t thread)
-{
-    const DrawMasks *draw = ctx;
-
-    mae_mask_draw(&draw->masks->mask, index, draw->seed, draw->epoch,
-                  draw->samples[index], &draw->masks->scratch[thread]);
-}
-
-static void draw_masks(Masks *masks, const Pretrain *p, const size_t *samples,
-                       size_t count, uint32_t epoch)
-{
-    DrawMasks draw = {masks, samples, p->cfg->train.seed, epoch};
-
-    mae_pool_run(p->session.pool, count, draw_mask, &draw);
+    mae_maskset_draw(&p->masks, p->cfg->train.seed, epoch, batch->samples, batch->size);
 }
 
 static MaeStatus step(void *ctx, const MaeBatch *batch, const float *w, float *dw,
@@ -104,7 +59,7 @@ static MaeStatus step(void *ctx, const MaeBatch *batch, const float *w, float *d
     Pretrain *p = ctx;
 
     (void)err;
-    draw_masks(&p->masks, p, batch->samples, batch->size, batch->epoch + 1);
+    draw_masks(p, batch, batch->epoch + 1);
     *loss =
         mae_autoencoder_forward(&p->run, w, batch->images, &p->masks.mask, batch->size);
     mae_autoencoder_backward(&p->run, dw, w, &p->masks.mask, batch->size, scale);
@@ -126,7 +81,7 @@ static MaeStatus held_out_loss(Pretrain *p, const float *w, double *loss, MaeErr
         if (batch == NULL)
             break;
         if (batch->size > 0) {
-            draw_masks(&p->masks, p, batch->samples, batch->size, 0);
+            draw_masks(p, batch, 0);
             sum += (double)batch->size *
                    mae_autoencoder_forward(&p->run, w, batch->images, &p->masks.mask,
                                            batch->size);
@@ -208,26 +163,28 @@ typedef void (*LookFn)(Pretrain *p, void *ctx, const MaeBatch *batch, size_t fir
 static MaeStatus look_at(Pretrain *p, const MaeDataset *set, const size_t *indices,
                          size_t count, LookFn fn, void *ctx, MaeError *err)
 {
+    const size_t most = p->cfg->train.batch_size; /* that p->masks can hold */
+    const size_t batch = most < LOOK_BATCH ? most : LOOK_BATCH;
     const MaeLoaderOptions options = {
         .sampler = {.indices = indices,
                     .count = count,
-                    .batch_size = count < LOOK_BATCH ? count : LOOK_BATCH,
+                    .batch_size = count < batch ? count : batch,
                     .seed = p->cfg->train.seed,
                     .world = 1},
         .workers = p->cfg->data.workers,
         .max_bad_fraction = 1.0,
     };
-    const MaeBatch *batch = NULL;
+    const MaeBatch *seen = NULL;
     MaeLoader *loader = NULL;
     MaeStatus status;
     size_t first = 0;
 
     MAE_TRY(
         mae_loader_open(&loader, set, &p->session.inputs.val_transform, &options, err));
-    while ((status = mae_loader_next(loader, &batch, err)) == MAE_OK && batch != NULL) {
-        fn(p, ctx, batch, first);
-        first += batch->size;
-        mae_loader_release(loader, batch);
+    while ((status = mae_loader_next(loader, &seen, err)) == MAE_OK && seen != NULL) {
+        fn(p, ctx, seen, first);
+        first += seen->size;
+        mae_loader_release(loader, seen);
     }
     mae_loader_close(loader);
     return status;
@@ -271,7 +228,7 @@ static MaeStatus prepare_preview(Pretrain *p, MaeError *err)
 
     if (p->cfg->train.preview_every == 0 || count == 0)
         return MAE_OK;
-    MAE_TRY(masks_open(&p->preview_masks, p, count, err));
+    MAE_TRY(open_masks(&p->preview_masks, p, count, err));
     p->preview = calloc(count, p->model.patches * p->model.values * sizeof *p->preview);
     if (p->preview == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "train.preview_count: out of memory for %zu images",
@@ -282,15 +239,13 @@ static MaeStatus prepare_preview(Pretrain *p, MaeError *err)
 
 static void add_to_yardstick(Pretrain *p, void *ctx, const MaeBatch *batch, size_t first)
 {
-    MaeMask *mask = &p->masks.mask;
+    const size_t pixels = p->model.patches * p->model.values;
 
     (void)first;
-    for (size_t i = 0; i < batch->size; i++) {
-        mae_mask_draw(mask, 0, p->cfg->train.seed, 0, batch->samples[i],
-                      &p->masks.scratch[0]);
-        mae_yardstick_add(ctx, batch->images + i * p->model.patches * p->model.values,
-                          mask->mask);
-    }
+    draw_masks(p, batch, 0);
+    for (size_t i = 0; i < batch->size; i++)
+        mae_yardstick_add(ctx, batch->images + i * pixels,
+                          p->masks.mask.mask + i * p->model.patches);
 }
 
 static MaeStatus measure_yardsticks(Pretrain *p, MaeError *err)
@@ -338,7 +293,7 @@ static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
     }
     arch = arch_of(cfg, session->inputs.channels);
     MAE_TRY(mae_autoencoder_open(&p->model, &arch, err));
-    MAE_TRY(masks_open(&p->masks, p, batch, err));
+    MAE_TRY(open_masks(&p->masks, p, batch, err));
     MAE_TRY(mae_autoencoder_run_open(&p->run, &p->model, &session->compute, batch,
                                      p->masks.mask.visible, true, err));
     return mae_inputs_start(&session->inputs, cfg, test, log, err);
@@ -347,9 +302,9 @@ static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
 static void close_parts(Pretrain *p)
 {
     free(p->preview);
-    mae_arena_close(&p->preview_masks.arena);
+    mae_maskset_close(&p->preview_masks);
     mae_autoencoder_run_close(&p->run);
-    mae_arena_close(&p->masks.arena);
+    mae_maskset_close(&p->masks);
     mae_autoencoder_close(&p->model);
     mae_session_close(&p->session);
 }

@@ -3,15 +3,15 @@
  * MAE pretraining from a configuration: `mae-pretrain` without the command line.
  *
  * Source   He et al. 2021, arXiv:2111.06377; facebookresearch/mae main_pretrain.py.
- * Errors   As trainer.h and run_folder.h; ARG also for a checkpoint in the run folder whose
- *          model, data or optimiser keys differ from the configuration.
+ * Errors   As trainer.h and run_folder.h; ARG also for a checkpoint in the run folder
+ *          whose model, data or optimiser keys differ from the configuration.
  * Threads  Owns its pool and loader; one run at a time per configuration.
  */
 #ifndef MAE_TRAIN_PRETRAIN_H
 #define MAE_TRAIN_PRETRAIN_H
 
 #include "conf/config.h"
-#include "train/hooks.h"
+#include "mae/train.h"
 
 /**
  * Train, or go on with the run in train.output_dir.

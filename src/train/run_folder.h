@@ -55,7 +55,7 @@ void mae_run_folder_close(MaeRunFolder *folder);
 
 /**
  * Write config.yaml and open the logs. Going on: cut back to @p step, log.txt replaced by
- * @p history. Starting anew: logs, checkpoints and previews of an earlier run are removed.
+ * @p history. Starting anew: an earlier run's logs, checkpoints and previews are removed.
  */
 MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
                                const char *history, uint64_t step, MaeError *err);

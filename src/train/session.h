@@ -9,8 +9,8 @@
 #ifndef MAE_TRAIN_SESSION_H
 #define MAE_TRAIN_SESSION_H
 
+#include "mae/train.h"
 #include "model/snapshot.h"
-#include "train/hooks.h"
 #include "train/inputs.h"
 #include "train/run_folder.h"
 

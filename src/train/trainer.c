@@ -340,7 +340,7 @@ static MaeStatus between(MaeTrainer *trainer, MaeError *err)
 {
     const double hours = trainer->cfg->train.stop_after;
     const bool asked =
-        trainer->hooks->stop != NULL && atomic_load(trainer->hooks->stop) != 0;
+        trainer->hooks->stop != NULL && trainer->hooks->stop(trainer->hooks->ctx);
     const bool late = hours > 0.0 && mae_clock_now() - trainer->started > hours * 3600.0;
 
     if (!asked && !late)

@@ -4,14 +4,14 @@
  * checkpoints out. What differs is a MaeTask.
  *
  * One update: accum_iter batches forward and backward, global gradient norm (which finds
- * numbers that are not finite), clipping, learning rate of the fractional epoch, optimiser.
- * A run can be left and taken up after any update: positions, sums and moments are in the
- * checkpoint, random numbers follow from (seed, epoch, sample), so the rest of the run is
- * bitwise the same.
+ * numbers that are not finite), clipping, learning rate of the fractional epoch,
+ * optimiser. A run can be left and taken up after any update: positions, sums and moments
+ * are in the checkpoint, random numbers follow from (seed, epoch, sample), so the rest of
+ * the run is bitwise the same.
  *
  * train.stop_after  saves and ends with INTERRUPTED after so many hours of a session.
- * train.max_hours   runs the schedule by the larger of the share of epochs and the share of
- *                   time used, so that it ends annealed within the budget.
+ * train.max_hours   runs the schedule by the larger of the share of epochs and the share
+ *                   of time used, so that it ends annealed within the budget.
  *
  * Memory   Everything is planned when the trainer opens; updates never allocate.
  * Errors   NUMERIC for a loss or gradient that is not finite or whose square is not (nothing
@@ -23,10 +23,10 @@
 
 #include "conf/config.h"
 #include "data/loader.h"
+#include "mae/train.h"
 #include "model/snapshot.h"
 #include "optim/clip.h"
 #include "optim/schedule.h"
-#include "train/hooks.h"
 #include "train/run_folder.h"
 
 /** What is trained. Functions get @p ctx. */

@@ -51,7 +51,7 @@ START_TEST(equals_a_plain_sum)
 }
 END_TEST
 
-/* Images of any size count the same; bad ones are left out; channels that never change. */
+/* Images of any size count the same; bad ones are left out; constant channels. */
 START_TEST(uneven_images)
 {
     MaeImage img = {0};

@@ -35,7 +35,7 @@ static float *apply(const MaeTransform *t, const MaeImage *img, MaeDraw draw)
     return out;
 }
 
-/* Against torchvision's Resize(int(size / 0.875)) and CenterCrop(size) on Pillow images. */
+/* Against torchvision's Resize(int(size / 0.875)), CenterCrop(size) on Pillow images. */
 START_TEST(evaluation_equals_torchvision)
 {
     static const size_t sizes[] = {32, 48, 96}, heights[] = {32, 32, 222};

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "eval/maskset.h"
 #include "eval/quality.h"
 #include "eval/sheet.h"
+#include "model/maskset.h"
 #include "support/model.h"
 #include "support/test.h"
 
@@ -44,9 +44,9 @@ static void bench_open(Bench *b, bool norm_pix, double ratio, size_t batch)
     memset(b, 0, sizeof *b);
     test_compute_open(&b->compute, 1);
     ck_assert_ok(mae_autoencoder_open(&b->model, &arch, &err));
-    ck_assert_ok(
-        mae_maskset_open(&b->masks, MAE_MASK_RANDOM, &arch.grid, ratio, COUNT, &err));
-    mae_maskset_draw(&b->masks, 9);
+    ck_assert_ok(mae_maskset_open(&b->masks, MAE_MASK_RANDOM, &arch.grid, ratio, COUNT,
+                                  NULL, &err));
+    mae_maskset_draw(&b->masks, 9, 0, NULL, COUNT);
     ck_assert_ok(mae_autoencoder_run_open(&b->run, &b->model, &b->compute.compute, batch,
                                           b->masks.mask.visible, false, &err));
     b->w = mae_test_alloc(b->model.table.total * sizeof *b->w);
@@ -234,10 +234,10 @@ START_TEST(masks_are_those_of_the_seed)
     MaeError err = {0};
     MaeMask rest;
 
-    ck_assert_ok(mae_maskset_open(&one, MAE_MASK_GRID, &grid, 0.5, 3, &err));
-    ck_assert_ok(mae_maskset_open(&two, MAE_MASK_GRID, &grid, 0.5, 1, &err));
-    mae_maskset_draw(&one, 7);
-    mae_mask_draw(&two.mask, 0, 7, 0, 2, &two.scratch);
+    ck_assert_ok(mae_maskset_open(&one, MAE_MASK_GRID, &grid, 0.5, 3, NULL, &err));
+    ck_assert_ok(mae_maskset_open(&two, MAE_MASK_GRID, &grid, 0.5, 1, NULL, &err));
+    mae_maskset_draw(&one, 7, 0, NULL, 3);
+    mae_mask_draw(&two.mask, 0, 7, 0, 2, two.scratch);
     rest = mae_mask_from(&one.mask, 2);
     ck_assert_mem_eq(rest.mask, two.mask.mask, two.mask.patches);
     ck_assert_mem_eq(rest.ids_keep, two.mask.ids_keep,
@@ -248,7 +248,7 @@ START_TEST(masks_are_those_of_the_seed)
     mae_maskset_close(&one);
     mae_maskset_close(&two);
     mae_maskset_close(NULL);
-    ck_assert_fails(mae_maskset_open(&one, MAE_MASK_GRID, &grid, 1.0, 3, &err),
+    ck_assert_fails(mae_maskset_open(&one, MAE_MASK_GRID, &grid, 1.0, 3, NULL, &err),
                     MAE_ERR_ARG, "ratio");
 }
 END_TEST

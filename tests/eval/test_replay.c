@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "eval/maskset.h"
+#include "model/maskset.h"
 #include "model/snapshot.h"
 #include "store/h5out.h"
 #include "support/checkpoint.h"
@@ -175,9 +175,10 @@ START_TEST(chunks_make_one_batch)
     bench_open(&b);
     write_input(&b, images, noise, pixels, numbers);
     ck_assert_ok(replay(&b, 0.5, &result, &err));
-    ck_assert_ok(mae_maskset_open(&set, MAE_MASK_RANDOM, &small.grid, 0.5, BATCH, &err));
+    ck_assert_ok(
+        mae_maskset_open(&set, MAE_MASK_RANDOM, &small.grid, 0.5, BATCH, NULL, &err));
     for (size_t i = 0; i < BATCH; i++)
-        mae_mask_from_noise(&set.mask, i, numbers + i * PATCHES, &set.scratch);
+        mae_mask_from_noise(&set.mask, i, numbers + i * PATCHES, set.scratch);
     ck_assert_ok(mae_autoencoder_run_open(&run, &b.model, &b.compute.compute, BATCH,
                                           set.mask.visible, true, &err));
     loss = mae_autoencoder_forward(&run, b.w, pixels, &set.mask, BATCH);

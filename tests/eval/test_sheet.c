@@ -5,8 +5,7 @@
 
 #include "support/test.h"
 
-/* Pictures made by hand: the sheet only reads these fields. Loop over 1, 3, 5 channels.
- */
+/* Pictures made by hand: the sheet reads only these fields. Loop: 1, 3, 5 channels. */
 static MaeReconstruct pictures(const MaePatchGrid *grid)
 {
     const size_t n = grid->channels * grid->height * grid->width;

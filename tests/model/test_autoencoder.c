@@ -197,8 +197,7 @@ START_TEST(three_adamw_steps)
 }
 END_TEST
 
-/* Odd shapes: 35 x 35 with patch 5 and 5 channels; 24 x 40 with patch 8; one block each.
- */
+/* Odd shapes: 35 x 35 with patch 5 and 5 channels; 24 x 40 with patch 8; no block. */
 static const MaeArch odd[] = {
     {.grid = {5, 35, 35, 5},
      .embed_dim = 12,

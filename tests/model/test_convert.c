@@ -117,7 +117,7 @@ START_TEST(round_trip_of_both_golden_files)
 }
 END_TEST
 
-/* timm -> checkpoint -> hf -> checkpoint -> timm; nothing is said after the first step. */
+/* timm -> checkpoint -> hf -> checkpoint -> timm; told nothing after the first step. */
 START_TEST(chain_through_both_namings)
 {
     char a[PATH], b[PATH], c[PATH], d[PATH], e[PATH];

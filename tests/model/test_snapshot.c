@@ -5,104 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/pos_embed.h"
 #include "optim/adamw.h"
+#include "snapshot_fixture.h"
 #include "support/model.h"
 #include "support/test.h"
-
-static const MaeArch AUTOENCODER = {.grid = {2, 8, 12, 4},
-                                    .embed_dim = 8,
-                                    .depth = 2,
-                                    .heads = 2,
-                                    .mlp_ratio = 2.0,
-                                    .decoder_dim = 4,
-                                    .decoder_depth = 1,
-                                    .decoder_heads = 1,
-                                    .norm_pix_loss = true};
-
-/* Texts of a snapshot are owned by it. */
-static char *own(const char *text)
-{
-    char *copy = mae_test_alloc(strlen(text) + 1);
-
-    return strcpy(copy, text);
-}
-
-static MaeSnapshot sample(MaeSnapshotKind kind)
-{
-    MaeSnapshot s = {.kind = kind,
-                     .arch = AUTOENCODER,
-                     .mask_ratio = 0.6,
-                     .mean = mae_test_alloc(2 * sizeof(float)),
-                     .std = mae_test_alloc(2 * sizeof(float)),
-                     .config = own("model:\n  depth: 2\n"),
-                     .history = own("{\"epoch\":1}\n"),
-                     .tool = "mae-test",
-                     .version = "1.2.3",
-                     .backend = "none",
-                     .epoch = 3,
-                     .step = 41,
-                     .samples = 1000,
-                     .batch = 5,
-                     .loss_sum = 1.25,
-                     .best = -(double)INFINITY,
-                     .seconds = 7.5};
-
-    s.mean[0] = 0.1f;
-    s.mean[1] = -0.2f;
-    s.std[0] = 0.3f;
-    s.std[1] = 2.0f;
-    if (kind == MAE_SNAPSHOT_CLASSIFIER) {
-        s.arch.classes = 3;
-        s.arch.decoder_dim = s.arch.decoder_depth = s.arch.decoder_heads = 0;
-        s.arch.norm_pix_loss = false;
-        s.class_names = mae_test_alloc(3 * sizeof(char *) + 12);
-        for (size_t i = 0; i < 3; i++) {
-            s.class_names[i] = (char *)(s.class_names + 3) + 4 * i;
-            (void)snprintf(s.class_names[i], 4, "c%zu", i);
-        }
-    }
-    return s;
-}
-
-/** A model with random weights in a file. */
-typedef struct Fixture {
-    char *folder, path[1100];
-    MaeSnapshot snapshot;
-    MaeSnapshotModel model;
-    const MaeParamTable *table;
-    float *weights;
-} Fixture;
-
-static void fixture_open(Fixture *f, MaeSnapshotKind kind)
-{
-    MaeError err = {0};
-
-    f->folder = mae_test_folder();
-    (void)snprintf(f->path, sizeof f->path, "%s/model.h5", f->folder);
-    f->snapshot = sample(kind);
-    ck_assert_ok(mae_snapshot_model_open(&f->model, kind, &f->snapshot.arch, &err));
-    f->table = mae_snapshot_model_table(&f->model);
-    f->weights = mae_snapshot_alloc(f->table);
-    ck_assert_ptr_nonnull(f->weights);
-    test_random_params(f->table, f->weights, 7);
-}
-
-static void fixture_save(Fixture *f, const MaeOptim *optim)
-{
-    MaeError err = {0};
-
-    ck_assert_ok(
-        mae_snapshot_save(f->path, &f->snapshot, f->table, f->weights, optim, &err));
-}
-
-static void fixture_close(Fixture *f)
-{
-    free(f->weights);
-    mae_snapshot_model_close(&f->model);
-    mae_snapshot_done(&f->snapshot);
-    mae_test_folder_remove(f->folder);
-}
 
 static void compare_snapshots(const MaeSnapshot *a, const MaeSnapshot *b)
 {
@@ -140,11 +46,11 @@ START_TEST(round_trip)
     MaeCkptReader *reader = NULL;
     MaeSnapshot read = {0};
     MaeError err = {0};
-    Fixture f;
+    SnapshotFixture f;
     float *weights;
 
-    fixture_open(&f, kind);
-    fixture_save(&f, NULL);
+    snapshot_fixture_open(&f, kind);
+    snapshot_fixture_save(&f, NULL);
     ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
     compare_snapshots(&read, &f.snapshot);
     if (kind == MAE_SNAPSHOT_CLASSIFIER)
@@ -160,7 +66,7 @@ START_TEST(round_trip)
     free(weights);
     mae_ckpt_close(reader);
     mae_snapshot_done(&read);
-    fixture_close(&f);
+    snapshot_fixture_close(&f);
 }
 END_TEST
 
@@ -178,14 +84,14 @@ START_TEST(optimiser_state_round_trip)
     MaeSnapshot read = {0};
     MaeError err = {0};
     TestAdamW before, after;
-    Fixture f;
+    SnapshotFixture f;
 
-    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    snapshot_fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
     test_adamw_open(&before, f.table, &ADAMW);
     test_adamw_open(&after, f.table, &ADAMW);
     for (int i = 0; i < 3; i++)
         mae_optim_step(&before.optim, NULL, f.weights, f.weights, 1e-3, 0.5);
-    fixture_save(&f, &before.optim);
+    snapshot_fixture_save(&f, &before.optim);
     ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
     ck_assert_ok(mae_snapshot_optim(reader, f.table, &after.optim, &err));
     ck_assert_uint_eq(after.optim.steps, 3);
@@ -199,7 +105,7 @@ START_TEST(optimiser_state_round_trip)
     mae_snapshot_done(&read);
     test_adamw_close(&before);
     test_adamw_close(&after);
-    fixture_close(&f);
+    snapshot_fixture_close(&f);
 }
 END_TEST
 
@@ -209,10 +115,10 @@ START_TEST(a_checkpoint_without_optimiser_state)
     MaeSnapshot read = {0};
     MaeError err = {0};
     TestAdamW adamw;
-    Fixture f;
+    SnapshotFixture f;
 
-    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
-    fixture_save(&f, NULL);
+    snapshot_fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    snapshot_fixture_save(&f, NULL);
     test_adamw_open(&adamw, f.table, &ADAMW);
     ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
     ck_assert_fails(mae_snapshot_optim(reader, f.table, &adamw.optim, &err),
@@ -220,7 +126,7 @@ START_TEST(a_checkpoint_without_optimiser_state)
     mae_ckpt_close(reader);
     mae_snapshot_done(&read);
     test_adamw_close(&adamw);
-    fixture_close(&f);
+    snapshot_fixture_close(&f);
 }
 END_TEST
 
@@ -233,7 +139,7 @@ typedef struct Attr {
     double value[2];
 } Attr;
 
-/* A good autoencoder of AUTOENCODER's shape. */
+/* A good autoencoder of SNAPSHOT_ARCH's shape. */
 static const Attr GOOD[] = {
     {"kind", TEXT, "autoencoder", {0}},
     {"in_chans", INT, NULL, {2}},
@@ -291,7 +197,7 @@ static void put(MaeCkptWriter *w, const Attr *attr)
 }
 
 /* Save f's weights with GOOD's attributes, one of them replaced. */
-static MaeStatus open_with(Fixture *f, const Attr *instead, MaeError *err)
+static MaeStatus open_with(SnapshotFixture *f, const Attr *instead, MaeError *err)
 {
     MaeCkptReader *reader = NULL;
     MaeSnapshot read = {0};
@@ -313,9 +219,9 @@ static MaeStatus open_with(Fixture *f, const Attr *instead, MaeError *err)
 
 START_TEST(missing_attributes_are_named)
 {
-    Fixture f;
+    SnapshotFixture f;
 
-    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    snapshot_fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
     for (size_t i = 0; i < GOOD_COUNT; i++) {
         const Attr none = {GOOD[i].name, NOTHING, NULL, {0}};
         MaeError err = {0};
@@ -323,7 +229,7 @@ START_TEST(missing_attributes_are_named)
         ck_assert_fails(open_with(&f, &none, &err), MAE_ERR_FORMAT, GOOD[i].name);
         ck_assert(strncmp(err.msg, f.path, strlen(f.path)) == 0);
     }
-    fixture_close(&f);
+    snapshot_fixture_close(&f);
 }
 END_TEST
 
@@ -368,16 +274,16 @@ START_TEST(hostile_attributes)
     };
     const Attr unchanged = {"", NOTHING, NULL, {0}};
     MaeError err = {0};
-    Fixture f;
+    SnapshotFixture f;
 
-    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    snapshot_fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
     ck_assert_ok(open_with(&f, &unchanged, &err));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ck_assert_fails(open_with(&f, &cases[i].attr, &err), cases[i].status,
                         cases[i].message);
         ck_assert(strncmp(err.msg, f.path, strlen(f.path)) == 0);
     }
-    fixture_close(&f);
+    snapshot_fixture_close(&f);
 }
 END_TEST
 
@@ -386,178 +292,22 @@ START_TEST(class_names_must_fit)
     MaeCkptReader *reader = NULL;
     MaeSnapshot read = {0};
     MaeError err = {0};
-    Fixture f;
+    SnapshotFixture f;
 
-    fixture_open(&f, MAE_SNAPSHOT_CLASSIFIER);
+    snapshot_fixture_open(&f, MAE_SNAPSHOT_CLASSIFIER);
     f.snapshot.arch.classes = 2;
-    fixture_save(&f, NULL);
+    snapshot_fixture_save(&f, NULL);
     ck_assert_fails(mae_snapshot_open(&reader, &read, f.path, &err), MAE_ERR_SHAPE,
                     "head.weight: expected [2,8], got [3,8]");
     f.snapshot.arch.classes = 3;
     free(f.snapshot.class_names);
     f.snapshot.class_names = NULL;
-    fixture_save(&f, NULL);
+    snapshot_fixture_save(&f, NULL);
     ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
     ck_assert_ptr_null(read.class_names);
     mae_ckpt_close(reader);
     mae_snapshot_done(&read);
-    fixture_close(&f);
-}
-END_TEST
-
-START_TEST(loading_an_autoencoder)
-{
-    MaeLoadedAutoencoder loaded;
-    MaeError err = {0};
-    Fixture f, other;
-
-    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
-    fixture_save(&f, NULL);
-    ck_assert_ok(mae_loaded_autoencoder_open(&loaded, f.path, &err));
-    ck_assert_uint_eq(loaded.model.table.total, f.table->total);
-    ck_assert_mem_eq(loaded.weights, f.weights, f.table->total * sizeof(float));
-    mae_loaded_autoencoder_close(&loaded);
-    fixture_open(&other, MAE_SNAPSHOT_CLASSIFIER);
-    fixture_save(&other, NULL);
-    ck_assert_fails(mae_loaded_autoencoder_open(&loaded, other.path, &err),
-                    MAE_ERR_FORMAT, "expected a checkpoint of an autoencoder, found a");
-    ck_assert_fails(mae_loaded_autoencoder_open(&loaded, "/nonexistent/x.h5", &err),
-                    MAE_ERR_IO, "/nonexistent/x.h5");
-    fixture_close(&f);
-    fixture_close(&other);
-}
-END_TEST
-
-/* A classifier of the same encoder, and what it starts from. */
-typedef struct Target {
-    MaeClassifier model;
-    float *w, *start;
-} Target;
-
-static MaeStatus transfer(Target *t, const Fixture *f, const MaeArch *arch, MaeError *err)
-{
-    MaeCkptReader *reader = NULL;
-    MaeSnapshot read = {0};
-    MaeStatus status;
-
-    memset(t, 0, sizeof *t);
-    ck_assert_int_eq(mae_classifier_open(&t->model, arch, err), MAE_OK);
-    t->w = mae_snapshot_alloc(&t->model.table);
-    t->start = mae_snapshot_alloc(&t->model.table);
-    mae_classifier_init(&t->model, t->w, 3);
-    memcpy(t->start, t->w, t->model.table.total * sizeof(float));
-    ck_assert_int_eq(mae_snapshot_open(&reader, &read, f->path, err), MAE_OK);
-    status = mae_snapshot_encoder(reader, &read, &t->model, t->w, err);
-    mae_ckpt_close(reader);
-    mae_snapshot_done(&read);
-    return status;
-}
-
-static void target_close(Target *t)
-{
-    free(t->w);
-    free(t->start);
-    mae_classifier_close(&t->model);
-}
-
-static bool kept(const char *name, bool has_norm)
-{
-    return strncmp(name, "head.", 5) == 0 || strncmp(name, "fc_norm.", 8) == 0 ||
-           (!has_norm && strncmp(name, "norm.", 5) == 0);
-}
-
-static void compare_transfer(const Target *t, const Fixture *f, bool has_norm)
-{
-    for (size_t i = 0; i < t->model.table.count; i++) {
-        const MaeParamEntry *entry = &t->model.table.entries[i];
-        const MaeParamEntry *from = mae_param_find(f->table, entry->name);
-        const float *want = t->start + entry->at.off;
-
-        if (!kept(entry->name, has_norm)) {
-            ck_assert_msg(from != NULL, "%s", entry->name);
-            want = f->weights + from->at.off;
-        }
-        mae_test_close(entry->name, t->w + entry->at.off, want, entry->at.count, 0.0,
-                       0.0);
-    }
-}
-
-START_TEST(encoder_transfer)
-{
-    MaeArch arch = AUTOENCODER;
-    MaeError err = {0};
-    Fixture f, other;
-    Target t;
-
-    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
-    fixture_save(&f, NULL);
-    fixture_open(&other, MAE_SNAPSHOT_CLASSIFIER);
-    fixture_save(&other, NULL);
-    arch.classes = 5;
-    for (int cls = 0; cls < 2; cls++) {
-        arch.pooling = cls ? MAE_POOL_CLS : MAE_POOL_MEAN;
-        ck_assert_ok(transfer(&t, &f, &arch, &err));
-        compare_transfer(&t, &f, true);
-        target_close(&t);
-        ck_assert_ok(transfer(&t, &other, &arch, &err));
-        compare_transfer(&t, &other, false);
-        target_close(&t);
-    }
-    fixture_close(&f);
-    fixture_close(&other);
-}
-END_TEST
-
-START_TEST(encoder_transfer_resizes_positions)
-{
-    MaeArch arch = AUTOENCODER;
-    MaeError err = {0};
-    Fixture f;
-    Target t;
-    float want[(1 + 16) * 8];
-
-    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
-    fixture_save(&f, NULL);
-    arch.classes = 5;
-    arch.grid.height = arch.grid.width = 16;
-    ck_assert_ok(transfer(&t, &f, &arch, &err));
-    mae_pos_embed_resize(
-        want, 4, 4, f.weights + mae_param_find(f.table, "pos_embed")->at.off, 2, 3, 8);
-    mae_test_close("pos_embed", t.w + t.model.encoder.pos_embed.off, want, 17 * 8, 0.0,
-                   0.0);
-    target_close(&t);
-    fixture_close(&f);
-}
-END_TEST
-
-START_TEST(encoder_transfer_refuses_other_shapes)
-{
-    const struct {
-        size_t offset, value;
-        const char *message;
-    } cases[] = {
-        {offsetof(MaeArch, grid.channels), 3, "in_chans: expected 3, got 2"},
-        {offsetof(MaeArch, grid.patch), 2, "patch_size: expected 2, got 4"},
-        {offsetof(MaeArch, embed_dim), 16, "embed_dim: expected 16, got 8"},
-        {offsetof(MaeArch, depth), 3, "depth: expected 3, got 2"},
-        {offsetof(MaeArch, heads), 4, "num_heads: expected 4, got 2"},
-    };
-    Fixture f;
-
-    fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
-    fixture_save(&f, NULL);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        MaeArch arch = AUTOENCODER;
-        MaeError err = {0};
-        Target t;
-
-        arch.classes = 5;
-        *(size_t *)(void *)((char *)&arch + cases[i].offset) = cases[i].value;
-        ck_assert_fails(transfer(&t, &f, &arch, &err), MAE_ERR_SHAPE, cases[i].message);
-        ck_assert_mem_eq(t.w, t.start, t.model.table.total * sizeof(float));
-        target_close(&t);
-    }
-    fixture_close(&f);
+    snapshot_fixture_close(&f);
 }
 END_TEST
 
@@ -573,10 +323,6 @@ int main(void)
     tcase_add_test(tc, missing_attributes_are_named);
     tcase_add_test(tc, hostile_attributes);
     tcase_add_test(tc, class_names_must_fit);
-    tcase_add_test(tc, loading_an_autoencoder);
-    tcase_add_test(tc, encoder_transfer);
-    tcase_add_test(tc, encoder_transfer_resizes_positions);
-    tcase_add_test(tc, encoder_transfer_refuses_other_shapes);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

@@ -268,7 +268,7 @@ START_TEST(wrong_use_is_reported_by_commit)
 }
 END_TEST
 
-/* Disturb each operation in turn; the process then also exits cleanly (the test forks). */
+/* Disturb each operation in turn; the process then exits cleanly (the test forks). */
 START_TEST(failed_saves_harm_nothing)
 {
     static const int numbers[] = {ENOSPC, EIO, EINTR, 0};

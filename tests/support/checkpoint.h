@@ -12,7 +12,7 @@
 /** Architecture in the attributes of a golden mae_*.h5. */
 MaeArch test_golden_arch(const char *golden, bool norm_pix);
 
-/** Write a checkpoint with the golden file's params and mask ratio; mean 0.5, std 0.25. */
+/** Write a checkpoint of the golden file's params and mask ratio; mean 0.5, std 0.25. */
 void test_golden_checkpoint(const char *path, const char *golden, bool norm_pix);
 
 /** Write a checkpoint of a classifier with initial weights, RGB 8x8. */

@@ -1,11 +1,9 @@
 #include "support/model.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "support/test.h"
 
 void test_compute_open(TestCompute *compute, size_t threads)
@@ -84,58 +82,6 @@ void test_compare_after(const char *path, const char *after, const char *before,
             free(from);
         }
         free(want);
-    }
-}
-
-void test_random_params(const MaeParamTable *table, float *w, uint64_t seed)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        const MaeParamEntry *entry = &table->entries[i];
-        const bool gamma =
-            strstr(entry->name, "norm") != NULL && strstr(entry->name, "weight") != NULL;
-        float *values = mae_test_normal(entry->at.count, seed, i);
-
-        for (size_t j = 0; j < entry->at.count; j++)
-            w[entry->at.off + j] = (gamma ? 1.0f : 0.0f) + 0.3f * values[j];
-        free(values);
-    }
-}
-
-/*
- * f32 activations limit a difference quotient to about 1e-3 of the gradient's size; a
- * missing term is off by far more.
- */
-void test_finite_differences(const MaeParamTable *table, float *w, const float *dw,
-                             double (*loss)(void *ctx, const float *w), void *ctx)
-{
-    const float step = 4e-3f;
-    double largest = 0.0;
-    MaeRng rng;
-
-    mae_rng_init(&rng, 77, 0, 0, MAE_RNG_TEST);
-    for (size_t i = 0; i < table->total; i++)
-        largest = fmax(largest, fabs((double)dw[i]));
-    ck_assert_double_gt(largest, 0.0);
-    for (size_t i = 0; i < table->count; i++) {
-        const MaeParamEntry *entry = &table->entries[i];
-
-        for (size_t k = 0; k < 6 && !(entry->flags & MAE_PARAM_FIXED); k++) {
-            const size_t at =
-                entry->at.off + (size_t)mae_rng_below(&rng, entry->at.count);
-            const float kept = w[at];
-            double up, down, want;
-
-            w[at] = kept + step;
-            up = loss(ctx, w);
-            w[at] = kept - step;
-            down = loss(ctx, w);
-            w[at] = kept;
-            want = (up - down) / (2.0 * (double)step);
-            ck_assert_msg(fabs((double)dw[at] - want) <=
-                              4e-3 * (fabs(want) + fabs((double)dw[at])) + 2e-4 * largest,
-                          "%s[%zu]: gradient %.8g, central difference %.8g", entry->name,
-                          at - entry->at.off, (double)dw[at], want);
-        }
     }
 }
 

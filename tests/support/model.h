@@ -1,7 +1,6 @@
 /**
  * @file model.h
- * What tests of layers and models share: who computes, golden parameters, gradient
- * checks.
+ * What tests of models share: who computes, golden parameters, the optimiser.
  */
 #ifndef MAE_TESTS_SUPPORT_MODEL_H
 #define MAE_TESTS_SUPPORT_MODEL_H
@@ -9,6 +8,7 @@
 #include "base/param.h"
 #include "model/trunk.h"
 #include "optim/optimizer.h"
+#include "support/grad.h"
 
 typedef struct TestCompute {
     MaeCompute compute;
@@ -33,16 +33,6 @@ void test_compare_params(const char *path, const char *group, const MaeParamTabl
  */
 void test_compare_after(const char *path, const char *after, const char *before,
                         const MaeParamTable *table, const float *w, double lr_sum);
-
-/** Normal values of moderate size in every tensor, biases and norms included. */
-void test_random_params(const MaeParamTable *table, float *w, uint64_t seed);
-
-/**
- * Central differences of @p loss at a few elements of every trained tensor against dw.
- * @param w changed and restored.
- */
-void test_finite_differences(const MaeParamTable *table, float *w, const float *dw,
-                             double (*loss)(void *ctx, const float *w), void *ctx);
 
 typedef struct TestAdamW {
     MaeOptim optim;

@@ -3,7 +3,8 @@
 # their exit codes. TAP on stdout.
 set -eu
 
-convert=$1 inspect=$2 golden=$3
+# The programs' paths are relative to where the script starts.
+convert=$(realpath "$1") inspect=$(realpath "$2") golden=$3
 timm=$golden/mae_timm_names.safetensors
 hf=$golden/mae_hf_names.safetensors
 count=0

@@ -30,7 +30,7 @@ char *train_place(void)
 typedef struct Session {
     TrainRun *run;
     const TrainSpec *spec;
-    atomic_int stop;
+    bool stop;
 } Session;
 
 static void on_log(void *ctx, MaeLogLevel level, const char *line)
@@ -55,7 +55,12 @@ static void on_progress(void *ctx, const MaeTrainProgress *progress)
     if (spec->at_update != NULL)
         spec->at_update(spec->ctx, session->run->updates);
     if (session->run->updates == spec->stop_at)
-        atomic_store(&session->stop, 15);
+        session->stop = true;
+}
+
+static bool asked_to_stop(void *ctx)
+{
+    return ((const Session *)ctx)->stop;
 }
 
 static const char *const BASE[] = {
@@ -100,7 +105,7 @@ void train_run(TrainRun *run, const TrainSpec *spec)
         .log = {.fn = on_log, .ctx = &session, .level = MAE_LOG_INFO},
         .progress = on_progress,
         .ctx = &session,
-        .stop = &session.stop,
+        .stop = asked_to_stop,
         .tool = "test",
     };
     MaeConfig *cfg = mae_test_alloc(sizeof *cfg);

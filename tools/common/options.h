@@ -4,9 +4,9 @@
  * the help text follow.
  *
  * Grammar  --name=value, --name value, -n value, -nvalue, bundled flags (-vv), `--` ends
- *          the options. `-` and `_` are alike in long names; an name may not be
- *          shortened. A separate value may not begin with `--`. Every tool has the
- * options of MaeArgs besides its own. In tools that take a configuration, an argument
+ *          the options. `-` and `_` are alike in long names; a name may not be shortened.
+ *          A separate value may not begin with `--`. Every tool has the options of
+ *          MaeArgs besides its own. In tools that take a configuration, an argument
  *          `some.key=value` is an override and collected apart from the positional ones.
  * Errors   MAE_ERR_ARG with a one-line message; nothing is printed here.
  * Memory   Texts point into argv, which has to outlive the result; MaeArgs owns the rest.

@@ -51,6 +51,12 @@ static void on_progress(void *ctx, const MaeTrainProgress *p)
         mae_terminal_progress(terminal, &progress);
 }
 
+static bool stopped(void *ctx)
+{
+    (void)ctx;
+    return atomic_load(mae_signals_stop()) != 0;
+}
+
 static MaeStatus print_json(const MaeConfig *cfg, const MaeTrainResult *result,
                             MaeError *err)
 {
@@ -117,7 +123,7 @@ static MaeStatus run(MaeTool *tool, const MaeTrainingValues *values, MaeConfTool
         .log = tool->log,
         .progress = on_progress,
         .ctx = &tool->terminal,
-        .stop = mae_signals_stop(),
+        .stop = stopped,
         .tool = tool->command->name,
     };
     MaeConfig *cfg = malloc(sizeof *cfg);

@@ -10,7 +10,7 @@
 
 #include "common/tool.h"
 #include "conf/config.h"
-#include "train/hooks.h"
+#include "mae/train.h"
 
 /** Options of both tools. */
 typedef struct MaeTrainingValues {

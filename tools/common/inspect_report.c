@@ -1,4 +1,4 @@
-#include "inspect_report.h"
+#include "common/inspect_report.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * What mae-inspect found, as text. Control characters in texts out of the checkpoint
  * become '?', so that it cannot drive the terminal.
  */
-#ifndef MAE_TOOLS_INSPECT_REPORT_H
-#define MAE_TOOLS_INSPECT_REPORT_H
+#ifndef MAE_TOOLS_COMMON_INSPECT_REPORT_H
+#define MAE_TOOLS_COMMON_INSPECT_REPORT_H
 
 #include <stdio.h>
 
@@ -21,4 +21,4 @@ void inspect_report_tensors(FILE *out, const MaeJson *tensors);
 /** A text of several lines, ending in a newline. */
 void inspect_report_text(FILE *out, const char *text);
 
-#endif /* MAE_TOOLS_INSPECT_REPORT_H */
+#endif /* MAE_TOOLS_COMMON_INSPECT_REPORT_H */

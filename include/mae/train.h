@@ -1,0 +1,65 @@
+/**
+ * @file train.h
+ * Training runs: what mae-pretrain and mae-finetune do, as functions.
+ *
+ * A run is described by a YAML file and overrides "key.path=value" (mae-pretrain
+ * --help-config lists all keys). It goes on where it was if train.output_dir holds it.
+ *
+ * Source   He et al. 2021, arXiv:2111.06377; facebookresearch/mae main_pretrain.py and
+ *          main_finetune.py.
+ * Errors   ARG (configuration, a folder that must not be used, data that do not fit the
+ *          task), FORMAT and IO (data, checkpoints), NUMERIC (loss or gradient that is
+ *          not finite; the last good state stays), INTERRUPTED (stopped, everything
+ *          saved), NOMEM.
+ * Threads  A run owns its threads; callbacks come from the calling thread, log lines from
+ *          any. Opening sets the BLAS library of the process to one thread.
+ */
+#ifndef MAE_TRAIN_H
+#define MAE_TRAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mae/log.h"
+#include "mae/status.h"
+
+/** Where a run is; valid during the call. */
+typedef struct MaeTrainProgress {
+    size_t epoch, epochs; /* under way, counted from 1 */
+    size_t step, steps;   /* optimiser steps done in the epoch, and its total */
+    double images_per_second;
+    double loss;         /* mean over the epoch so far */
+    double seconds_left; /* to the end of the run; NaN if unknown */
+    bool epoch_done;
+} MaeTrainProgress;
+
+typedef struct MaeTrainHooks {
+    MaeLog log;
+    void (*progress)(void *ctx, const MaeTrainProgress *progress); /* NULL: none */
+    bool (*stop)(void *ctx); /* asked after every step: save and end; NULL: never */
+    void *ctx;               /* of progress and stop */
+    const char *tool;        /* stored in checkpoints, "mae-pretrain" */
+} MaeTrainHooks;
+
+/** What a run reports, also one that was stopped. */
+typedef struct MaeTrainResult {
+    size_t epochs, steps;     /* done, earlier sessions included */
+    double train_loss;        /* of the last epoch; NaN if none ran */
+    double score;             /* best: - held-out loss, or top-1 in 0..1; NaN if none */
+    double last_score;        /* of the last evaluation; NaN if none */
+    double images_per_second; /* of this session */
+    double waited;            /* share of this session spent waiting for data, 0..1 */
+    double seconds;           /* of this session */
+} MaeTrainResult;
+
+/** MAE pretraining. @param config path, or NULL for defaults and overrides alone. */
+MaeStatus mae_pretrain_file(const char *config, const char *const *overrides, size_t n,
+                            const MaeTrainHooks *hooks, MaeTrainResult *result,
+                            MaeError *err);
+
+/** Fine-tuning of a classifier; otherwise as mae_pretrain_file. */
+MaeStatus mae_finetune_file(const char *config, const char *const *overrides, size_t n,
+                            const MaeTrainHooks *hooks, MaeTrainResult *result,
+                            MaeError *err);
+
+#endif /* MAE_TRAIN_H */

@@ -1,0 +1,324 @@
+#include "model/trunk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/model.h"
+#include "support/test.h"
+
+enum { BATCH = 5, TOKENS = 7, WIDTH = 12, HEADS = 3, HIDDEN = 18, DEPTH = 3 };
+enum { ROWS = BATCH * TOKENS, N = ROWS * WIDTH, TILE = 2, TILES = 3 };
+
+/* A trunk and its memory, in tiles of two images. */
+typedef struct Bench {
+    TestCompute compute;
+    MaeParamTable table;
+    MaeTrunk trunk;
+    MaeArena arena;
+    MaeWork work;
+    MaeTrunkCache cache;
+    bool keep;
+    float *w, *dw, *dout, *scales; /* scales [DEPTH,2,BATCH] or NULL */
+} Bench;
+
+static void reserve(void *ctx, MaeArena *arena)
+{
+    Bench *b = ctx;
+    const MaeWorkPlan plan = {
+        .batch = BATCH,
+        .tile_images = TILE,
+        .sum_total = b->table.sum_total,
+        .backward = b->keep,
+        .drop_path = b->scales != NULL,
+        .trunk_count = 1,
+        .trunks = {{BATCH, TOKENS, WIDTH, HIDDEN, HEADS}},
+    };
+
+    mae_work_reserve(&b->work, arena, &plan, &b->compute.compute);
+    mae_trunk_reserve(&b->trunk, &b->cache, arena, BATCH, TOKENS, b->keep);
+}
+
+static void bench_open(Bench *b, size_t threads, bool keep, bool drop)
+{
+    MaeError err = {0};
+    float *x;
+
+    memset(b, 0, sizeof *b);
+    b->keep = keep;
+    test_compute_open(&b->compute, threads);
+    ck_assert_ok(mae_trunk_define(&b->trunk, &b->table, "blocks", WIDTH, DEPTH, HEADS,
+                                  HIDDEN, &err));
+    if (drop) {
+        b->scales = mae_test_alloc(2 * DEPTH * BATCH * sizeof(float));
+        for (size_t i = 0; i < 2 * DEPTH * BATCH; i++)
+            b->scales[i] = i % 4 == 0 ? 0.0f : 1.0f + 0.125f * (float)i;
+    }
+    test_carve(&b->arena, reserve, b);
+    b->w = mae_test_alloc(b->table.total * sizeof(float));
+    b->dw = mae_test_alloc(b->table.total * sizeof(float));
+    test_random_params(&b->table, b->w, 3);
+    b->dout = mae_test_normal(N, 3, 101);
+    x = mae_test_normal(N, 3, 100);
+    memcpy(b->cache.x[0], x, N * sizeof *x);
+    free(x);
+}
+
+static void bench_close(Bench *b)
+{
+    free(b->w);
+    free(b->dw);
+    free(b->dout);
+    free(b->scales);
+    mae_arena_close(&b->arena);
+    mae_trunk_done(&b->trunk);
+    mae_param_close(&b->table);
+    test_compute_close(&b->compute);
+}
+
+static void forward_tile(void *ctx, size_t tile, size_t thread)
+{
+    const Bench *b = ctx;
+
+    mae_trunk_forward(&b->trunk, &b->work, &b->cache, b->w, b->scales, BATCH,
+                      mae_work_tile(&b->work, BATCH, TOKENS, tile), thread);
+}
+
+static void forward(Bench *b)
+{
+    mae_pool_run(b->compute.pool, mae_work_tiles(&b->work, BATCH), forward_tile, b);
+}
+
+/* Returns the gradient of the input; that of the weights is in dw. */
+static const float *backward(Bench *b, size_t from)
+{
+    const float *dx;
+
+    for (size_t t = 0; t < TILES; t++)
+        memset(mae_work_sums(&b->work, t), 0, b->table.sum_total * sizeof(float));
+    memcpy(b->work.dx[from], b->dout, N * sizeof(float));
+    dx = mae_trunk_backward(&b->trunk, &b->work, b->dw, b->work.dx[from], &b->cache, b->w,
+                            b->scales, BATCH, TOKENS);
+    mae_work_combine_sums(&b->work, &b->table, b->dw, BATCH);
+    return dx;
+}
+
+START_TEST(registers)
+{
+    MaeParamTable table = {0};
+    MaeError err = {0};
+    MaeTrunk trunk;
+    Bench b;
+
+    bench_open(&b, 1, true, false);
+    ck_assert_uint_eq(b.table.count, 12 * DEPTH);
+    test_param_is(&b.table, 0, "blocks.0.norm1.weight", "[12]",
+                  MAE_PARAM_NO_DECAY | MAE_PARAM_ROWSUM);
+    test_param_is(&b.table, 12 * DEPTH - 2, "blocks.2.mlp.fc2.weight", "[12,18]", 0);
+    bench_close(&b);
+    ck_assert_ok(mae_trunk_define(&trunk, &table, "none", 4, 0, 1, 4, &err));
+    ck_assert_uint_eq(table.count, 0);
+    mae_trunk_done(&trunk);
+    mae_trunk_done(&trunk);
+    mae_trunk_done(NULL);
+}
+END_TEST
+
+/* Enough rows and not an image more; every image in exactly one tile. */
+START_TEST(tiles_follow_shapes)
+{
+    static const size_t tokens[] = {1, 7, 17, 50, 191, 192, 197, 1025};
+    MaeWork work = {0};
+
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        const size_t images = mae_work_tile_images(tokens[i]);
+
+        ck_assert_uint_ge(images * tokens[i], 192);
+        ck_assert_uint_lt((images - 1) * tokens[i], 192);
+        work.plan.tile_images = images;
+        for (size_t batch = 1; batch < 40; batch++) {
+            size_t next = 0;
+
+            for (size_t t = 0; t < mae_work_tiles(&work, batch); t++) {
+                const MaeTile tile = mae_work_tile(&work, batch, tokens[i], t);
+
+                ck_assert_uint_eq(tile.image, next);
+                ck_assert_uint_eq(tile.tokens, tokens[i]);
+                ck_assert(tile.images > 0 && tile.images <= images);
+                next += tile.images;
+            }
+            ck_assert_uint_eq(next, batch);
+        }
+    }
+}
+END_TEST
+
+/* One block backward, as the trunk's contract has it: all tiles, then the weights. */
+static void block_backward(Bench *b, size_t i, float *dw, float *sums, float *dx,
+                           const float *dout)
+{
+    const MaeBlock *block = &b->trunk.blocks[i];
+    const float *scales = b->scales != NULL ? b->scales + 2 * i * BATCH : NULL;
+
+    for (size_t t = 0; t < TILES; t++)
+        mae_block_backward(block, b->compute.gemm, dx, sums + t * b->table.sum_total,
+                           &b->work.grads, &b->work.scratch[0], dout, b->cache.x[i],
+                           &b->cache.blocks[i], b->w, scales, BATCH,
+                           mae_work_tile(&b->work, BATCH, TOKENS, t));
+    mae_block_weight_grads(block, b->compute.gemm, NULL, dw, &b->work.grads, dout,
+                           &b->cache.blocks[i], scales, ROWS);
+}
+
+START_TEST(equals_a_chain_of_blocks)
+{
+    const size_t from = (size_t)_i % 2;
+    float *dw, *sums, *grad[2], *x;
+    const float *dx;
+    Bench b;
+
+    bench_open(&b, 2, true, _i >= 2);
+    forward(&b);
+    x = mae_test_alloc(N * sizeof *x);
+    for (size_t i = 0; i < DEPTH; i++) { /* each x[i+1] is block i of x[i] */
+        for (size_t t = 0; t < TILES; t++)
+            mae_block_forward(&b.trunk.blocks[i], b.compute.gemm, x, &b.cache.blocks[i],
+                              &b.work.scratch[0], b.cache.x[i], b.w,
+                              b.scales != NULL ? b.scales + 2 * i * BATCH : NULL, BATCH,
+                              mae_work_tile(&b.work, BATCH, TOKENS, t));
+        ck_assert_mem_eq(x, b.cache.x[i + 1], N * sizeof *x);
+    }
+    dw = mae_test_alloc(b.table.total * sizeof *dw);
+    sums = mae_test_alloc(TILES * b.table.sum_total * sizeof *sums);
+    grad[DEPTH % 2] = test_copy(b.dout, N);
+    grad[1 - DEPTH % 2] = mae_test_alloc(N * sizeof(float));
+    for (size_t i = DEPTH; i-- > 0;)
+        block_backward(&b, i, dw, sums, grad[i % 2], grad[(i + 1) % 2]);
+    for (size_t p = 0; p < b.table.count; p++) {
+        const MaeParamEntry *e = &b.table.entries[p];
+
+        for (size_t t = 0; (e->flags & MAE_PARAM_ROWSUM) && t < TILES; t++)
+            for (size_t i = 0; i < e->at.count; i++)
+                dw[e->at.off + i] += sums[t * b.table.sum_total + e->at.sum + i];
+    }
+    dx = backward(&b, from);
+    ck_assert(dx == b.work.dx[0] || dx == b.work.dx[1]);
+    ck_assert_mem_eq(dx, grad[0], N * sizeof *dx);
+    ck_assert_mem_eq(b.dw, dw, b.table.total * sizeof *dw);
+    free(dw);
+    free(sums);
+    free(grad[0]);
+    free(grad[1]);
+    free(x);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(gradients_accumulate)
+{
+    float *once;
+    Bench b;
+
+    bench_open(&b, 1, true, true);
+    forward(&b);
+    (void)backward(&b, 0);
+    once = test_copy(b.dw, b.table.total);
+    (void)backward(&b, 0);
+    for (size_t i = 0; i < b.table.total; i++)
+        once[i] *= 2.0f;
+    mae_test_close("dw", b.dw, once, b.table.total, 0.0, 1e-6);
+    free(once);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(threads_do_not_change_a_bit)
+{
+    static const size_t threads[] = {2, 3, 8};
+    Bench one;
+
+    bench_open(&one, 1, true, true);
+    forward(&one);
+    (void)backward(&one, 0);
+    for (size_t t = 0; t < 3; t++) {
+        Bench b;
+
+        bench_open(&b, threads[t], true, true);
+        forward(&b);
+        ck_assert_mem_eq(backward(&b, 0), one.work.dx[DEPTH % 2], N * sizeof(float));
+        ck_assert_mem_eq(b.cache.x[DEPTH], one.cache.x[DEPTH], N * sizeof(float));
+        ck_assert_mem_eq(b.dw, one.dw, b.table.total * sizeof(float));
+        bench_close(&b);
+    }
+    bench_close(&one);
+}
+END_TEST
+
+START_TEST(keeps_nothing_without_backward)
+{
+    Bench kept, b;
+
+    bench_open(&kept, 2, true, false);
+    bench_open(&b, 2, false, false);
+    for (size_t i = 0; i < DEPTH; i++) {
+        ck_assert_ptr_eq(b.cache.blocks[i].qkv, b.cache.blocks[0].qkv);
+        ck_assert_ptr_eq(b.cache.blocks[i].fc1, b.cache.blocks[0].fc1);
+        ck_assert_ptr_ne(b.cache.x[i], b.cache.x[i + 1]);
+        ck_assert(i == 0 || kept.cache.blocks[i].qkv != kept.cache.blocks[0].qkv);
+        ck_assert(i + 2 > DEPTH || b.cache.x[i] == b.cache.x[i + 2]);
+        ck_assert(i + 2 > DEPTH || kept.cache.x[i] != kept.cache.x[i + 2]);
+    }
+    ck_assert_uint_lt(b.arena.size, kept.arena.size / 2);
+    forward(&kept);
+    forward(&b);
+    ck_assert_mem_eq(b.cache.x[DEPTH], kept.cache.x[DEPTH], N * sizeof(float));
+    bench_close(&kept);
+    bench_close(&b);
+}
+END_TEST
+
+/* In tile order, onto what is there; weights and fixed parameters stay. */
+START_TEST(combines_sums)
+{
+    const size_t shape[] = {2, 2};
+    MaeParamTable table = {0};
+    float sums[3 * 64], dw[64];
+    MaeWork work = {.sums = sums, .plan = {.tile_images = 2}};
+    MaeParam a, b, fixed;
+
+    a = mae_param_add(&table, "", "a", 2, 0);
+    b = mae_param_add_shape(&table, "", "b", 2, shape, MAE_PARAM_PLAIN);
+    fixed = mae_param_add(&table, "", "fixed", 2, MAE_PARAM_FIXED);
+    work.plan.sum_total = table.sum_total;
+    ck_assert_uint_le(table.sum_total, 64);
+    ck_assert_uint_le(table.total, 64);
+    test_fill(dw, 64, 1.0f);
+    for (size_t t = 0; t < 3; t++)
+        test_fill(mae_work_sums(&work, t), table.sum_total, t == 0 ? 1e8f : 4.0f);
+    dw[a.off] = -1e8f;
+    mae_work_combine_sums(&work, &table, dw, 6);
+    ck_assert_f32_eq(dw[a.off], 8.0f);
+    ck_assert_f32_eq(dw[a.off + 1], ((1.0f + 1e8f) + 4.0f) + 4.0f);
+    ck_assert_f32_eq(dw[b.off], 1.0f);
+    ck_assert_f32_eq(dw[fixed.off], 1.0f);
+    dw[a.off] = 0.0f;
+    mae_work_combine_sums(&work, &table, dw, 1); /* a remainder has fewer tiles */
+    ck_assert_f32_eq(dw[a.off], 1e8f);
+    mae_param_close(&table);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("model_trunk");
+    TCase *tc = tcase_create("grad");
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, registers);
+    tcase_add_test(tc, tiles_follow_shapes);
+    tcase_add_loop_test(tc, equals_a_chain_of_blocks, 0, 4);
+    tcase_add_test(tc, gradients_accumulate);
+    tcase_add_test(tc, threads_do_not_change_a_bit);
+    tcase_add_test(tc, keeps_nothing_without_backward);
+    tcase_add_test(tc, combines_sums);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}

@@ -1,0 +1,144 @@
+#include "nn/weight_grad.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/grad.h"
+
+/* [rows, in, out]: several bands of dW, fewer rows than a band, one row, one column. */
+static const size_t shapes[][3] = {{7, 12, 300}, {35, 5, 18}, {1, 130, 129}, {9, 1, 128}};
+enum { JOBS = sizeof shapes / sizeof *shapes, GAP = 3 };
+
+typedef struct Bench {
+    MaeWeightGrad jobs[JOBS];
+    float *owned[2 * JOBS];
+    size_t total;
+} Bench;
+
+/* Between the jobs' outputs lie GAP floats of others. */
+static void bench_open(Bench *b)
+{
+    *b = (Bench){.total = GAP};
+    for (size_t j = 0; j < JOBS; j++) {
+        const size_t rows = shapes[j][0], in = shapes[j][1], out = shapes[j][2];
+
+        b->owned[2 * j] = mae_test_normal(rows * out, 5, 2 * j);
+        b->owned[2 * j + 1] = mae_test_normal(rows * in, 5, 2 * j + 1);
+        b->jobs[j] = (MaeWeightGrad){.off = b->total,
+                                     .in = in,
+                                     .out = out,
+                                     .dy = b->owned[2 * j],
+                                     .x = b->owned[2 * j + 1],
+                                     .rows = rows};
+        b->total += in * out + GAP;
+    }
+}
+
+static void bench_close(Bench *b)
+{
+    for (size_t i = 0; i < 2 * JOBS; i++)
+        free(b->owned[i]);
+}
+
+/* The gradients on @p threads threads, on top of what dw holds; 0 threads: no pool. */
+static void run(const Bench *b, float *dw, size_t threads)
+{
+    MaeGemm *gemm = test_gemm();
+    MaePool *pool = NULL;
+    MaeError err = {0};
+
+    if (threads > 0)
+        ck_assert_ok(mae_pool_open(&pool, threads, &err));
+    mae_weight_grad_run(b->jobs, JOBS, pool, gemm, dw);
+    mae_pool_close(pool);
+    mae_gemm_close(gemm);
+}
+
+START_TEST(accumulates_products)
+{
+    double *want;
+    float *dw;
+    Bench b;
+
+    bench_open(&b);
+    dw = mae_test_normal(b.total, 6, 0);
+    want = test_doubles(dw, b.total);
+    for (size_t j = 0; j < JOBS; j++) {
+        const MaeWeightGrad *job = &b.jobs[j];
+
+        for (size_t i = 0; i < job->in * job->out; i++)
+            for (size_t r = 0; r < job->rows; r++)
+                want[job->off + i] += (double)job->dy[r * job->out + i / job->in] *
+                                      (double)job->x[r * job->in + i % job->in];
+    }
+    run(&b, dw, 2);
+    for (size_t j = 0; j < JOBS; j++) {
+        const MaeWeightGrad *job = &b.jobs[j];
+
+        test_close_to("dw", dw + job->off, want + job->off, job->in * job->out);
+        for (size_t i = 1; i <= GAP; i++)
+            ck_assert_f32_eq(dw[job->off - i], (float)want[job->off - i]);
+    }
+    free(dw);
+    free(want);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(threads_do_not_change_a_bit)
+{
+    static const size_t threads[] = {1, 2, 3, 8};
+    float *first, *dw;
+    Bench b;
+
+    bench_open(&b);
+    first = mae_test_alloc(b.total * sizeof *first);
+    dw = mae_test_alloc(b.total * sizeof *dw);
+    run(&b, first, 0);
+    for (size_t t = 0; t < 4; t++) {
+        memset(dw, 0, b.total * sizeof *dw);
+        run(&b, dw, threads[t]);
+        ck_assert_mem_eq(dw, first, b.total * sizeof *dw);
+    }
+    free(first);
+    free(dw);
+    bench_close(&b);
+}
+END_TEST
+
+/* The bands depend on the layer alone: together or one by one is the same. */
+START_TEST(jobs_are_independent)
+{
+    MaeGemm *gemm = test_gemm();
+    float *together, *alone;
+    Bench b;
+
+    bench_open(&b);
+    together = mae_test_alloc(b.total * sizeof *together);
+    alone = mae_test_alloc(b.total * sizeof *alone);
+    mae_weight_grad_run(b.jobs, JOBS, NULL, gemm, together);
+    for (size_t j = JOBS; j-- > 0;)
+        mae_weight_grad_run(&b.jobs[j], 1, NULL, gemm, alone);
+    ck_assert_mem_eq(together, alone, b.total * sizeof *alone);
+    b.jobs[0].rows = 0;
+    mae_weight_grad_run(b.jobs, 1, NULL, gemm, alone);
+    mae_weight_grad_run(b.jobs, 0, NULL, gemm, alone);
+    ck_assert_mem_eq(together, alone, b.total * sizeof *alone);
+    free(together);
+    free(alone);
+    mae_gemm_close(gemm);
+    bench_close(&b);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("nn_weight_grad");
+    TCase *tc = tcase_create("grad");
+
+    tcase_add_test(tc, accumulates_products);
+    tcase_add_test(tc, threads_do_not_change_a_bit);
+    tcase_add_test(tc, jobs_are_independent);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}
