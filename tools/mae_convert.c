@@ -69,6 +69,9 @@ int main(int argc, char **argv)
         .version = MAE_VERSION,
         .log = &tool.log,
     };
-    status = mae_convert(tool.args.operands[0], tool.args.operands[1], &options, &err);
+    status = mae_tool_expect(tool.args.operands[0], &err);
+    if (status == MAE_OK)
+        status =
+            mae_convert(tool.args.operands[0], tool.args.operands[1], &options, &err);
     return mae_tool_close(&tool, status, &err);
 }

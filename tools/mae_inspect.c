@@ -127,6 +127,7 @@ static MaeStatus run(const MaeTool *tool, const Values *values, MaeError *err)
 
     memset(&s, 0, sizeof s);
     s.path = tool->args.operands[0];
+    MAE_TRY(mae_tool_expect(s.path, err));
     MAE_TRY(mae_snapshot_open(&s.reader, &s.snapshot, s.path, err));
     status = mae_snapshot_model_open(&s.model, s.snapshot.kind, &s.snapshot.arch, err);
     if (status == MAE_OK) {

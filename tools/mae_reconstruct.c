@@ -93,7 +93,9 @@ static MaeStatus check_usage(const MaeArgs *args, const Values *v, MaeError *err
         MAE_FAIL(err, MAE_ERR_ARG,
                  "expected one source of images: IMAGE files, --data PATH or --replay "
                  "IN.h5");
-    return MAE_OK;
+    for (size_t i = 0; i < args->operand_count; i++)
+        MAE_TRY(mae_tool_expect(args->operands[i], err));
+    return v->replay != NULL ? mae_tool_expect(v->replay, err) : MAE_OK;
 }
 
 static MaeStatus load_images(Session *s, MaeError *err)

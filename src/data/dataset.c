@@ -80,7 +80,8 @@ static MaeStatus examine(MaeDatasetPath *path, char *text, MaeError *err)
     if (rc != 0 && errno == ENOENT && cut_suffix(text, path))
         rc = stat(text, &st);
     if (rc != 0)
-        MAE_FAIL(err, MAE_ERR_IO, "dataset '%s': %s", text, strerror(errno));
+        MAE_FAIL(err, errno == ENOENT || errno == ENOTDIR ? MAE_ERR_ARG : MAE_ERR_IO,
+                 "dataset '%s': %s", text, strerror(errno));
     path->is_folder = S_ISDIR(st.st_mode);
     if (!path->is_folder && !S_ISREG(st.st_mode))
         MAE_FAIL(err, MAE_ERR_ARG, "dataset '%s': expected a folder or a file, found %s",

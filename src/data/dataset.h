@@ -20,8 +20,8 @@
  * Shapes   Every read of a dataset yields the same number of channels, info->channels.
  * Memory   Folders keep their file names, gzipped IDX files their unpacked content (at
  *          most 4 GiB); raw IDX and HDF5 stay on disk.
- * Errors   open: IO (missing, unreadable), FORMAT (nothing usable, damaged), ARG (a
- *          path that is neither file nor folder, channels that cannot be had). read:
+ * Errors   open: IO (unreadable), FORMAT (nothing usable, damaged), ARG (a path that does
+ *          not exist or is neither file nor folder, channels that cannot be had). read:
  *          FORMAT, SHAPE, IO, NUMERIC mean that this sample is bad; NOMEM that the
  *          machine is short of memory or file descriptors.
  * Threads  An open dataset is read-only: any number of threads may read, each with its

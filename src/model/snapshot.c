@@ -408,8 +408,9 @@ MaeStatus mae_snapshot_expect(const MaeSnapshot *snapshot, MaeSnapshotKind kind,
                               const char *path, MaeError *err)
 {
     if (snapshot->kind != kind)
-        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: expected a checkpoint of an %s, found %s %s",
-                 path, mae_snapshot_kind_name(kind),
+        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: expected a checkpoint of %s %s, found %s %s",
+                 path, kind == MAE_SNAPSHOT_AUTOENCODER ? "an" : "a",
+                 mae_snapshot_kind_name(kind),
                  snapshot->kind == MAE_SNAPSHOT_AUTOENCODER ? "an" : "a",
                  mae_snapshot_kind_name(snapshot->kind));
     return MAE_OK;

@@ -1,8 +1,10 @@
 #include "train/finetune.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "eval/accuracy.h"
 #include "train/session.h"
@@ -111,13 +113,19 @@ static void describe(void *ctx, MaeSnapshot *snapshot)
     snapshot->class_names = f->class_names;
 }
 
-/* The architecture of a checkpoint in the words of a configuration. */
+/*
+ * The architecture of a checkpoint in the words of a configuration; its own
+ * configuration, if there is one that can be read, only adds the name of the preset.
+ */
 static MaeStatus config_of(MaeConfig *from, const MaeSnapshot *snapshot, MaeError *err)
 {
+    const char *text = snapshot->config != NULL ? snapshot->config : "";
     const MaeArch *arch = &snapshot->arch;
 
-    MAE_TRY(mae_config_parse_text(from, MAE_CONF_FINETUNE, "checkpoint", "", 0, NULL, 0,
-                                  err));
+    if (mae_config_parse_text(from, MAE_CONF_PRETRAIN, "checkpoint", text, strlen(text),
+                              NULL, 0, NULL) != MAE_OK)
+        MAE_TRY(mae_config_parse_text(from, MAE_CONF_PRETRAIN, "checkpoint", "", 0, NULL,
+                                      0, err));
     from->model.img_size[0] = arch->grid.height;
     from->model.img_size[1] = arch->grid.width;
     from->model.patch_size = arch->grid.patch;
@@ -136,6 +144,8 @@ static MaeStatus open_source(Finetune *f, MaeError *err)
 
     if (path[0] == '\0')
         return MAE_OK;
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        MAE_FAIL(err, MAE_ERR_ARG, "finetune.checkpoint: %s does not exist", path);
     MAE_TRY(mae_snapshot_open(&f->source, &f->source_info, path, err));
     MAE_TRY(config_of(&from, &f->source_info, err));
     return mae_config_adopt(f->cfg, &from, "model", err);

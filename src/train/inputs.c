@@ -91,13 +91,13 @@ static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled
                           size_t in_chans, MaeKnownStats known, MaePool *pool,
                           const MaeLog *log, MaeError *err)
 {
-    const MaeSubset subset = {
-        .first_n = cfg->data.first_n,
-        .label_fraction = cfg->data.label_fraction < 1.0 ? cfg->data.label_fraction : 0.0,
-        .labels_per_class = cfg->data.labels_per_class,
-        .seed = cfg->train.seed,
-    };
+    const MaeConfData *data = &cfg->data;
+    MaeSubset subset = {.first_n = data->first_n, .seed = cfg->train.seed};
 
+    if (labelled) { /* the other tool ignores these keys */
+        subset.label_fraction = data->label_fraction < 1.0 ? data->label_fraction : 0.0;
+        subset.labels_per_class = data->labels_per_class;
+    }
     MAE_TRY(open_set(&inputs->train, "data.train", cfg->data.train, cfg, labelled,
                      in_chans, log, err));
     inputs->channels = mae_dataset_info(inputs->train)->channels;

@@ -49,8 +49,11 @@ static MaeStatus measure(MaeTrainer *trainer, double *seconds, MaeError *err)
 /* Checkpoints on disk at the same time: last, best, kept ones, one being written. */
 static double disk_needed(const MaeTrainer *trainer)
 {
+    const MaeConfTrain *train = &trainer->cfg->train;
     const size_t slots = 1 + trainer->optim.driver->state_slots;
-    const size_t files = 3 + trainer->cfg->train.keep;
+    const size_t every = train->checkpoint_every;
+    const size_t made = every > 0 ? train->epochs / every + 1 : 0;
+    const size_t files = 3 + (made < train->keep ? made : train->keep);
 
     return (double)(trainer->task.table->total * sizeof(float) * slots) * (double)files;
 }

@@ -23,6 +23,7 @@ typedef struct Pretrain {
     MaeMaskSet preview_masks;        /* of the previews */
     float *preview;                  /* [preview_count,C,H,W] */
     size_t preview_count;            /* images in it */
+    bool integer;                    /* its pixels are 0..1 */
     double patch_mean, visible_mean; /* yardsticks */
 } Pretrain;
 
@@ -97,7 +98,7 @@ static MaeStatus write_preview(Pretrain *p, const float *w, size_t epoch, MaeErr
     const MaePreviewSpec spec = {.mean = p->session.inputs.mean,
                                  .std = p->session.inputs.std,
                                  .low = 0.0f,
-                                 .high = 1.0f};
+                                 .high = p->integer ? 1.0f : 0.0f};
     char path[MAE_CONFIG_PATH + 64];
 
     MAE_TRY(mae_run_folder_preview(&p->session.folder, epoch, path, sizeof path, err));
@@ -114,7 +115,7 @@ static MaeStatus evaluate(void *ctx, const float *w, size_t epoch, bool last,
 
     mae_json_set_real(record, "patch_mean_loss", p->patch_mean);
     mae_json_set_real(record, "visible_mean_loss", p->visible_mean);
-    if (p->session.inputs.val != NULL) {
+    if (p->session.inputs.val != NULL && (epoch % p->cfg->eval.every == 0 || last)) {
         double loss = 0.0;
 
         MAE_TRY(held_out_loss(p, w, &loss, err));
@@ -202,11 +203,25 @@ static void keep_preview(Pretrain *p, void *ctx, const MaeBatch *batch, size_t f
     p->preview_count = first + batch->size;
 }
 
+/* Do samples come as 8 or 16 bit numbers? If the first one is bad, they may. */
+static bool has_integers(const MaeDataset *set, size_t index)
+{
+    MaeReadBuffer buffer = {0};
+    MaeImage img = {0};
+    const bool integer = mae_dataset_read(set, index, &img, &buffer, NULL) != MAE_OK ||
+                         img.type != MAE_PIXEL_F32;
+
+    mae_read_buffer_done(&buffer);
+    mae_image_done(&img);
+    return integer;
+}
+
 static MaeStatus prepare_preview(Pretrain *p, MaeError *err)
 {
     const MaeInputs *inputs = &p->session.inputs;
     const bool held_out = inputs->val != NULL;
     const MaeDataset *set = held_out ? inputs->val : inputs->train;
+    const size_t *indices = held_out ? NULL : inputs->subset;
     const size_t all = held_out ? mae_dataset_info(set)->count : inputs->subset_count;
     const size_t wanted = p->cfg->train.preview_count,
                  count = wanted < all ? wanted : all;
@@ -218,8 +233,8 @@ static MaeStatus prepare_preview(Pretrain *p, MaeError *err)
     if (p->preview == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "train.preview_count: out of memory for %zu images",
                  count);
-    return look_at(p, set, held_out ? NULL : inputs->subset, count, keep_preview, NULL,
-                   err);
+    p->integer = has_integers(set, indices != NULL ? indices[0] : 0);
+    return look_at(p, set, indices, count, keep_preview, NULL, err);
 }
 
 static void add_to_yardstick(Pretrain *p, void *ctx, const MaeBatch *batch, size_t first)
@@ -263,6 +278,8 @@ static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
     MaeSession *session = &p->session;
     const MaeSnapshot *from = &session->snapshot;
     const MaeLog *log = &p->hooks->log;
+    const size_t test = mae_config_eval_batch(cfg), step_batch = cfg->train.batch_size;
+    const size_t batch = step_batch > test ? step_batch : test;
     MaeKnownStats known;
     MaeArch arch;
 
@@ -276,11 +293,10 @@ static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
     }
     arch = arch_of(cfg, session->inputs.channels);
     MAE_TRY(mae_autoencoder_open(&p->model, &arch, err));
-    MAE_TRY(open_masks(&p->masks, p, cfg->train.batch_size, err));
-    MAE_TRY(mae_autoencoder_run_open(&p->run, &p->model, &session->compute,
-                                     cfg->train.batch_size, p->masks.mask.visible, true,
-                                     err));
-    return mae_inputs_start(&session->inputs, cfg, cfg->train.batch_size, log, err);
+    MAE_TRY(open_masks(&p->masks, p, batch, err));
+    MAE_TRY(mae_autoencoder_run_open(&p->run, &p->model, &session->compute, batch,
+                                     p->masks.mask.visible, true, err));
+    return mae_inputs_start(&session->inputs, cfg, test, log, err);
 }
 
 static void close_parts(Pretrain *p)

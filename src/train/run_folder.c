@@ -1,17 +1,14 @@
-#define _GNU_SOURCE /* flock */
 #include "train/run_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/file.h"
+#include "train/run_lock.h"
 
 #define SAVES_MAY_FAIL 2 /* the next failure in a row ends the run */
 #define HISTORY_MAX ((size_t)256 << 20)
@@ -29,16 +26,28 @@ static MaeStatus join(char *path, size_t size, const char *folder, const char *n
     return MAE_OK;
 }
 
+/* N of a name "<prefix>N<suffix>" as printed with at least @p digits, or -1. */
+static long number_in(const char *name, const char *prefix, const char *suffix,
+                      int digits)
+{
+    char again[64];
+    long n = -1;
+
+    if (strncmp(name, prefix, strlen(prefix)) == 0)
+        n = strtol(name + strlen(prefix), NULL, 10);
+    (void)snprintf(again, sizeof again, "%s%0*ld%s", prefix, digits, n, suffix);
+    return n >= 0 && strcmp(name, again) == 0 ? n : -1;
+}
+
 /* N of checkpoint-N.h5, or -1. */
 static long checkpoint_number(const char *name)
 {
-    int end = 0;
-    long n = -1;
+    return number_in(name, "checkpoint-", ".h5", 1);
+}
 
-    if (sscanf(name, "checkpoint-%9ld.h5%n", &n, &end) != 1 || end == 0 ||
-        name[end] != '\0')
-        return -1;
-    return n;
+static bool is_preview(const char *name)
+{
+    return number_in(name, "epoch-", ".png", 4) >= 0;
 }
 
 static bool is_run_file(const char *name)
@@ -54,7 +63,10 @@ static bool is_run_file(const char *name)
     return checkpoint_number(name) >= 0 || strncmp(name, "events.out.tfevents.", 20) == 0;
 }
 
-/* Is there a run, something else, or nothing in the folder? */
+/*
+ * Is there a run, something else, or nothing in the folder? What marks a run is a file
+ * that nobody else writes: a config.yaml may be the user's.
+ */
 static MaeStatus look(const char *path, Content *content, MaeError *err)
 {
     DIR *dir = opendir(path);
@@ -64,35 +76,14 @@ static MaeStatus look(const char *path, Content *content, MaeError *err)
         return mae_file_fail(err, path, "cannot read the folder", errno);
     *content = CONTENT_EMPTY;
     while ((entry = readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, "config.yaml") == 0 ||
-            strcmp(entry->d_name, "last.h5") == 0)
+        if (strcmp(entry->d_name, "steps.jsonl") == 0 ||
+            strcmp(entry->d_name, "last.h5") == 0 ||
+            checkpoint_number(entry->d_name) >= 0)
             *content = CONTENT_RUN;
         else if (entry->d_name[0] != '.' && *content == CONTENT_EMPTY)
             *content = CONTENT_FOREIGN;
     }
     (void)closedir(dir);
-    return MAE_OK;
-}
-
-static MaeStatus take_lock(MaeRunFolder *folder, MaeError *err)
-{
-    char path[MAE_CONFIG_PATH + 32], owner[32] = "";
-    ssize_t n;
-
-    MAE_TRY(join(path, sizeof path, folder->path, ".lock", err));
-    folder->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (folder->lock < 0)
-        return mae_file_fail(err, path, "cannot create", errno);
-    if (flock(folder->lock, LOCK_EX | LOCK_NB) != 0) {
-        n = pread(folder->lock, owner, sizeof owner - 1, 0);
-        owner[n > 0 ? (size_t)n : 0] = '\0';
-        owner[strcspn(owner, "\n")] = '\0';
-        MAE_FAIL(err, MAE_ERR_ARG, "%s: another run (process %s) is using this folder",
-                 folder->path, owner);
-    }
-    n = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-    if (ftruncate(folder->lock, 0) != 0 || pwrite(folder->lock, owner, (size_t)n, 0) != n)
-        return mae_file_fail(err, path, "cannot write", errno);
     return MAE_OK;
 }
 
@@ -160,6 +151,8 @@ static MaeStatus choose(MaeRunFolder *folder, const MaeConfig *cfg, MaeError *er
         return MAE_OK;
     if (strcmp(resume, "auto") == 0)
         return cfg->train.overwrite ? MAE_OK : find_checkpoint(folder, err);
+    if (access(resume, F_OK) != 0 && errno == ENOENT)
+        MAE_FAIL(err, MAE_ERR_ARG, "train.resume: %s does not exist", resume);
     MAE_TRY(mae_ckpt_verify(resume, err));
     memcpy(folder->resume, resume, sizeof cfg->train.resume);
     return MAE_OK;
@@ -172,8 +165,9 @@ MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
 
     *folder = (MaeRunFolder){.log = log, .lock = -1, .keep = cfg->train.keep};
     memcpy(folder->path, cfg->train.output_dir, sizeof cfg->train.output_dir);
+    folder->made = access(folder->path, F_OK) != 0;
     MAE_TRY(mae_file_make_folders(folder->path, err));
-    status = take_lock(folder, err);
+    status = mae_run_lock_take(&folder->lock, folder->path, err);
     if (status == MAE_OK)
         status = choose(folder, cfg, err);
     if (status != MAE_OK)
@@ -188,39 +182,35 @@ void mae_run_folder_close(MaeRunFolder *folder)
     mae_jsonl_close(folder->epochs);
     mae_jsonl_close(folder->steps);
     mae_events_close(folder->events);
-    if (folder->lock >= 0)
-        (void)close(folder->lock);
     folder->epochs = folder->steps = NULL;
     folder->events = NULL;
-    folder->lock = -1;
+    mae_run_lock_release(&folder->lock, folder->path);
+    if (folder->made)
+        (void)rmdir(
+            folder->path); /* fails, as it should, once there is something in it */
+    folder->made = false;
 }
 
-/* Remove what an earlier run and crashed saves left; nothing that is not ours. */
-static MaeStatus clean(const MaeRunFolder *folder, const char *below, bool all,
-                       MaeError *err)
+/* Remove what crashed saves left and, if @p all, the files of an earlier run. */
+static void clean(const char *folder, bool (*is_ours)(const char *name), bool all)
 {
-    char path[MAE_CONFIG_PATH + 32], file[MAE_CONFIG_PATH + 320];
+    char file[MAE_CONFIG_PATH + 320], base[256];
     const struct dirent *entry;
-    DIR *dir;
+    DIR *dir = opendir(folder);
 
-    MAE_TRY(join(path, sizeof path, folder->path, below, err));
-    dir = opendir(path);
     if (dir == NULL)
-        return MAE_OK;
+        return;
     while ((entry = readdir(dir)) != NULL) {
         const char *name = entry->d_name, *dot = strrchr(name, '.');
-        char base[256];
+        const bool temporary = dot != NULL && strcmp(dot, ".tmp") == 0;
 
-        (void)snprintf(base, sizeof base, "%.*s", (int)(dot != NULL ? dot - name : 0),
+        (void)snprintf(base, sizeof base, "%.*s", temporary ? (int)(dot - name) : 255,
                        name);
-        if (!(dot != NULL && strcmp(dot, ".tmp") == 0 && is_run_file(base)) &&
-            !(all && (is_run_file(name) || strncmp(name, "epoch-", 6) == 0)))
-            continue;
-        if (join(file, sizeof file, path, name, NULL) == MAE_OK)
+        if (is_ours(base) && (temporary || all) &&
+            join(file, sizeof file, folder, name, NULL) == MAE_OK)
             (void)unlink(file);
     }
     (void)closedir(dir);
-    return MAE_OK;
 }
 
 static MaeStatus write_config(const MaeRunFolder *folder, const MaeConfig *cfg,
@@ -241,23 +231,25 @@ MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
                                const char *history, uint64_t step, MaeError *err)
 {
     char log[MAE_CONFIG_PATH + 32], steps[MAE_CONFIG_PATH + 32];
+    char previews[MAE_CONFIG_PATH + 32];
     const bool anew = folder->resume[0] == '\0';
 
     MAE_TRY(join(log, sizeof log, folder->path, "log.txt", err));
     MAE_TRY(join(steps, sizeof steps, folder->path, "steps.jsonl", err));
-    MAE_TRY(clean(folder, ".", anew, err));
-    MAE_TRY(clean(folder, "reconstructions", anew, err));
+    MAE_TRY(join(previews, sizeof previews, folder->path, "reconstructions", err));
+    clean(folder->path, is_run_file, anew);
+    clean(previews, is_preview, anew);
+    MAE_TRY(mae_jsonl_cut(steps, "step", (int64_t)step, err));
+    MAE_TRY(mae_jsonl_open(&folder->steps, steps, err)); /* first: it marks a run */
     MAE_TRY(write_config(folder, cfg, err));
     MAE_TRY(mae_file_write_atomic(log, history, strlen(history), err));
-    MAE_TRY(mae_jsonl_cut(steps, "step", (int64_t)step, err));
-    MAE_TRY(mae_events_cut(folder->path, (int64_t)step, err));
     MAE_TRY(mae_jsonl_open(&folder->epochs, log, err));
-    MAE_TRY(mae_jsonl_open(&folder->steps, steps, err));
+    MAE_TRY(mae_events_cut(folder->path, (int64_t)step, err));
     return mae_events_open(&folder->events, folder->path, err);
 }
 
-MaeStatus mae_run_folder_history(const MaeRunFolder *folder, char **history,
-                                 MaeError *err)
+/* log.txt so far, malloc'ed. */
+static MaeStatus read_history(const MaeRunFolder *folder, char **history, MaeError *err)
 {
     char path[MAE_CONFIG_PATH + 32];
     unsigned char *bytes = NULL;
@@ -269,12 +261,20 @@ MaeStatus mae_run_folder_history(const MaeRunFolder *folder, char **history,
     return MAE_OK;
 }
 
-MaeStatus mae_run_folder_epoch(MaeRunFolder *folder, MaeJson *record, uint64_t step,
-                               MaeError *err)
+/* A log that cannot be written is no reason to lose the run; tell once. */
+static void note_log(MaeRunFolder *folder, MaeStatus status, const MaeError *why)
+{
+    if (status != MAE_OK && !folder->log_failed)
+        mae_log(folder->log, MAE_LOG_WARN, "%s; training goes on", why->msg);
+    folder->log_failed = status != MAE_OK;
+}
+
+void mae_run_folder_epoch(MaeRunFolder *folder, MaeJson *record, uint64_t step)
 {
     static const char *const scalars[] = {"train_loss", "val_loss",  "test_loss",
                                           "test_acc1",  "test_acc5", "images_per_second"};
-    MaeStatus status = mae_jsonl_append(folder->epochs, record, err);
+    MaeError why = {0};
+    MaeStatus status = mae_jsonl_append(folder->epochs, record, &why);
 
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars && status == MAE_OK; i++) {
         char tag[64];
@@ -283,41 +283,54 @@ MaeStatus mae_run_folder_epoch(MaeRunFolder *folder, MaeJson *record, uint64_t s
         if (!mae_json_get_real(record, scalars[i], &value))
             continue;
         (void)snprintf(tag, sizeof tag, "epoch/%s", scalars[i]);
-        status = mae_events_scalar(folder->events, tag, (int64_t)step, (float)value, err);
+        status =
+            mae_events_scalar(folder->events, tag, (int64_t)step, (float)value, &why);
     }
     mae_json_free(record);
-    return status;
+    note_log(folder, status, &why);
 }
 
-MaeStatus mae_run_folder_step(MaeRunFolder *folder, uint64_t step, double epoch,
-                              double loss, double lr, double grad_norm, MaeError *err)
+static MaeStatus log_step(MaeRunFolder *folder, const MaeJson *record, MaeError *err)
+{
+    static const char *const scalars[] = {"loss", "lr", "grad_norm"};
+    int64_t step = 0;
+
+    MAE_TRY(mae_jsonl_append(folder->steps, record, err));
+    (void)mae_json_get_int(record, "step", &step);
+    for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) {
+        char tag[64];
+        double value = 0.0;
+
+        (void)snprintf(tag, sizeof tag, "step/%s", scalars[i]);
+        (void)mae_json_get_real(record, scalars[i], &value);
+        MAE_TRY(mae_events_scalar(folder->events, tag, step, (float)value, err));
+    }
+    return MAE_OK;
+}
+
+void mae_run_folder_step(MaeRunFolder *folder, uint64_t step, double epoch, double loss,
+                         double lr, double grad_norm)
 {
     MaeJson *record = mae_json_object();
-    MaeStatus status;
+    MaeError why = {0};
 
     mae_json_set_int(record, "step", (int64_t)step);
     mae_json_set_real(record, "epoch", epoch);
     mae_json_set_real(record, "loss", loss);
     mae_json_set_real(record, "lr", lr);
     mae_json_set_real(record, "grad_norm", grad_norm);
-    status = mae_jsonl_append(folder->steps, record, err);
+    note_log(folder, log_step(folder, record, &why), &why);
     mae_json_free(record);
-    MAE_TRY(status);
-    MAE_TRY(
-        mae_events_scalar(folder->events, "step/loss", (int64_t)step, (float)loss, err));
-    MAE_TRY(mae_events_scalar(folder->events, "step/lr", (int64_t)step, (float)lr, err));
-    return mae_events_scalar(folder->events, "step/grad_norm", (int64_t)step,
-                             (float)grad_norm, err);
 }
 
-/* Give last.h5 another name, atomically; file systems without hard links get a copy. */
-static MaeStatus name_also(const char *last, const char *path, MaeError *err)
+/* Give a checkpoint another name, atomically; not all file systems can. */
+static MaeStatus name_also(const char *saved, const char *path, MaeError *err)
 {
     char temp[MAE_CONFIG_PATH + 96];
 
     (void)snprintf(temp, sizeof temp, "%s.tmp", path);
     (void)unlink(temp);
-    if (link(last, temp) != 0)
+    if (link(saved, temp) != 0)
         return mae_file_fail(err, temp, "cannot link", errno);
     if (rename(temp, path) != 0) {
         const int error = errno;
@@ -328,7 +341,9 @@ static MaeStatus name_also(const char *last, const char *path, MaeError *err)
     return mae_file_sync_folder(path, err);
 }
 
-static void prune(const MaeRunFolder *folder)
+/* Remove the oldest checkpoint-N.h5 until keep are left; those above @p newest, left from
+ * before the run went back to an older one, do not count. */
+static void prune(const MaeRunFolder *folder, long newest)
 {
     for (;;) {
         char path[MAE_CONFIG_PATH + 64], name[64];
@@ -342,7 +357,7 @@ static void prune(const MaeRunFolder *folder)
         while ((entry = readdir(dir)) != NULL) {
             const long n = checkpoint_number(entry->d_name);
 
-            if (n < 0)
+            if (n < 0 || n > newest)
                 continue;
             count++;
             if (oldest < 0 || n < oldest)
@@ -358,28 +373,46 @@ static void prune(const MaeRunFolder *folder)
     }
 }
 
+/* One write; the other names are links to it. last.h5 comes last: if the run is killed in
+ * between, it goes back to the state before and does everything again. */
+static MaeStatus save_names(MaeRunFolder *folder, const MaeSnapshot *snapshot,
+                            const MaeParamTable *table, const float *weights,
+                            const MaeOptim *optim, MaeSaveAs as, MaeError *err)
+{
+    char first[MAE_CONFIG_PATH + 64], path[MAE_CONFIG_PATH + 64], number[64];
+    const char *names[3];
+    size_t count = 0;
+
+    (void)snprintf(number, sizeof number, "checkpoint-%llu.h5",
+                   (unsigned long long)snapshot->epoch);
+    if (as.best)
+        names[count++] = "best.h5";
+    if (as.checkpoint)
+        names[count++] = number;
+    names[count++] = "last.h5";
+    MAE_TRY(join(first, sizeof first, folder->path, names[0], err));
+    MAE_TRY(mae_snapshot_save(first, snapshot, table, weights, optim, err));
+    for (size_t i = 1; i < count; i++) {
+        MAE_TRY(join(path, sizeof path, folder->path, names[i], err));
+        if (name_also(first, path, NULL) != MAE_OK)
+            MAE_TRY(mae_snapshot_save(path, snapshot, table, weights, optim, err));
+    }
+    if (as.checkpoint)
+        prune(folder, (long)snapshot->epoch);
+    return MAE_OK;
+}
+
 static MaeStatus save_all(MaeRunFolder *folder, const MaeSnapshot *snapshot,
                           const MaeParamTable *table, const float *weights,
                           const MaeOptim *optim, MaeSaveAs as, MaeError *err)
 {
-    char last[MAE_CONFIG_PATH + 32], path[MAE_CONFIG_PATH + 64], name[64];
+    MaeSnapshot full = *snapshot;
+    MaeStatus status;
 
-    MAE_TRY(join(last, sizeof last, folder->path, "last.h5", err));
-    MAE_TRY(mae_snapshot_save(last, snapshot, table, weights, optim, err));
-    if (as.best) {
-        MAE_TRY(join(path, sizeof path, folder->path, "best.h5", err));
-        if (name_also(last, path, NULL) != MAE_OK)
-            MAE_TRY(mae_snapshot_save(path, snapshot, table, weights, optim, err));
-    }
-    if (as.checkpoint) {
-        (void)snprintf(name, sizeof name, "checkpoint-%llu.h5",
-                       (unsigned long long)snapshot->epoch);
-        MAE_TRY(join(path, sizeof path, folder->path, name, err));
-        if (name_also(last, path, NULL) != MAE_OK)
-            MAE_TRY(mae_snapshot_save(path, snapshot, table, weights, optim, err));
-        prune(folder);
-    }
-    return MAE_OK;
+    MAE_TRY(read_history(folder, &full.history, err));
+    status = save_names(folder, &full, table, weights, optim, as, err);
+    free(full.history);
+    return status;
 }
 
 MaeStatus mae_run_folder_save(MaeRunFolder *folder, const MaeSnapshot *snapshot,
@@ -393,6 +426,8 @@ MaeStatus mae_run_folder_save(MaeRunFolder *folder, const MaeSnapshot *snapshot,
         folder->failed = 0;
         return MAE_OK;
     }
+    if (as.must)
+        MAE_FAIL(err, status, "%.400s (the state is not saved)", why.msg);
     if (++folder->failed > SAVES_MAY_FAIL)
         MAE_FAIL(err, status, "%.400s (saving failed %d times in a row)", why.msg,
                  folder->failed);

@@ -9,10 +9,11 @@
  *   last.h5                newest state, maybe in the middle of an epoch
  *   checkpoint-N.h5        state after N epochs; best.h5: after the best one
  *   reconstructions/       previews
- *   .lock                  held while a run is active
+ *   .lock                  there while a run is active, says whose
  *
  * Errors   ARG for a folder that must not be used, IO. A failed save never harms an older
- *          file: it is a warning, and an error when the third in a row fails.
+ *          file: it is a warning, and an error when the third in a row fails or when the
+ *          run ends with it. A log that cannot be written is a warning.
  * Threads  One thread.
  */
 #ifndef MAE_TRAIN_RUN_FOLDER_H
@@ -32,6 +33,8 @@ typedef struct MaeRunFolder {
     char resume[MAE_CONFIG_PATH + 32]; /* checkpoint to go on from; "" = start anew */
     const MaeLog *log;
     int lock;         /* descriptor of .lock, -1 */
+    bool made;        /* the folder did not exist */
+    bool log_failed;  /* the last line of a log could not be written */
     size_t keep;      /* checkpoint-N.h5 files to keep */
     int failed;       /* saves that failed in a row */
     MaeJsonl *epochs; /* log.txt */
@@ -41,10 +44,13 @@ typedef struct MaeRunFolder {
 
 /**
  * Check and lock the folder (made if it is missing) and find the checkpoint to resume
- * from, newest first; damaged ones are passed over with a warning. Writes nothing else.
+ * from, newest first; damaged ones are passed over with a warning. Writes nothing else. A
+ * run is recognised by last.h5, checkpoint-N.h5 or steps.jsonl.
  */
 MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
                               const MaeLog *log, MaeError *err);
+
+/** Unlock; a folder that open made and nobody wrote to is removed again. */
 void mae_run_folder_close(MaeRunFolder *folder);
 
 /**
@@ -54,25 +60,21 @@ void mae_run_folder_close(MaeRunFolder *folder);
 MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
                                const char *history, uint64_t step, MaeError *err);
 
-/** log.txt so far, malloc'ed. */
-MaeStatus mae_run_folder_history(const MaeRunFolder *folder, char **history,
-                                 MaeError *err);
-
 /** Append to log.txt and as scalars "epoch/<key>" to the events; consumes @p record. */
-MaeStatus mae_run_folder_epoch(MaeRunFolder *folder, MaeJson *record, uint64_t step,
-                               MaeError *err);
+void mae_run_folder_epoch(MaeRunFolder *folder, MaeJson *record, uint64_t step);
 
 /** Append to steps.jsonl and the events; the values are finite. */
-MaeStatus mae_run_folder_step(MaeRunFolder *folder, uint64_t step, double epoch,
-                              double loss, double lr, double grad_norm, MaeError *err);
+void mae_run_folder_step(MaeRunFolder *folder, uint64_t step, double epoch, double loss,
+                         double lr, double grad_norm);
 
-/** Which names besides last.h5 a state gets. */
+/** Which names besides last.h5 a state gets, and how much depends on it. */
 typedef struct MaeSaveAs {
+    bool must;       /* a failure is an error at once: the run ends here */
     bool best;       /* best.h5 */
     bool checkpoint; /* checkpoint-<epoch>.h5; the oldest beyond keep are removed */
 } MaeSaveAs;
 
-/** Save last.h5 and the other names of the same state. */
+/** Save last.h5 and the other names of the same state, with log.txt as its history. */
 MaeStatus mae_run_folder_save(MaeRunFolder *folder, const MaeSnapshot *snapshot,
                               const MaeParamTable *table, const float *weights,
                               const MaeOptim *optim, MaeSaveAs as, MaeError *err);

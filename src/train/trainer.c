@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 
+#define LARGEST_NORM 1e18 /* its square fits a float */
+
 static void reserve(MaeTrainer *trainer, MaeArena *arena)
 {
     trainer->w = mae_arena_floats(arena, trainer->task.table->total);
@@ -103,11 +105,9 @@ static MaeStatus save(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
         .best = trainer->state.best,
         .seconds = trainer->state.seconds + mae_clock_now() - trainer->started,
     };
-    char *config = NULL, *history = NULL;
+    char *config = NULL;
     MaeStatus status = mae_config_text(trainer->cfg, &config, err);
 
-    if (status == MAE_OK)
-        status = mae_run_folder_history(trainer->folder, &history, err);
     if (status == MAE_OK) {
         trainer->task.describe(trainer->task.ctx, &snapshot);
         (void)snprintf(snapshot.tool, sizeof snapshot.tool, "%s", trainer->hooks->tool);
@@ -115,12 +115,10 @@ static MaeStatus save(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
         (void)snprintf(snapshot.backend, sizeof snapshot.backend, "%s",
                        mae_gemm_backend(trainer->compute.gemm));
         snapshot.config = config;
-        snapshot.history = history;
         status = mae_run_folder_save(trainer->folder, &snapshot, trainer->task.table,
                                      trainer->w, &trainer->optim, as, err);
     }
     free(config);
-    free(history);
     trainer->last_save = mae_clock_now();
     return status;
 }
@@ -187,26 +185,41 @@ static MaeStatus accumulate(MaeTrainer *trainer, double *loss, size_t *images,
     return MAE_OK;
 }
 
+/* A gradient may be finite and its square, the second moment, not. */
+static MaeStatus check_norm(const MaeTrainer *trainer, double norm, MaeError *err)
+{
+    if (norm > LARGEST_NORM)
+        MAE_FAIL(
+            err, MAE_ERR_NUMERIC,
+            "step %llu: gradient norm %g, expected at most %g; the last checkpoint is "
+            "intact; try a lower learning rate or optim.clip_grad, and look at "
+            "data.mean and data.std",
+            (unsigned long long)trainer->state.step + 1, norm, LARGEST_NORM);
+    return MAE_OK;
+}
+
 static MaeStatus update(MaeTrainer *trainer, MaeError *err)
 {
     const MaeConfig *cfg = trainer->cfg;
     const double lr = learning_rate(trainer);
-    double loss = 0.0, norm = 0.0;
+    double loss = 0.0, norm = 0.0, factor;
     size_t images = 0;
 
     MAE_TRY(accumulate(trainer, &loss, &images, err));
     MAE_TRY(mae_clip_norm(&trainer->clip, &norm, trainer->compute.pool, trainer->dw, 1.0,
                           err));
+    factor = mae_clip_factor(norm, cfg->optim.clip_grad);
+    MAE_TRY(check_norm(trainer, norm * factor, err));
     mae_optim_step(&trainer->optim, trainer->compute.pool, trainer->w, trainer->dw, lr,
-                   mae_clip_factor(norm, cfg->optim.clip_grad));
+                   factor);
     trainer->state.batch += cfg->train.accum_iter;
     trainer->state.step++;
     trainer->state.samples += images;
     trainer->state.loss_sum += loss * (double)cfg->train.accum_iter;
     trainer->session_steps++;
     if (trainer->state.step % cfg->train.log_every == 0)
-        return mae_run_folder_step(trainer->folder, trainer->state.step,
-                                   epoch_now(trainer), loss, lr, norm, err);
+        mae_run_folder_step(trainer->folder, trainer->state.step, epoch_now(trainer),
+                            loss, lr, norm);
     return MAE_OK;
 }
 
@@ -261,12 +274,12 @@ static MaeJson *epoch_record(const MaeTrainer *trainer, double lr)
     return record;
 }
 
-static MaeSaveAs save_names(const MaeTrainer *trainer, double score)
+static MaeSaveAs save_names(const MaeTrainer *trainer, double score, bool last)
 {
     const size_t every = trainer->cfg->train.checkpoint_every;
-    const bool last = trainer->state.epoch == trainer->cfg->train.epochs;
 
     return (MaeSaveAs){
+        .must = last,
         .best = isfinite(score) && score > trainer->state.best,
         .checkpoint = every > 0 && (trainer->state.epoch % every == 0 || last),
     };
@@ -305,15 +318,21 @@ static MaeStatus end_epoch(MaeTrainer *trainer, bool last, MaeError *err)
     mae_json_set_real(record, "data_wait_seconds", mae_loader_waited(trainer->loader));
     mae_json_set_real(record, "seconds",
                       trainer->state.seconds + mae_clock_now() - trainer->started);
-    MAE_TRY(mae_run_folder_epoch(trainer->folder, record, trainer->state.step, err));
+    mae_run_folder_epoch(trainer->folder, record, trainer->state.step);
     if (isfinite(score))
         trainer->last_score = score;
-    as = save_names(trainer, score);
+    as = save_names(trainer, score, last);
     if (as.best)
         trainer->state.best = score;
     if (as.best || as.checkpoint || last || time_to_save(trainer))
         return save(trainer, as, err);
     return MAE_OK;
+}
+
+/* Does the same configuration, used again, continue this run? */
+static bool goes_on_by_itself(const MaeConfig *cfg)
+{
+    return strcmp(cfg->train.resume, "auto") == 0 && !cfg->train.overwrite;
 }
 
 /* Between updates: stop if asked or out of time, save if it is time. */
@@ -326,14 +345,17 @@ static MaeStatus between(MaeTrainer *trainer, MaeError *err)
 
     if (!asked && !late)
         return time_to_save(trainer) ? save(trainer, (MaeSaveAs){0}, err) : MAE_OK;
-    MAE_TRY(save(trainer, (MaeSaveAs){0}, err));
+    MAE_TRY(save(trainer, (MaeSaveAs){.must = true}, err));
     MAE_FAIL(
         err, MAE_ERR_INTERRUPTED,
         "%s in epoch %llu of %zu, step %llu; everything is saved in %s: run the same "
-        "command again to go on",
+        "command again%s to go on",
         asked ? "stopped" : "train.stop_after is over",
         (unsigned long long)trainer->state.epoch + 1, trainer->cfg->train.epochs,
-        (unsigned long long)trainer->state.step, trainer->folder->path);
+        (unsigned long long)trainer->state.step, trainer->folder->path,
+        goes_on_by_itself(trainer->cfg) ? ""
+                                        : " with train.resume=auto and without "
+                                          "train.overwrite");
 }
 
 /* One epoch, or what is left of it. @param[out] over the time budget is used up. */
@@ -353,7 +375,7 @@ static MaeStatus place_loader(MaeTrainer *trainer, bool first, MaeError *err)
 {
     const bool dropped = trainer->batches != mae_loader_batches(trainer->loader);
 
-    if (trainer->state.batch == trainer->batches || (!first && !dropped))
+    if (!first && !dropped)
         return MAE_OK;
     return mae_loader_seek(trainer->loader, (uint32_t)trainer->state.epoch,
                            (size_t)trainer->state.batch, err);

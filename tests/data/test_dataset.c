@@ -27,7 +27,7 @@ static void teardown(void)
 START_TEST(paths_that_are_no_datasets)
 {
     ck_assert_fails(mae_dataset_open(&ds, fixture_path(root, "none"), NULL, &err),
-                    MAE_ERR_IO, "none': No such file");
+                    MAE_ERR_ARG, "none': No such file");
     ck_assert_int_eq(mkfifo(fixture_path(root, "fifo"), 0666), 0);
     ck_assert_fails(mae_dataset_open(&ds, fixture_path(root, "fifo"), NULL, &err),
                     MAE_ERR_ARG, "found a FIFO");
@@ -43,7 +43,7 @@ START_TEST(paths_that_are_no_datasets)
     ck_assert_fails(mae_dataset_open(&ds, fixture_path(root, "text"), NULL, &err),
                     MAE_ERR_FORMAT, "a file of another kind");
     ck_assert_fails(mae_dataset_open(&ds, fixture_path(root, "text/x"), NULL, &err),
-                    MAE_ERR_IO, "Not a directory");
+                    MAE_ERR_ARG, "Not a directory");
     ck_assert_int_eq(symlink("loop", fixture_path(root, "loop")), 0);
     ck_assert_fails(mae_dataset_open(&ds, fixture_path(root, "loop"), NULL, &err),
                     MAE_ERR_IO, "loop");

@@ -133,7 +133,7 @@ START_TEST(samples_are_spread_over_a_dataset)
     ck_assert_fails(mae_gallery_dataset(&g, &t, folder, 3, NULL, &err), MAE_ERR_FORMAT,
                     "03.png");
     ck_assert_fails(mae_gallery_dataset(&g, &t, join(folder, "no"), 3, NULL, &err),
-                    MAE_ERR_IO, "no");
+                    MAE_ERR_ARG, "no");
     ck_assert_fails(mae_gallery_dataset(&g, &t, folder, 0, NULL, &err), MAE_ERR_ARG,
                     "got 0");
     mae_test_folder_remove(folder);

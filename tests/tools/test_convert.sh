@@ -77,7 +77,7 @@ head -c 1000 "$timm" >e/short.safetensors
 check 'truncated safetensors' 3 'short' "$convert" e/short.safetensors e/x.h5
 head -c 2000 a/x.h5 >e/short.h5
 check 'truncated checkpoint' 3 'short' "$convert" e/short.h5 e/x.safetensors
-check 'missing file' 1 'none' "$convert" e/none e/x.h5
+check 'missing file' 2 'none' "$convert" e/none e/x.h5
 # shellcheck disable=SC2086 # words
 check 'folder for the output is missing' 1 'none' "$convert" "$timm" none/x.h5 $heads
 check 'no output of any of them' 0 'absent' absent e/x.h5 e/x.safetensors e/config.json
@@ -91,5 +91,5 @@ check 'inspect: JSON of tensors' 0 '"name": "mask_token"' "$inspect" --json --te
 check 'inspect: damage' 3 'short.h5' "$inspect" e/short.h5
 check 'inspect: no checkpoint' 3 'model.safetensors' "$inspect" b/model.safetensors
 check 'inspect: usage' 2 'CHECKPOINT' "$inspect"
-check 'inspect: missing file' 1 'none' "$inspect" none
+check 'inspect: missing file' 2 'none' "$inspect" none
 echo "1..$count"

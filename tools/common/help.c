@@ -144,12 +144,13 @@ void mae_options_help(FILE *out, const MaeCommand *command)
         wrap(out, command->notes, 0, 0);
     }
     fputs("\nExit codes:\n"
-          "  0 ok, 1 run-time failure, 2 wrong usage or configuration, 3 bad data,\n"
-          "  4 non-finite numbers",
+          "  0 ok, 1 run-time failure, 2 wrong usage or configuration, or an input that\n"
+          "  does not exist, 3 bad data, 4 non-finite numbers",
           out);
     if (command->interruptible)
-        fputs(", 75 stopped by a signal or time budget with everything\n"
-              "  saved (run again to go on), 130 second interrupt",
-              out);
+        fputs(
+            ",\n  75 stopped by a signal or time budget with everything saved (run again "
+            "to go\n  on), 130 second interrupt",
+            out);
     fprintf(out, "\n\nExample:\n  %s\n", command->example);
 }

@@ -77,6 +77,13 @@ int mae_tool_close(MaeTool *tool, MaeStatus status, const MaeError *err)
     return (int)mae_exit_code(status);
 }
 
+MaeStatus mae_tool_expect(const char *path, MaeError *err)
+{
+    if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: does not exist", path);
+    return MAE_OK;
+}
+
 MaeExit mae_exit_code(MaeStatus status)
 {
     switch (status) {

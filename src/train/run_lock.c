@@ -1,0 +1,86 @@
+#define _GNU_SOURCE /* flock */
+#include "train/run_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/file.h"
+
+#define PATH_SIZE 4200
+
+static void lock_path(char path[PATH_SIZE], const char *folder)
+{
+    (void)snprintf(path, PATH_SIZE, "%s/.lock", folder);
+}
+
+/* Is the file behind @p fd still the one called @p path? Its owner removes it. */
+static bool is_current(int fd, const char *path)
+{
+    struct stat mine, there;
+
+    return fstat(fd, &mine) == 0 && stat(path, &there) == 0 &&
+           mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
+}
+
+/* "process 4711 on host". */
+static void read_owner(int fd, char *owner, size_t size)
+{
+    const ssize_t n = pread(fd, owner, size - 1, 0);
+
+    owner[n > 0 ? (size_t)n : 0] = '\0';
+    owner[strcspn(owner, "\n")] = '\0';
+}
+
+static MaeStatus write_owner(int fd, const char *path, MaeError *err)
+{
+    char host[65] = "", owner[128];
+    int n;
+
+    (void)gethostname(host, sizeof host - 1);
+    n = snprintf(owner, sizeof owner, "process %ld on %s\n", (long)getpid(), host);
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, owner, (size_t)n, 0) != n)
+        return mae_file_fail(err, path, "cannot write", errno);
+    return MAE_OK;
+}
+
+MaeStatus mae_run_lock_take(int *lock, const char *folder, MaeError *err)
+{
+    char path[PATH_SIZE], owner[128];
+
+    lock_path(path, folder);
+    for (;;) {
+        const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+        if (fd < 0)
+            return mae_file_fail(err, path, "cannot create", errno);
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+            read_owner(fd, owner, sizeof owner);
+            (void)close(fd);
+            MAE_FAIL(err, MAE_ERR_ARG, "%s: another run (%s) is using this folder",
+                     folder, owner);
+        } /* any other failure: a file system without locks */
+        *lock = fd;
+        if (is_current(fd, path))
+            return write_owner(fd, path, err);
+        (void)close(fd);
+        *lock = -1;
+    }
+}
+
+void mae_run_lock_release(int *lock, const char *folder)
+{
+    char path[PATH_SIZE];
+
+    if (*lock < 0)
+        return;
+    lock_path(path, folder);
+    (void)unlink(path);
+    (void)close(*lock);
+    *lock = -1;
+}

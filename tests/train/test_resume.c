@@ -1,0 +1,199 @@
+/* A run that is left after any update and taken up again equals one that was not. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/fixture.h"
+
+#define PRETRAIN                                                                         \
+    "mask.strategy=block mask.ratio=0.5 data.augment=crop_flip data.mean=imagenet "      \
+    "data.std=imagenet train.checkpoint_every=1 train.preview_every=1 "                  \
+    "train.preview_count=2 model.norm_pix_loss=true optim.clip_grad=1"
+#define FINETUNE                                                                         \
+    "data.augment=crop_flip finetune.drop_path=0.5 finetune.label_smoothing=0.1 "        \
+    "optim.layer_decay=0.5 train.checkpoint_every=none"
+
+/* Two epochs: 27 images in batches of 4, or twice 5 with one batch left out. */
+static const char *const ACCUM[] = {"train.batch_size=4",
+                                    "train.batch_size=5 train.accum_iter=2"};
+static const size_t PER_EPOCH[] = {6, 2};
+
+/* Who works, and whether steps are measured first. */
+static const char *const WORK[] = {
+    "train.threads=1 data.workers=1",
+    "train.threads=2 data.workers=1 train.preflight=false",
+    "train.threads=1 data.workers=3 data.prefetch=1 train.preflight=false",
+    "train.threads=2 data.workers=3",
+};
+
+static char *folder;
+static char tune[3000]; /* what fine-tuning adds: checkpoint and held-out data */
+
+static void setup(void)
+{
+    TrainRun run;
+
+    folder = train_place();
+    (void)snprintf(tune, sizeof tune,
+                   FINETUNE " finetune.checkpoint=%s/encoder/last.h5 data.val=%s/val",
+                   folder, folder);
+    train_expect(&run,
+                 &(TrainSpec){.folder = folder,
+                              .name = "encoder",
+                              .overrides = "train.epochs=1 train.preview_every=none"},
+                 MAE_OK);
+}
+
+static void teardown(void)
+{
+    mae_test_folder_remove(folder);
+}
+
+/* All k after which a run may be left, for one way to work on both sides of the break. */
+static void leave_everywhere(bool finetune, const char *base, size_t accum, size_t work)
+{
+    const size_t updates = 2 * PER_EPOCH[accum];
+    char name[64], before[4000], after[4000];
+    TrainSpec spec = {.folder = folder, .name = "straight", .finetune = finetune};
+    TrainRun run;
+
+    (void)snprintf(before, sizeof before, "%s %s %s", base, ACCUM[accum], WORK[0]);
+    (void)snprintf(after, sizeof after, "%s %s %s", base, ACCUM[accum], WORK[work]);
+    spec.overrides = before;
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert_uint_eq(run.updates, updates);
+    ck_assert_uint_eq(run.result.steps, updates);
+    for (size_t k = 1; k <= updates; k += accum == 0 && k % 6 == 3 ? 2 : 1) {
+        (void)snprintf(name, sizeof name, "left-%zu", k);
+        spec.name = name;
+        spec.stop_at = k;
+        spec.overrides = k % 2 == 0 ? before : after;
+        train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+        ck_assert_uint_eq(run.result.steps, k);
+        spec.stop_at = 0;
+        spec.overrides = after;
+        train_expect(&run, &spec, MAE_OK);
+        ck_assert_uint_eq(run.updates, updates - k);
+        ck_assert_uint_eq(run.result.steps, updates);
+        train_compare(folder, "straight", name);
+    }
+}
+
+START_TEST(pretraining)
+{
+    leave_everywhere(false, PRETRAIN, (size_t)_i % 2, (size_t)_i / 2);
+}
+END_TEST
+
+START_TEST(finetuning)
+{
+    leave_everywhere(true, tune, (size_t)_i % 2, (size_t)_i / 2);
+}
+END_TEST
+
+/* Held-out loss and previews take part, measured statistics are not measured again. */
+START_TEST(with_everything_measured)
+{
+    char overrides[2000];
+    TrainSpec spec = {.folder = folder, .name = "straight", .overrides = overrides};
+    TrainRun run;
+
+    (void)snprintf(overrides, sizeof overrides,
+                   "data.val=%s/val train.preview_every=1 train.epochs=3", folder);
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert(run.result.score < 0.0);
+    spec.name = "left";
+    spec.stop_at = 8;
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    ck_assert_ptr_nonnull(strstr(run.log, "measuring on"));
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "run the same command again to go on"));
+    spec.stop_at = 0;
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert_ptr_null(strstr(run.log, "measuring on"));
+    train_compare(folder, "straight", "left");
+    ck_assert(train_exists(folder, "left/best.h5"));
+    ck_assert(train_exists(folder, "left/reconstructions/epoch-0003.png"));
+}
+END_TEST
+
+/* What is on disk in the middle of an update is what a SIGKILL leaves. */
+typedef struct Killed {
+    size_t at;
+} Killed;
+
+static void copy_at(void *ctx, size_t update)
+{
+    if (update == ((const Killed *)ctx)->at)
+        train_copy(folder, "running", "killed");
+}
+
+START_TEST(killed_in_an_update)
+{
+    Killed killed = {(size_t)_i};
+    TrainSpec spec = {.folder = folder,
+                      .name = "running",
+                      .overrides = PRETRAIN " train.save_minutes=1e-9",
+                      .at_update = copy_at,
+                      .ctx = &killed};
+    TrainRun run;
+
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert(train_exists(folder, "killed/.lock"));
+    spec.name = "killed";
+    spec.at_update = NULL;
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert_uint_eq(run.updates, 12 - killed.at + 1);
+    train_compare(folder, "running", "killed");
+    ck_assert(!train_exists(folder, "killed/.lock"));
+}
+END_TEST
+
+/* Threads, workers and preflight change nothing at all. */
+START_TEST(any_number_of_threads)
+{
+    char overrides[4000];
+    TrainSpec spec = {.folder = folder, .overrides = overrides};
+    TrainRun run;
+
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const NAMES[] = {"a", "b", "c", "d"};
+
+        (void)snprintf(overrides, sizeof overrides, PRETRAIN " %s", WORK[i]);
+        spec.name = NAMES[i];
+        train_expect(&run, &spec, MAE_OK);
+        train_compare(folder, "a", NAMES[i]);
+    }
+}
+END_TEST
+
+/* A finished run stays as it is. */
+START_TEST(finished)
+{
+    TrainSpec spec = {.folder = folder, .name = "run", .overrides = PRETRAIN};
+    TrainRun run;
+
+    train_expect(&run, &spec, MAE_OK);
+    train_copy(folder, "run", "copy");
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert_uint_eq(run.updates, 0);
+    ck_assert_uint_eq(run.result.epochs, 2);
+    train_compare(folder, "copy", "run");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("train resume");
+    TCase *tc = tcase_create("resume");
+
+    tcase_set_timeout(tc, 240);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, pretraining, 0, 8);
+    tcase_add_loop_test(tc, finetuning, 0, 8);
+    tcase_add_test(tc, with_everything_measured);
+    tcase_add_loop_test(tc, killed_in_an_update, 2, 9);
+    tcase_add_test(tc, any_number_of_threads);
+    tcase_add_test(tc, finished);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}

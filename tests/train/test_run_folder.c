@@ -1,0 +1,386 @@
+/* What may be in a run folder, what is kept, what is refused. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/checkpoint.h"
+#include "train/fixture.h"
+#include "train/run_folder.h"
+
+static char *folder;
+static TrainRun run;
+
+static void setup(void)
+{
+    folder = train_place();
+}
+
+static void teardown(void)
+{
+    mae_test_folder_remove(folder);
+}
+
+/* A session in "run"; @p overrides may be NULL. */
+static void expect(const char *overrides, MaeStatus status, const char *message)
+{
+    train_expect(&run,
+                 &(TrainSpec){.folder = folder, .name = "run", .overrides = overrides},
+                 status);
+    ck_assert_msg(strstr(run.err.msg, message) != NULL, "\"%s\" lacks \"%s\"",
+                  run.err.msg, message);
+}
+
+static void expect_log(const char *text)
+{
+    ck_assert_msg(strstr(run.log, text) != NULL, "log lacks \"%s\":\n%s", text, run.log);
+}
+
+static void write_text(const char *name, const char *text)
+{
+    mae_test_write(fixture_path(folder, name), text, strlen(text));
+}
+
+static void expect_text(const char *name, const char *text)
+{
+    size_t size;
+    char *found = (char *)mae_test_read(fixture_path(folder, name), &size);
+
+    ck_assert_msg(found != NULL, "%s is gone", name);
+    ck_assert_str_eq(found, text);
+    free(found);
+}
+
+/* Flip a byte in the middle. */
+static void damage(const char *name)
+{
+    size_t size;
+    unsigned char *bytes = mae_test_read(fixture_path(folder, name), &size);
+
+    ck_assert_msg(bytes != NULL, "%s is missing", name);
+    bytes[size / 2] ^= 1;
+    (void)unlink(fixture_path(folder, name)); /* other names of the file stay whole */
+    mae_test_write(fixture_path(folder, name), bytes, size);
+    free(bytes);
+}
+
+static double epochs_in(const char *name)
+{
+    MaeCkptReader *reader = NULL;
+    MaeError err = {0};
+    int64_t epoch;
+
+    ck_assert_ok(mae_ckpt_open(&reader, fixture_path(folder, name), &err));
+    ck_assert_ok(mae_ckpt_get_int(reader, "epoch", &epoch, &err));
+    mae_ckpt_close(reader);
+    return (double)epoch;
+}
+
+START_TEST(a_run_leaves_these_files)
+{
+    expect("train.checkpoint_every=1 train.epochs=4 train.preview_every=2", MAE_OK, "");
+    ck_assert(train_exists(folder, "run/config.yaml"));
+    ck_assert(train_exists(folder, "run/log.txt"));
+    ck_assert(train_exists(folder, "run/steps.jsonl"));
+    ck_assert(train_exists(folder, "run/last.h5"));
+    ck_assert(!train_exists(folder, "run/checkpoint-2.h5")); /* keep is 2 */
+    ck_assert(train_exists(folder, "run/checkpoint-3.h5"));
+    ck_assert(train_exists(folder, "run/checkpoint-4.h5"));
+    ck_assert(!train_exists(folder, "run/best.h5")); /* no data.val */
+    ck_assert_uint_eq(train_entries(folder, "run/reconstructions", true), 2);
+    ck_assert_uint_eq(train_entries(folder, "run", true), 8);
+}
+END_TEST
+
+START_TEST(foreign_folders_are_refused)
+{
+    (void)fixture_folder(folder, "run");
+    write_text("run/config.yaml", "mine: 1\n");
+    expect(NULL, MAE_ERR_ARG, "is not empty and holds no run");
+    expect_text("run/config.yaml", "mine: 1\n");
+    ck_assert_uint_eq(train_entries(folder, "run", true), 1);
+    expect("train.resume=none", MAE_ERR_ARG, "holds no run");
+}
+END_TEST
+
+START_TEST(an_existing_run_is_refused)
+{
+    expect("train.epochs=1", MAE_OK, "");
+    expect("train.epochs=1 train.resume=none", MAE_ERR_ARG, "holds a run");
+    ck_assert_double_eq(epochs_in("run/last.h5"), 1.0);
+}
+END_TEST
+
+START_TEST(overwriting_removes_run_files_only)
+{
+    static const char *const MINE[] = {"run/notes.txt", "run/epoch-1.txt",
+                                       "run/checkpoint-05.h5",
+                                       "run/reconstructions/other.png", "run/mine.tmp"};
+
+    expect("train.checkpoint_every=1 train.preview_every=1 train.epochs=3", MAE_OK, "");
+    for (size_t i = 0; i < sizeof MINE / sizeof *MINE; i++)
+        write_text(MINE[i], MINE[i]);
+    expect("train.checkpoint_every=none train.preview_every=none train.epochs=1 "
+           "train.overwrite=true",
+           MAE_OK, "");
+    ck_assert_uint_eq(run.updates, 6);
+    for (size_t i = 0; i < sizeof MINE / sizeof *MINE; i++)
+        expect_text(MINE[i], MINE[i]);
+    ck_assert(!train_exists(folder, "run/checkpoint-3.h5"));
+    ck_assert(!train_exists(folder, "run/reconstructions/epoch-0001.png"));
+    ck_assert_double_eq(epochs_in("run/last.h5"), 1.0);
+}
+END_TEST
+
+START_TEST(damaged_checkpoints_are_passed_over)
+{
+    const char *overrides = "train.checkpoint_every=1 train.epochs=3";
+
+    expect(overrides, MAE_OK, "");
+    train_copy(folder, "run", "straight");
+    damage("run/last.h5");
+    damage("run/checkpoint-3.h5");
+    expect(overrides, MAE_OK, "");
+    expect_log("warning: ");
+    expect_log("trying an older checkpoint");
+    expect_log("going on from");
+    expect_log("checkpoint-2.h5: 2 epochs");
+    ck_assert_uint_eq(run.updates, 6);
+    train_compare(folder, "straight", "run");
+    damage("run/last.h5");
+    damage("run/checkpoint-3.h5");
+    damage("run/checkpoint-2.h5");
+    expect(overrides, MAE_ERR_FORMAT, "no checkpoint can be read");
+    expect_log("last.h5");
+    expect("train.checkpoint_every=1 train.epochs=3 train.overwrite=true", MAE_OK, "");
+    train_compare(folder, "straight", "run");
+}
+END_TEST
+
+START_TEST(other_settings_are_refused_with_a_diff)
+{
+    expect(NULL, MAE_OK, "");
+    expect("model.depth=3", MAE_ERR_ARG, "model.depth: run has 2, config says 3");
+    expect("optim.lr=0.5 data.augment=flip", MAE_ERR_ARG, "optim.lr: run has 0.001");
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "data.augment: run has crop_flip"));
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "belongs to another configuration"));
+    expect("train.threads=2 data.workers=2 train.keep=7", MAE_OK, "");
+}
+END_TEST
+
+START_TEST(another_kind_of_run_is_refused)
+{
+    TrainSpec spec = {.folder = folder,
+                      .name = "run",
+                      .finetune = true,
+                      .overrides = "finetune.init=random"};
+
+    expect(NULL, MAE_OK, "");
+    train_expect(&run, &spec, MAE_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "expected a checkpoint of a classifier"));
+}
+END_TEST
+
+/* One process trains, another tries to. */
+START_TEST(one_run_at_a_time)
+{
+    MaeRunFolder first;
+    MaeConfig *cfg = mae_test_alloc(sizeof *cfg);
+    MaeError err = {0};
+    int state;
+    pid_t child;
+    int ready[2];
+    char pid[64], byte = 0;
+
+    ck_assert_int_eq(pipe(ready), 0);
+    (void)snprintf(cfg->train.output_dir, sizeof cfg->train.output_dir, "%s/run", folder);
+    (void)snprintf(cfg->train.resume, sizeof cfg->train.resume, "auto");
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        const bool ok = mae_run_folder_open(&first, cfg, NULL, NULL) == MAE_OK;
+
+        if (!ok || write(ready[1], &byte, 1) != 1)
+            _exit(1);
+        (void)pause(); /* killed: leaves .lock behind */
+        _exit(2);
+    }
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    (void)snprintf(pid, sizeof pid, "another run (process %ld on ", (long)child);
+    expect(NULL, MAE_ERR_ARG, pid);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, &state, 0), child);
+    ck_assert(train_exists(folder, "run/.lock"));
+    expect("train.epochs=1", MAE_OK, "");
+    ck_assert(!train_exists(folder, "run/.lock"));
+    ck_assert_ok(mae_run_folder_open(&first, cfg, NULL, &err));
+    mae_run_folder_close(&first);
+    free(cfg);
+}
+END_TEST
+
+START_TEST(files_of_crashed_saves_are_removed)
+{
+    static const char *const STALE[] = {"run/last.h5.tmp", "run/checkpoint-7.h5.tmp",
+                                        "run/config.yaml.tmp",
+                                        "run/reconstructions/epoch-0001.png.tmp"};
+
+    expect("train.epochs=1 train.preview_every=1", MAE_OK, "");
+    for (size_t i = 0; i < sizeof STALE / sizeof *STALE; i++)
+        write_text(STALE[i], "half");
+    expect("train.epochs=1 train.preview_every=1", MAE_OK, "");
+    for (size_t i = 0; i < sizeof STALE / sizeof *STALE; i++)
+        ck_assert_msg(!train_exists(folder, STALE[i]), "%s is still there", STALE[i]);
+}
+END_TEST
+
+/* best.h5 is the state of the best epoch, whatever came later. */
+START_TEST(best_is_the_best)
+{
+    char overrides[2000];
+    int64_t epoch = 0;
+    double least = 1e30;
+    size_t size;
+    char *log;
+
+    (void)snprintf(overrides, sizeof overrides,
+                   "data.val=%s/val train.epochs=6 optim.lr=0.03 optim.warmup_epochs=0",
+                   folder);
+    expect(overrides, MAE_OK, "");
+    log = (char *)mae_test_read(fixture_path(folder, "run/log.txt"), &size);
+    for (char *line = strtok(log, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        MaeJson *record = NULL;
+        MaeError err = {0};
+        double loss;
+
+        ck_assert_ok(mae_json_parse(&record, line, strlen(line), "log.txt", &err));
+        ck_assert(mae_json_get_real(record, "val_loss", &loss));
+        if (loss < least) {
+            least = loss;
+            ck_assert(mae_json_get_int(record, "epoch", &epoch));
+        }
+        mae_json_free(record);
+    }
+    free(log);
+    ck_assert_double_eq(epochs_in("run/best.h5"), (double)epoch);
+    ck_assert_double_eq(-run.result.score, least);
+    ck_assert_double_eq(epochs_in("run/last.h5"), 6.0);
+}
+END_TEST
+
+START_TEST(folders_that_cannot_be_made)
+{
+    TrainSpec spec = {.folder = folder, .name = "file/run"};
+
+    write_text("file", "x");
+    train_expect(&run, &spec, MAE_ERR_IO);
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "file"));
+    spec.name = "file";
+    train_expect(&run, &spec, MAE_ERR_IO);
+    expect_text("file", "x");
+}
+END_TEST
+
+/* A refused run leaves no folder behind, or one as empty as it was. */
+START_TEST(refused_runs_leave_nothing)
+{
+    expect("data.train=nowhere", MAE_ERR_ARG, "nowhere");
+    ck_assert(!train_exists(folder, "run"));
+    expect("train.batch_size=28", MAE_ERR_ARG, "data.train has 27");
+    ck_assert(!train_exists(folder, "run"));
+    expect("train.resume=nothing.h5", MAE_ERR_ARG, "nothing.h5 does not exist");
+    ck_assert(!train_exists(folder, "run"));
+    (void)fixture_folder(folder, "run");
+    expect("train.batch_size=14 train.accum_iter=2", MAE_ERR_ARG, "takes 28 images");
+    ck_assert_uint_eq(train_entries(folder, "run", true), 0);
+    expect("train.checkpoint_every=1 train.keep=1000000 train.epochs=1000000 "
+           "model.embed_dim=512",
+           MAE_ERR_IO, "the disk has");
+    ck_assert_uint_eq(train_entries(folder, "run", true), 0);
+    expect("train.keep=1000000", MAE_OK, ""); /* writes few all the same */
+}
+END_TEST
+
+/* Going back to an older checkpoint of the folder; newer ones do not crowd out new. */
+START_TEST(an_older_checkpoint)
+{
+    const char *overrides = "train.checkpoint_every=1 train.epochs=5 train.keep=3";
+    char again[2000];
+
+    expect(overrides, MAE_OK, "");
+    train_copy(folder, "run", "straight");
+    (void)snprintf(again, sizeof again,
+                   "%s train.resume=%s/run/checkpoint-3.h5 "
+                   "train.stop_after=1e-9",
+                   overrides, folder);
+    expect(again, MAE_ERR_INTERRUPTED, "again with train.resume=auto");
+    ck_assert_double_eq(epochs_in("run/last.h5"), 3.0);
+    expect(overrides, MAE_OK, "");
+    ck_assert_uint_eq(run.updates, 11);
+    train_compare(folder, "straight", "run");
+    ck_assert(train_exists(folder, "run/checkpoint-3.h5"));
+}
+END_TEST
+
+/* Folder or log vanish under a run. */
+static void remove_folder(void *ctx, size_t update)
+{
+    char away[1200];
+
+    (void)ctx;
+    (void)snprintf(away, sizeof away, "%s/away", folder);
+    if (update == 2)
+        ck_assert_int_eq(rename(fixture_path(folder, "run"), away), 0);
+}
+
+START_TEST(a_save_that_fails_is_told)
+{
+    TrainSpec spec = {.folder = folder,
+                      .name = "run",
+                      .overrides = "train.epochs=1 train.preview_every=none",
+                      .at_update = remove_folder};
+
+    train_expect(&run, &spec, MAE_ERR_IO); /* the last save of all */
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "the state is not saved"));
+    ck_assert_uint_eq(run.epochs, 1);
+    (void)rename(fixture_path(folder, "away"), fixture_path(folder, "gone"));
+    spec.overrides = "train.save_minutes=1e-9 train.preview_every=none";
+    train_expect(&run, &spec, MAE_ERR_IO);
+    expect_log("training goes on");
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "3 times in a row"));
+    ck_assert_uint_eq(run.updates, 4);
+    (void)rename(fixture_path(folder, "away"), fixture_path(folder, "gone-too"));
+    spec.overrides = NULL;
+    spec.stop_at = 3;
+    train_expect(&run, &spec, MAE_ERR_IO);
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "the state is not saved"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("train run folder");
+    TCase *tc = tcase_create("run folder");
+
+    tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, a_run_leaves_these_files);
+    tcase_add_test(tc, foreign_folders_are_refused);
+    tcase_add_test(tc, an_existing_run_is_refused);
+    tcase_add_test(tc, overwriting_removes_run_files_only);
+    tcase_add_test(tc, damaged_checkpoints_are_passed_over);
+    tcase_add_test(tc, other_settings_are_refused_with_a_diff);
+    tcase_add_test(tc, another_kind_of_run_is_refused);
+    tcase_add_test(tc, one_run_at_a_time);
+    tcase_add_test(tc, files_of_crashed_saves_are_removed);
+    tcase_add_test(tc, best_is_the_best);
+    tcase_add_test(tc, folders_that_cannot_be_made);
+    tcase_add_test(tc, refused_runs_leave_nothing);
+    tcase_add_test(tc, an_older_checkpoint);
+    tcase_add_test(tc, a_save_that_fails_is_told);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}
