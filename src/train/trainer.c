@@ -383,7 +383,7 @@ static MaeStatus place_loader(MaeTrainer *trainer, bool first, MaeError *err)
                            (size_t)trainer->state.batch, err);
 }
 
-/* A failure that is not the numbers' must not cost what was learnt since the last save. */
+/* A failure that is not one of numbers must not cost what was learnt so far. */
 static void rescue(MaeTrainer *trainer, MaeStatus status)
 {
     if (status == MAE_OK || status == MAE_ERR_INTERRUPTED || status == MAE_ERR_NUMERIC ||
