@@ -24,6 +24,7 @@ typedef enum MaeLogLevel {
 /** @param line one line without a newline; valid during the call only. */
 typedef void (*MaeLogFn)(void *ctx, MaeLogLevel level, const char *line);
 
+/** Where log lines go; zeroed is silent. */
 typedef struct MaeLog {
     MaeLogFn fn;       /* NULL: silent */
     void *ctx;         /* passed to fn */

@@ -37,6 +37,7 @@ typedef struct MaeTrainProgress {
     bool epoch_done;     /* its evaluation, if there is one, comes next */
 } MaeTrainProgress;
 
+/** What a run asks and tells its caller. */
 typedef struct MaeTrainHooks {
     MaeLog log;
     void (*progress)(void *ctx, const MaeTrainProgress *progress); /* NULL: none */

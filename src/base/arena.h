@@ -24,6 +24,7 @@
 
 #define MAE_ALIGN 64
 
+/** Zero-initialised is closed. */
 typedef struct MaeArena {
     unsigned char *base; /* NULL while measuring */
     size_t size;         /* bytes of the block */

@@ -41,6 +41,7 @@ typedef struct MaeParam {
     size_t count; /* elements */
 } MaeParam;
 
+/** One tensor of a table. */
 typedef struct MaeParamEntry {
     char name[MAE_PARAM_NAME]; /* state-dict name, e.g. "blocks.0.attn.qkv.weight" */
     size_t shape[MAE_PARAM_DIMS];
@@ -49,6 +50,7 @@ typedef struct MaeParamEntry {
     unsigned flags; /* MaeParamFlag, or-ed */
 } MaeParamEntry;
 
+/** Zero-initialised is empty. */
 typedef struct MaeParamTable {
     MaeParamEntry *entries;
     size_t count, capacity;

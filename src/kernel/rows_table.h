@@ -16,6 +16,7 @@
 
 #include "kernel/adamw.h"
 
+/** Kernels of one instruction set. */
 typedef struct MaeRowsTable {
     const char *name; /* "portable", "avx2", "avx512" */
     void (*layernorm)(float *y, float *mean, float *rstd, const float *x,

@@ -17,6 +17,7 @@ typedef enum MaePooling {
     MAE_POOL_CLS,  /* the class token after norm */
 } MaePooling;
 
+/** Checked by mae_arch_check before anything is built from it. */
 typedef struct MaeArch {
     MaePatchGrid grid;   /* channels, height, width, patch */
     size_t embed_dim;    /* divisible by heads and by 4 */

@@ -42,6 +42,8 @@ typedef struct MaeAutoencoder {
 
 /** Build the model; on failure nothing needs closing. @p arch is checked. */
 MaeStatus mae_autoencoder_open(MaeAutoencoder *model, const MaeArch *arch, MaeError *err);
+
+/** Accepts NULL and a zeroed or half-built object. */
 void mae_autoencoder_close(MaeAutoencoder *model);
 
 /** Initial weights of @p seed; layers document their distributions. w [table.total]. */
@@ -72,6 +74,8 @@ typedef struct MaeAutoencoderRun {
 MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder *model,
                                    const MaeCompute *compute, size_t batch,
                                    size_t visible, bool backward, MaeError *err);
+
+/** Accepts NULL and a zeroed or half-built object. */
 void mae_autoencoder_run_close(MaeAutoencoderRun *run);
 
 /**

@@ -24,6 +24,7 @@
 #include "model/arch.h"
 #include "model/encoder.h"
 
+/** The model: shapes and offsets, no numbers. Immutable once open. */
 typedef struct MaeClassifier {
     MaeArch arch;
     MaeParamTable table;
@@ -34,6 +35,8 @@ typedef struct MaeClassifier {
 
 /** Build the model; on failure nothing needs closing. arch->classes > 0. */
 MaeStatus mae_classifier_open(MaeClassifier *model, const MaeArch *arch, MaeError *err);
+
+/** Accepts NULL and a zeroed or half-built object. */
 void mae_classifier_close(MaeClassifier *model);
 
 /**
@@ -42,6 +45,7 @@ void mae_classifier_close(MaeClassifier *model);
  */
 void mae_classifier_init(const MaeClassifier *model, float *w, uint64_t seed);
 
+/** Activations of one batch size. */
 typedef struct MaeClassifierRun {
     const MaeClassifier *model;
     MaeArena arena;
@@ -60,6 +64,8 @@ typedef struct MaeClassifierRun {
 MaeStatus mae_classifier_run_open(MaeClassifierRun *run, const MaeClassifier *model,
                                   const MaeCompute *compute, size_t batch, bool backward,
                                   MaeError *err);
+
+/** Accepts NULL and a zeroed or half-built object. */
 void mae_classifier_run_close(MaeClassifierRun *run);
 
 /**

@@ -22,6 +22,7 @@
 #include "model/trunk.h"
 #include "nn/weight_grad.h"
 
+/** Immutable once defined. */
 typedef struct MaeEncoder {
     MaePatchGrid grid;
     MaeParam cls_token; /* [1,1,D] */
@@ -31,6 +32,7 @@ typedef struct MaeEncoder {
     bool pos_trained;
 } MaeEncoder;
 
+/** Written by forward, read by backward. */
 typedef struct MaeEncoderCache {
     float *patches; /* [B*V,C*p*p] operand of the patch embedding */
     MaeTrunkCache trunk;
@@ -45,6 +47,8 @@ typedef enum MaeEncoderUse {
 /** Register cls_token, pos_embed, patch_embed.proj and blocks.*; @p arch is checked. */
 MaeStatus mae_encoder_define(MaeEncoder *encoder, MaeParamTable *table,
                              const MaeArch *arch, MaeEncoderUse use, MaeError *err);
+
+/** Accepts NULL and a zeroed or half-built object. */
 void mae_encoder_done(MaeEncoder *encoder);
 
 /** Class token normal with std 0.02, sine-cosine positions, layers as they document. */

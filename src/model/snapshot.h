@@ -118,6 +118,7 @@ MaeStatus mae_snapshot_model_open(MaeSnapshotModel *model, MaeSnapshotKind kind,
 /** Accepts a zeroed model. */
 void mae_snapshot_model_close(MaeSnapshotModel *model);
 
+/** Its tensors; belongs to @p model. */
 const MaeParamTable *mae_snapshot_model_table(const MaeSnapshotModel *model);
 
 /** Zero-filled buffer [table->total] aligned to MAE_ALIGN, released by free; or NULL. */
@@ -133,6 +134,8 @@ typedef struct MaeLoadedAutoencoder {
 /** Load an autoencoder for use without training; see mae_loaded_autoencoder_close. */
 MaeStatus mae_loaded_autoencoder_open(MaeLoadedAutoencoder *loaded, const char *path,
                                       MaeError *err);
+
+/** Accepts NULL and a zeroed or half-built object. */
 void mae_loaded_autoencoder_close(MaeLoadedAutoencoder *loaded);
 
 /**

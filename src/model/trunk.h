@@ -30,6 +30,7 @@ typedef struct MaeCompute {
     const MaeGemm *gemm;
 } MaeCompute;
 
+/** Immutable once defined. */
 typedef struct MaeTrunk {
     MaeBlock *blocks; /* [depth], owned */
     size_t depth;
@@ -77,6 +78,10 @@ MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t i
 /** This tile's row sums [sum_total]. */
 float *mae_work_sums(const MaeWork *work, size_t tile);
 
+/**
+ * Carve scratch per thread and, with backward, gradients and row sums for the largest of
+ * the plan's trunks; on a measuring arena only counts bytes.
+ */
 void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
                       const MaeCompute *compute);
 
@@ -88,8 +93,11 @@ void mae_work_combine_sums(const MaeWork *work, const MaeParamTable *table, floa
 MaeStatus mae_trunk_define(MaeTrunk *trunk, MaeParamTable *table, const char *prefix,
                            size_t width, size_t depth, size_t heads, size_t hidden,
                            MaeError *err);
+
+/** Accepts NULL and a zeroed or half-built object. */
 void mae_trunk_done(MaeTrunk *trunk);
 
+/** Initial weights as the layers document them. */
 void mae_trunk_init(const MaeTrunk *trunk, float *w, MaeRng *rng);
 
 /** @param keep false: no backward will follow, all blocks share one cache. */

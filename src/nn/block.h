@@ -34,6 +34,7 @@
 #include "nn/layernorm.h"
 #include "nn/linear.h"
 
+/** Immutable once defined. */
 typedef struct MaeBlock {
     MaeLayerNorm norm1, norm2;
     MaeLinear qkv, proj, fc1, fc2;

@@ -20,6 +20,7 @@
 #include "base/pool.h"
 #include "kernel/gemm.h"
 
+/** One product: dW += dy^T x. */
 typedef struct MaeWeightGrad {
     size_t off;      /* first element of dW in the gradients */
     size_t in, out;  /* dW [out,in] */

@@ -21,6 +21,7 @@
 #include "base/status.h"
 #include "optim/tiles.h"
 
+/** Working memory of the norm. */
 typedef struct MaeClip {
     const MaeTiles *tiles;
     double *sums; /* [tiles->count] squares of each tile */

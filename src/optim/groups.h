@@ -21,12 +21,14 @@
 #include "base/param.h"
 #include "base/status.h"
 
+/** What groups are made from. */
 typedef struct MaeGroupRule {
     double weight_decay; /* >= 0; 0.05 in MAE */
     double layer_decay;  /* in (0, 1]; 1 = the same rate everywhere (pretraining) */
     size_t depth;        /* L; not used when layer_decay is 1 */
 } MaeGroupRule;
 
+/** How one parameter is updated. */
 typedef struct MaeGroup {
     double lr_scale; /* multiplies the schedule's learning rate; in (0, 1] */
     double weight_decay;

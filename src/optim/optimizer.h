@@ -50,6 +50,7 @@ extern const MaeOptimizer *const mae_optimizers[];
 /** Driver called @p name, or NULL. */
 const MaeOptimizer *mae_optimizer_find(const char *name);
 
+/** What a run asks for. */
 typedef struct MaeOptimConfig {
     const char *name; /* of the driver; need not outlive define */
     double beta1;     /* [0, 1); 0.9 */

@@ -20,6 +20,7 @@
 
 #include "base/status.h"
 
+/** A schedule; mae_schedule_check says whether it makes sense. */
 typedef struct MaeSchedule {
     double lr;            /* peak, reached at the end of the warm-up; >= min_lr */
     double min_lr;        /* reached at the end; >= 0, default 0 */

@@ -18,12 +18,14 @@
 
 #define MAE_TILE_SIZE 16384 /* elements: weights, gradient, two moments fit in L2 */
 
+/** Part of one parameter. */
 typedef struct MaeParamTile {
     size_t param; /* index into table->entries */
     size_t off;   /* first element in the flat buffers; a multiple of 16 */
     size_t count; /* 1 .. MAE_TILE_SIZE elements */
 } MaeParamTile;
 
+/** Zero-initialised is empty. */
 typedef struct MaeTiles {
     const MaeParamTable *table;
     MaeParamTile *items; /* [count], in table order */

@@ -14,7 +14,7 @@ typedef struct Finetune {
     MaeConfig *cfg;
     const MaeTrainHooks *hooks;
     MaeSession session;
-    MaeCkptReader *source; /* finetune.checkpoint; NULL without one */
+    MaeCkptReader *source; /* finetune.checkpoint; NULL without one or once it is read */
     MaeSnapshot source_info;
     MaeClassifier model;
     MaeClassifierRun run;
@@ -272,8 +272,13 @@ static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
                              f->model.arch.depth, err));
     mae_trainer_set_loader(trainer, session->inputs.loader);
     MAE_TRY(init_weights(f, trainer, err));
+    mae_session_release(session);
+    mae_ckpt_close(f->source);
+    f->source = NULL;
     MAE_TRY(mae_trainer_preflight(trainer, f->run.arena.size,
                                   mae_inputs_bytes(&session->inputs), err));
+    if (mae_trainer_finished(trainer))
+        return mae_trainer_run(trainer, result, err);
     MAE_TRY(mae_run_folder_begin(&session->folder, f->cfg, history != NULL ? history : "",
                                  trainer->state.step, err));
     return mae_trainer_run(trainer, result, err);

@@ -15,6 +15,7 @@
 #include "data/loader.h"
 #include "model/arch.h"
 
+/** Zero-initialised is closed. */
 typedef struct MaeInputs {
     MaeDataset *train, *val; /* val NULL if there is none */
     size_t *subset;          /* [subset_count] training samples; NULL: all */

@@ -53,21 +53,29 @@ static double megabytes(double bytes)
     return bytes / 1e6;
 }
 
+static double checkpoint_bytes(const MaeTrainer *trainer)
+{
+    const size_t slots = 1 + trainer->optim.driver->state_slots;
+
+    return (double)(trainer->task.table->total * sizeof(float) * slots);
+}
+
 /* Checkpoints on disk at the same time: last, best, kept ones, one being written. */
 static double disk_needed(const MaeTrainer *trainer)
 {
     const MaeConfTrain *train = &trainer->cfg->train;
-    const size_t slots = 1 + trainer->optim.driver->state_slots;
     const size_t every = train->checkpoint_every;
     const size_t made = every > 0 ? train->epochs / every + 1 : 0;
     const size_t files = 3 + (made < train->keep ? made : train->keep);
 
-    return (double)(trainer->task.table->total * sizeof(float) * slots) * (double)files;
+    return checkpoint_bytes(trainer) * (double)files;
 }
 
+/* A run that goes on has most of its files already. */
 static MaeStatus check_disk(const MaeTrainer *trainer, MaeError *err)
 {
-    const double needed = disk_needed(trainer);
+    const bool anew = trainer->state.step == 0;
+    const double needed = anew ? disk_needed(trainer) : checkpoint_bytes(trainer);
     struct statvfs fs;
     double left;
 

@@ -28,6 +28,7 @@
 #include "store/events.h"
 #include "store/jsonl.h"
 
+/** Closed if lock is -1 and the rest is zero. */
 typedef struct MaeRunFolder {
     char path[MAE_CONFIG_PATH];
     char resume[MAE_CONFIG_PATH + 32]; /* checkpoint to go on from; "" = start anew */

@@ -2,6 +2,21 @@
 
 #include <string.h>
 
+/* Statistics that were measured are the run's own: given ones must be the same. */
+static MaeStatus same_stats(const char *key, const MaeConfStats *given, const float *own,
+                            size_t channels, const char *path, MaeError *err)
+{
+    for (size_t c = 0; c < given->count && c < channels; c++) {
+        if ((float)given->value[c] != own[c])
+            MAE_FAIL(
+                err, MAE_ERR_ARG,
+                "%s belongs to another configuration (%s: run has %g in channel %zu, "
+                "config says %g); leave the key away or use another train.output_dir",
+                path, key, (double)own[c], c, given->value[c]);
+    }
+    return MAE_OK;
+}
+
 /* Only what changes results: where files lie and how many threads run may differ. */
 static MaeStatus same_run(const MaeSession *session, const MaeConfig *cfg,
                           const MaeTrainHooks *hooks, MaeError *err)
@@ -22,6 +37,10 @@ static MaeStatus same_run(const MaeSession *session, const MaeConfig *cfg,
             "%s belongs to another configuration (%s); use another train.output_dir, or "
             "train.overwrite=true to start anew",
             path, diff);
+    MAE_TRY(same_stats("data.mean", &cfg->data.mean, session->snapshot.mean,
+                       session->snapshot.arch.grid.channels, path, err));
+    MAE_TRY(same_stats("data.std", &cfg->data.std, session->snapshot.std,
+                       session->snapshot.arch.grid.channels, path, err));
     if (strcmp(session->snapshot.backend, mae_gemm_backend(session->gemm)) != 0)
         mae_log(&hooks->log, MAE_LOG_WARN,
                 "%s was computed with %s, now %s: last bits may differ", path,
@@ -62,6 +81,12 @@ MaeStatus mae_session_open(MaeSession *session, const MaeConfig *cfg,
     if (status != MAE_OK)
         mae_session_close(session);
     return status;
+}
+
+void mae_session_release(MaeSession *session)
+{
+    mae_ckpt_close(session->reader);
+    session->reader = NULL;
 }
 
 void mae_session_close(MaeSession *session)

@@ -14,12 +14,13 @@
 #include "train/inputs.h"
 #include "train/run_folder.h"
 
+/** Zero-initialised, but for folder.lock = -1, is closed. */
 typedef struct MaeSession {
     MaePool *pool;
     MaeGemm *gemm;
     MaeCompute compute;
     MaeRunFolder folder;
-    MaeCkptReader *reader; /* of folder.resume; NULL if the run starts anew */
+    MaeCkptReader *reader; /* of folder.resume; NULL if the run starts anew or released */
     MaeSnapshot snapshot;  /* of folder.resume; zeroed if the run starts anew */
     MaeInputs inputs;
 } MaeSession;
@@ -28,6 +29,12 @@ typedef struct MaeSession {
 MaeStatus mae_session_open(MaeSession *session, const MaeConfig *cfg,
                            MaeSnapshotKind kind, const MaeTrainHooks *hooks,
                            MaeError *err);
+
+/**
+ * Let go of the checkpoint once its weights are read: a file that is open keeps its disk
+ * space although newer ones replace it. The snapshot stays.
+ */
+void mae_session_release(MaeSession *session);
 
 /** Accepts a zeroed or half-opened session. */
 void mae_session_close(MaeSession *session);

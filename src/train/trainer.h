@@ -70,6 +70,7 @@ typedef struct MaeTrainPace {
     double evaluating;        /* seconds of evaluations, at the ends of epochs */
 } MaeTrainPace;
 
+/** Zero-initialised is closed. */
 typedef struct MaeTrainer {
     const MaeConfig *cfg;
     const MaeTrainHooks *hooks;
@@ -98,6 +99,8 @@ MaeStatus mae_trainer_open(MaeTrainer *trainer, const MaeConfig *cfg,
                            const MaeTrainHooks *hooks, const MaeTask *task,
                            const MaeCompute *compute, MaeRunFolder *folder,
                            double layer_decay, size_t depth, MaeError *err);
+
+/** Accepts NULL and a zeroed or half-built object. */
 void mae_trainer_close(MaeTrainer *trainer);
 
 /** Bytes of weights, gradients and optimiser state. */

@@ -175,6 +175,37 @@ START_TEST(logged_learning_rate)
 }
 END_TEST
 
+/* Statistics that a run has measured are its own, whatever the configuration says. */
+START_TEST(statistics_stay)
+{
+    const size_t used = strlen(overrides);
+
+    spec.stop_at = 2;
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    spec.stop_at = 0;
+    (void)snprintf(overrides + used, sizeof overrides - used,
+                   " data.mean=imagenet data.std=imagenet");
+    train_expect(&run, &spec, MAE_ERR_ARG);
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "data.mean: run has"));
+    overrides[used] = '\0';
+    train_expect(&run, &spec, MAE_OK);
+}
+END_TEST
+
+/* A finished run that is started again writes nothing. */
+START_TEST(nothing_left_to_do)
+{
+    size_t entries;
+
+    train_expect(&run, &spec, MAE_OK);
+    entries = train_entries(folder, "run", true);
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert_uint_eq(run.updates, 0);
+    ck_assert_ptr_null(strstr(run.log, "yardsticks on"));
+    ck_assert_uint_eq(train_entries(folder, "run", true), entries);
+}
+END_TEST
+
 /* One class, one image a batch, one patch in the picture. */
 START_TEST(smallest_of_everything)
 {
@@ -210,6 +241,8 @@ int main(void)
     tcase_add_test(tc, log_vanishes);
     tcase_add_test(tc, evaluation_is_not_training);
     tcase_add_test(tc, logged_learning_rate);
+    tcase_add_test(tc, statistics_stay);
+    tcase_add_test(tc, nothing_left_to_do);
     tcase_add_loop_test(tc, smallest_of_everything, 0, 2);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
