@@ -277,8 +277,6 @@ static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
     f->source = NULL;
     MAE_TRY(mae_trainer_preflight(trainer, f->run.arena.size,
                                   mae_inputs_bytes(&session->inputs), err));
-    if (mae_trainer_finished(trainer))
-        return mae_trainer_run(trainer, result, err);
     MAE_TRY(mae_run_folder_begin(&session->folder, f->cfg, history != NULL ? history : "",
                                  trainer->state.step, err));
     return mae_trainer_run(trainer, result, err);

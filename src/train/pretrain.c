@@ -334,10 +334,10 @@ static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
     mae_session_release(session);
     MAE_TRY(mae_trainer_preflight(trainer, p->run.arena.size,
                                   mae_inputs_bytes(&session->inputs), err));
-    if (mae_trainer_finished(trainer))
-        return mae_trainer_run(trainer, result, err);
-    MAE_TRY(prepare_preview(p, err));
-    MAE_TRY(measure_yardsticks(p, err));
+    if (!mae_trainer_finished(trainer)) {
+        MAE_TRY(prepare_preview(p, err));
+        MAE_TRY(measure_yardsticks(p, err));
+    }
     MAE_TRY(mae_run_folder_begin(&session->folder, p->cfg, history != NULL ? history : "",
                                  trainer->state.step, err));
     return mae_trainer_run(trainer, result, err);
