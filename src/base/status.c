@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 MaeStatus mae_error_set(MaeError *err, MaeStatus status, const char *file, int line,
                         const char *fmt, ...)
 {
@@ -16,10 +18,7 @@ MaeStatus mae_error_set(MaeError *err, MaeStatus status, const char *file, int l
     va_start(args, fmt);
     (void)vsnprintf(err->msg, sizeof err->msg, fmt, args);
     va_end(args);
-    for (char *c = err->msg; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-    }
+    mae_text_tame(err->msg);
     return status;
 }
 

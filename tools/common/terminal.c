@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 static const double REDRAW_SECONDS = 0.1; /* between two drawings of a live line */
 static const double PLAIN_SECONDS = 30.0; /* between two plain lines */
@@ -186,14 +187,6 @@ static const char *level_text(MaeLogLevel level, bool colour)
     return colour ? "\033[2mtrace:\033[0m " : "trace: ";
 }
 
-/* A message names files; what is in a name must not steer the terminal. */
-static void tame(char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
 static void on_line(void *ctx, MaeLogLevel level, const char *line)
 {
     MaeTerminal *t = ctx;
@@ -201,7 +194,7 @@ static void on_line(void *ctx, MaeLogLevel level, const char *line)
     int size;
 
     (void)snprintf(message, sizeof message, "%s", line);
-    tame(message);
+    mae_text_tame(message); /* it may name files */
     size = snprintf(text, sizeof text, "%.100s: %s%s\n", t->name,
                     level_text(level, t->colour), message);
     (void)pthread_mutex_lock(&t->lock);
@@ -266,7 +259,7 @@ size_t mae_terminal_format(char *line, size_t size, const MaeProgress *p, size_t
     size_t used, length;
 
     (void)snprintf(label, sizeof label, "%s", p->label);
-    tame(label);
+    mae_text_tame(label);
     format_tail(tail, sizeof tail, p);
     used = strlen(label) + strlen(tail) + 3; /* a space and two brackets */
     if (bar && p->total > 0 && columns >= used + BAR_MIN) {
