@@ -33,16 +33,17 @@ MaeStatus mae_arena_open(MaeArena *arena, const MaeArena *measured, const char *
                          MaeError *err)
 {
     const size_t size = measured->used > 0 ? measured->used : MAE_ALIGN;
+    unsigned char *base;
 
     if (measured->failed)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: sizes overflow the address space", what);
-    *arena = (MaeArena){.size = size};
-    arena->base = aligned_alloc(MAE_ALIGN, size);
-    if (arena->base == NULL)
+    base = aligned_alloc(MAE_ALIGN, size);
+    if (base == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: cannot allocate %.1f MB", what,
                  (double)size / 1e6);
-    memset(arena->base, 0, size);
-    POISON(arena->base, size);
+    memset(base, 0, size);
+    POISON(base, size);
+    *arena = (MaeArena){.base = base, .size = size};
     return MAE_OK;
 }
 

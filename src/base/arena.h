@@ -36,6 +36,7 @@ MaeArena mae_arena_measure(void);
 
 /**
  * Allocate a zero-filled block for what @p measured counted.
+ * @param[out] arena untouched on failure.
  * @param what names the arena in the error, e.g. "activations".
  */
 MaeStatus mae_arena_open(MaeArena *arena, const MaeArena *measured, const char *what,

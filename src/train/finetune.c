@@ -114,8 +114,8 @@ static void describe(void *ctx, MaeSnapshot *snapshot)
 }
 
 /*
- * The architecture of a checkpoint in the words of a configuration; its own configuration,
- * if there is one that can be read, only adds the name of the preset.
+ * The architecture of a checkpoint in the words of a configuration; its own
+ * configuration, if there is one that can be read, only adds the name of the preset.
  */
 static MaeStatus config_of(MaeConfig *from, const MaeSnapshot *snapshot, MaeError *err)
 {

@@ -64,8 +64,8 @@ static bool is_run_file(const char *name)
 }
 
 /*
- * Is there a run, something else, or nothing in the folder? What marks a run is a file that
- * nobody else writes: a config.yaml may be the user's.
+ * Is there a run, something else, or nothing in the folder? What marks a run is a file
+ * that nobody else writes: a config.yaml may be the user's.
  */
 static MaeStatus look(const char *path, Content *content, MaeError *err)
 {

@@ -43,9 +43,9 @@ typedef struct MaeRunFolder {
 } MaeRunFolder;
 
 /**
- * Check and lock the folder (made if it is missing) and find the checkpoint to resume from,
- * newest first; damaged ones are passed over with a warning. Writes nothing else. A run is
- * recognised by last.h5, checkpoint-N.h5 or steps.jsonl.
+ * Check and lock the folder (made if it is missing) and find the checkpoint to resume
+ * from, newest first; damaged ones are passed over with a warning. Writes nothing else. A
+ * run is recognised by last.h5, checkpoint-N.h5 or steps.jsonl.
  */
 MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
                               const MaeLog *log, MaeError *err);

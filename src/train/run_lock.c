@@ -19,7 +19,7 @@ static void lock_path(char path[PATH_SIZE], const char *folder)
     (void)snprintf(path, PATH_SIZE, "%s/.lock", folder);
 }
 
-/* Is the file behind @p fd still the one called @p path? Its owner removes it at the end. */
+/* Is the file behind @p fd still the one called @p path? Its owner removes it. */
 static bool is_current(int fd, const char *path)
 {
     struct stat mine, there;

@@ -3,8 +3,8 @@
  * One process per run folder: the file .lock, held with flock.
  *
  * The lock dies with its process, so a file that a crash left behind is taken over. The
- * owner removes the file at the end; whoever opened it in between notices and starts again.
- * On file systems without flock the file only says who is at work.
+ * owner removes the file at the end; whoever opened it in between notices and starts
+ * again. On file systems without flock the file only says who is at work.
  *
  * Errors   ARG naming the process that holds the lock, IO.
  * Threads  One thread.

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 
+#define LARGEST_NORM 1e18 /* its square fits a float */
+
 static void reserve(MaeTrainer *trainer, MaeArena *arena)
 {
     trainer->w = mae_arena_floats(arena, trainer->task.table->total);
@@ -183,18 +185,33 @@ static MaeStatus accumulate(MaeTrainer *trainer, double *loss, size_t *images,
     return MAE_OK;
 }
 
+/* A gradient may be finite and its square, the second moment, not. */
+static MaeStatus check_norm(const MaeTrainer *trainer, double norm, MaeError *err)
+{
+    if (norm > LARGEST_NORM)
+        MAE_FAIL(
+            err, MAE_ERR_NUMERIC,
+            "step %llu: gradient norm %g, expected at most %g; the last checkpoint is "
+            "intact; try a lower learning rate or optim.clip_grad, and look at "
+            "data.mean and data.std",
+            (unsigned long long)trainer->state.step + 1, norm, LARGEST_NORM);
+    return MAE_OK;
+}
+
 static MaeStatus update(MaeTrainer *trainer, MaeError *err)
 {
     const MaeConfig *cfg = trainer->cfg;
     const double lr = learning_rate(trainer);
-    double loss = 0.0, norm = 0.0;
+    double loss = 0.0, norm = 0.0, factor;
     size_t images = 0;
 
     MAE_TRY(accumulate(trainer, &loss, &images, err));
     MAE_TRY(mae_clip_norm(&trainer->clip, &norm, trainer->compute.pool, trainer->dw, 1.0,
                           err));
+    factor = mae_clip_factor(norm, cfg->optim.clip_grad);
+    MAE_TRY(check_norm(trainer, norm * factor, err));
     mae_optim_step(&trainer->optim, trainer->compute.pool, trainer->w, trainer->dw, lr,
-                   mae_clip_factor(norm, cfg->optim.clip_grad));
+                   factor);
     trainer->state.batch += cfg->train.accum_iter;
     trainer->state.step++;
     trainer->state.samples += images;

@@ -112,6 +112,8 @@ void train_run(TrainRun *run, const TrainSpec *spec)
 
     memset(run, 0, sizeof *run);
     configure(cfg, spec);
+    if (spec->at_start != NULL)
+        spec->at_start(spec->ctx);
     run->status = spec->finetune ? mae_finetune(cfg, &hooks, &run->result, &run->err)
                                  : mae_pretrain(cfg, &hooks, &run->result, &run->err);
     free(cfg);

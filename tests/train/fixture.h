@@ -21,6 +21,7 @@ typedef struct TrainSpec {
     bool finetune;         /* else pretraining */
     const char *overrides; /* "a.b=c d.e=f", after those every run has; or NULL */
     size_t stop_at; /* ask to stop in this update of the session, from 1; 0: never */
+    void (*at_start)(void *ctx);                 /* just before it runs; NULL: nothing */
     void (*at_update)(void *ctx, size_t update); /* NULL: nothing to do */
     void *ctx;
 } TrainSpec;

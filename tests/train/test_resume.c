@@ -13,7 +13,7 @@
     "data.augment=crop_flip finetune.drop_path=0.5 finetune.label_smoothing=0.1 "        \
     "optim.layer_decay=0.5 train.checkpoint_every=none"
 
-/* Updates of two epochs: 27 images in batches of 4, or twice 5 with one batch left out. */
+/* Two epochs: 27 images in batches of 4, or twice 5 with one batch left out. */
 static const char *const ACCUM[] = {"train.batch_size=4",
                                     "train.batch_size=5 train.accum_iter=2"};
 static const size_t PER_EPOCH[] = {6, 2};

@@ -304,7 +304,7 @@ START_TEST(refused_runs_leave_nothing)
 }
 END_TEST
 
-/* Going back to an older checkpoint of the folder; newer ones do not crowd out new ones. */
+/* Going back to an older checkpoint of the folder; newer ones do not crowd out new. */
 START_TEST(an_older_checkpoint)
 {
     const char *overrides = "train.checkpoint_every=1 train.epochs=5 train.keep=3";

@@ -69,8 +69,9 @@ bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int a
 int mae_tool_close(MaeTool *tool, MaeStatus status, const MaeError *err);
 
 /**
- * ARG unless there is something at @p path: an input that does not exist is wrong usage and
- * ends every tool with exit code 2, one that cannot be read with 1, a damaged one with 3.
+ * ARG unless there is something at @p path: an input that does not exist is wrong usage
+ * and ends every tool with exit code 2, one that cannot be read with 1, a damaged one
+ * with 3.
  */
 MaeStatus mae_tool_expect(const char *path, MaeError *err);
 

@@ -92,9 +92,12 @@ static void print_text(const MaeConfig *cfg, const MaeTrainResult *r)
     char time[32];
 
     mae_clock_duration(time, sizeof time, r->seconds);
-    printf("%zu epochs, %zu steps done; this session %s, %.0f images/s, %.1f %% of it "
-           "waiting for data\n",
-           r->epochs, r->steps, time, r->images_per_second, 100.0 * r->waited);
+    printf("%zu epochs, %zu steps done; ", r->epochs, r->steps);
+    if (r->images_per_second > 0.0)
+        printf("this session %s, %.0f images/s, %.1f %% of it waiting for data\n", time,
+               r->images_per_second, 100.0 * r->waited);
+    else
+        printf("nothing was left to do\n");
     if (isfinite(r->train_loss))
         printf("training loss %.4f\n", r->train_loss);
     if (cfg->tool == MAE_CONF_FINETUNE) {

@@ -1,0 +1,277 @@
+/*
+ * Linked with --wrap for malloc and its relatives: updates do not allocate, and any
+ * allocation may fail. Does not see inside shared libraries.
+ */
+#include <dirent.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "model/autoencoder.h"
+#include "optim/clip.h"
+#include "optim/optimizer.h"
+#include "train/fixture.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+char *__wrap_strdup(const char *text);
+
+static atomic_size_t everywhere;       /* allocations of all threads */
+static size_t fail_at;                 /* the one that fails, from 1; 0: none */
+static _Thread_local size_t of_thread; /* allocations of this one */
+
+static bool refused(void)
+{
+    of_thread++;
+    return atomic_fetch_add(&everywhere, 1) + 1 == fail_at;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return refused() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return refused() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+    return refused() ? NULL : __real_realloc(p, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return refused() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return refused() ? NULL : __real_strdup(text);
+}
+
+/* A model with everything an update needs. */
+typedef struct Parts {
+    MaePool *pool;
+    MaeGemm *gemm;
+    MaeCompute compute;
+    MaeAutoencoder model;
+    MaeAutoencoderRun run;
+    MaeMask mask;
+    MaeMaskScratch scratch;
+    MaeOptim optim;
+    MaeClip clip;
+    MaeArena arena;
+    float *w, *dw;
+} Parts;
+
+enum { BATCH = 5 };
+
+static void reserve(Parts *p, MaeArena *arena)
+{
+    p->w = mae_arena_floats(arena, p->model.table.total);
+    p->dw = mae_arena_floats(arena, p->model.table.total);
+    mae_mask_reserve(&p->mask, arena, BATCH);
+    mae_mask_reserve_scratch(&p->scratch, &p->mask, arena);
+    mae_optim_reserve(&p->optim, arena);
+    mae_clip_reserve(&p->clip, arena);
+}
+
+static void parts_open(Parts *p)
+{
+    const MaeArch arch = {.grid = {.channels = 3, .height = 16, .width = 24, .patch = 4},
+                          .embed_dim = 16,
+                          .depth = 2,
+                          .heads = 2,
+                          .mlp_ratio = 4.0,
+                          .decoder_dim = 16,
+                          .decoder_depth = 1,
+                          .decoder_heads = 2,
+                          .norm_pix_loss = true};
+    const MaeOptimConfig config = {.name = "adamw",
+                                   .beta1 = 0.9,
+                                   .beta2 = 0.95,
+                                   .eps = 1e-8,
+                                   .groups = {.layer_decay = 1.0, .depth = 2}};
+    MaeArena measure = mae_arena_measure();
+    MaeError err = {0};
+
+    *p = (Parts){.pool = NULL};
+    ck_assert_ok(mae_pool_open(&p->pool, 2, &err));
+    ck_assert_ok(mae_gemm_open(&p->gemm, MAE_F32, &err));
+    p->compute = (MaeCompute){.pool = p->pool, .gemm = p->gemm};
+    ck_assert_ok(mae_autoencoder_open(&p->model, &arch, &err));
+    ck_assert_ok(mae_mask_define(&p->mask, MAE_MASK_BLOCK, 4, 6, 0.75, &err));
+    ck_assert_ok(mae_autoencoder_run_open(&p->run, &p->model, &p->compute, BATCH,
+                                          p->mask.visible, true, &err));
+    ck_assert_ok(mae_optim_define(&p->optim, &p->model.table, &config, &err));
+    mae_clip_define(&p->clip, &p->optim.tiles);
+    reserve(p, &measure);
+    ck_assert_ok(mae_arena_open(&p->arena, &measure, "test", &err));
+    reserve(p, &p->arena);
+    mae_optim_init(&p->optim);
+    mae_autoencoder_init(&p->model, p->w, 0);
+}
+
+static void parts_close(Parts *p)
+{
+    mae_arena_close(&p->arena);
+    mae_autoencoder_run_close(&p->run);
+    mae_autoencoder_close(&p->model);
+    mae_gemm_close(p->gemm);
+    mae_pool_close(p->pool);
+}
+
+/* Without Check's macros, which allocate. */
+static bool update(Parts *p, const float *images, size_t batch)
+{
+    double loss, norm;
+    MaeStatus status;
+
+    for (size_t i = 0; i < batch; i++)
+        mae_mask_draw(&p->mask, i, 0, 1, i, &p->scratch);
+    memset(p->dw, 0, p->model.table.total * sizeof *p->dw);
+    loss = mae_autoencoder_forward(&p->run, p->w, images, &p->mask, batch);
+    mae_autoencoder_backward(&p->run, p->dw, p->w, &p->mask, batch, 1.0);
+    status = mae_clip_norm(&p->clip, &norm, p->pool, p->dw, 1.0, NULL);
+    mae_optim_step(&p->optim, p->pool, p->w, p->dw, 1e-3, mae_clip_factor(norm, 1.0));
+    return status == MAE_OK && loss > 0.0;
+}
+
+/* Of all threads: forward, backward, clipping, optimiser, of a smaller batch as well. */
+START_TEST(updates_of_a_model_do_not_allocate)
+{
+    float *images = mae_test_normal((size_t)BATCH * 3 * 16 * 24, 1, 0);
+    bool learnt = true;
+    size_t before;
+    Parts p;
+
+    parts_open(&p);
+    before = atomic_load(&everywhere);
+    for (size_t i = 0; i < 6; i++)
+        learnt = update(&p, images, i % 2 == 0 ? BATCH : BATCH - 2) && learnt;
+    ck_assert_uint_eq(atomic_load(&everywhere), before);
+    ck_assert(learnt);
+    parts_close(&p);
+    free(images);
+}
+END_TEST
+
+/* Allocations of the training thread since the run's update before the last one. */
+typedef struct Watch {
+    size_t last, worst;
+} Watch;
+
+static void watch_update(void *ctx, size_t number)
+{
+    Watch *watch = ctx;
+
+    if (number > 1 && of_thread - watch->last > watch->worst)
+        watch->worst = of_thread - watch->last;
+    watch->last = of_thread;
+}
+
+START_TEST(updates_of_a_run_do_not_allocate)
+{
+    char *folder = train_place(), tune[300] = "";
+    Watch watch = {0, 0};
+    TrainSpec spec = {.folder = folder,
+                      .name = "run",
+                      .finetune = _i == 1,
+                      .overrides = tune,
+                      .at_update = watch_update,
+                      .ctx = &watch};
+    TrainRun run;
+
+    (void)snprintf(tune, sizeof tune,
+                   "train.epochs=1 train.accum_iter=2 train.threads=2 %s "
+                   "train.log_every=1000",
+                   _i == 1 ? "finetune.init=random finetune.drop_path=0.3" : "");
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert_uint_eq(run.updates, 3);
+    ck_assert_uint_gt(watch.last, 0);
+    ck_assert_uint_eq(watch.worst, 0);
+    mae_test_folder_remove(folder);
+}
+END_TEST
+
+static size_t open_files(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    size_t count = 0;
+
+    if (dir == NULL)
+        return 0;
+    while (readdir(dir) != NULL)
+        count++;
+    (void)closedir(dir);
+    return count;
+}
+
+static void begin_failing(void *ctx)
+{
+    atomic_store(&everywhere, 0);
+    fail_at = *(const size_t *)ctx;
+}
+
+/* Whatever allocation of a session fails: no crash, a message, no file left open. */
+START_TEST(any_allocation_may_fail)
+{
+    char *folder = train_place(), overrides[2000];
+    size_t files = 0, n = 0, made = 0, failures = 0;
+    const TrainSpec spec = {.folder = folder,
+                            .name = "run",
+                            .finetune = _i == 1,
+                            .overrides = overrides,
+                            .stop_at = 1,
+                            .at_start = begin_failing,
+                            .ctx = &n};
+    static TrainRun run;
+
+    (void)snprintf(overrides, sizeof overrides,
+                   "data.val=%s/val train.overwrite=true train.batch_size=9 "
+                   "train.epochs=3 data.workers=2 train.threads=2 %s",
+                   folder, _i == 1 ? "finetune.init=random" : "");
+    do {
+        train_run(&run, &spec); /* the first, with n = 0, warms libraries up */
+        made = atomic_load(&everywhere);
+        fail_at = 0;
+        ck_assert_msg(run.status == MAE_ERR_NOMEM || run.status == MAE_ERR_INTERRUPTED,
+                      "allocation %zu: %s: %s", n, mae_status_name(run.status),
+                      run.err.msg);
+        ck_assert_msg(run.err.msg[0] != '\0', "allocation %zu: no message", n);
+        failures += run.status == MAE_ERR_NOMEM;
+        if (n == 0)
+            files = open_files();
+        ck_assert_msg(open_files() == files, "allocation %zu: %zu files open, %zu before",
+                      n, open_files(), files);
+        n++;
+    } while (made >= n - 1);
+    ck_assert_int_eq(run.status, MAE_ERR_INTERRUPTED);
+    ck_assert_uint_gt(failures, 50);
+    mae_test_folder_remove(folder);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("train memory");
+    TCase *tc = tcase_create("memory");
+
+    tcase_set_timeout(tc, 600);
+    tcase_add_test(tc, updates_of_a_model_do_not_allocate);
+    tcase_add_loop_test(tc, updates_of_a_run_do_not_allocate, 0, 2);
+    tcase_add_loop_test(tc, any_allocation_may_fail, 0, 2);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}
