@@ -174,11 +174,11 @@ static void note_common(Parser *p, const MaeOption *o, const char *text)
 {
     if (o->offset == offsetof(MaeArgs, threads)) {
         p->args->has_threads = true;
-        if (p->command->overrides)
+        if (p->command->train_keys)
             make_override(p, "train.threads", p->args->threads > 0 ? text : "all");
     } else if (o->offset == offsetof(MaeArgs, seed)) {
         p->args->has_seed = true;
-        if (p->command->overrides)
+        if (p->command->train_keys)
             make_override(p, "train.seed", text);
     }
 }
@@ -285,12 +285,12 @@ static MaeStatus parse_short(Parser *p, const char *arg)
     return MAE_OK;
 }
 
-/* key.path=value: letters, digits, '_' and '.' before the first '='. */
+/* key.path=value: letters, digits, '_', '-' and '.' before the first '='. */
 static bool is_override(const char *arg)
 {
     size_t i = 0;
 
-    while (isalnum((unsigned char)arg[i]) || arg[i] == '_' || arg[i] == '.')
+    while (isalnum((unsigned char)arg[i]) || (arg[i] != '\0' && strchr("_-.", arg[i])))
         i++;
     return i > 0 && arg[i] == '=';
 }
