@@ -180,6 +180,23 @@ START_TEST(holding_batches)
 }
 END_TEST
 
+/* 60 images in 3 batches of 20: the end is the end, whoever still holds what. */
+START_TEST(end_while_all_are_held)
+{
+    const MaeBatch *batch;
+
+    options.prefetch = 2;
+    options.sampler.training = false;
+    options.sampler.batch_size = 20;
+    open_all(2);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_ok(mae_loader_next(loader, &batch, &err));
+    ck_assert_ptr_nonnull(batch);
+    ck_assert_ok(mae_loader_next(loader, &batch, &err));
+    ck_assert_ptr_null(batch);
+}
+END_TEST
+
 START_TEST(evaluation_passes)
 {
     FixtureLog log;
@@ -390,6 +407,7 @@ int main(void)
     tcase_add_test(tc, epochs_and_labels);
     tcase_add_test(tc, seek_goes_on_where_it_was);
     tcase_add_test(tc, holding_batches);
+    tcase_add_test(tc, end_while_all_are_held);
     tcase_add_loop_test(tc, evaluation_passes, 0, 4);
     tcase_add_loop_test(tc, empty_share_of_a_batch, 0, 3);
     tcase_add_test(tc, replacements_stay_the_same);
