@@ -149,7 +149,7 @@ START_TEST(other_files_are_refused_by_name)
     mae_test_write(path.text, "not hdf5", 8);
     ck_assert_fails(mae_h5images_open(&h, path.text, &err), MAE_ERR_FORMAT,
                     "not an HDF5 file");
-    ck_assert_fails(mae_h5images_open(&h, folder, &err), MAE_ERR_IO, "a folder");
+    ck_assert_fails(mae_h5images_open(&h, folder, &err), MAE_ERR_FORMAT, "a folder");
     ck_assert_ptr_null(h);
     mae_test_folder_remove(folder);
 }
