@@ -5,24 +5,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "data/fixture.h"
+#include "data/opened.h"
 
 #define IMAGE (3 * 8 * 8)
 
-static char *root;
-static MaeDataset *ds;
 static MaeLoader *loader;
-static MaeError err;
 static MaeTransform transform;
 static MaeLoaderOptions options;
 
 /* 60 images in 3 classes, random crops, batches of 8: 7 batches an epoch. */
 static void setup(void)
 {
-    root = mae_test_folder();
-    ds = NULL;
+    opened_setup();
     loader = NULL;
-    err = (MaeError){0};
     fixture_classes(root, 3, 20, 10, 12);
     transform = mae_transform_default(3, 8, 8, MAE_AUGMENT_CROP_FLIP);
     options = (MaeLoaderOptions){.sampler = {.count = 60, .batch_size = 8, .seed = 11},
@@ -33,8 +28,7 @@ static void setup(void)
 static void teardown(void)
 {
     mae_loader_close(loader);
-    mae_dataset_close(ds);
-    mae_test_folder_remove(root);
+    opened_teardown();
 }
 
 static void open_all(size_t workers)
