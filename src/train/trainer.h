@@ -14,8 +14,9 @@
  *                   of time used, so that it ends annealed within the budget.
  *
  * Memory   Everything is planned when the trainer opens; updates never allocate.
- * Errors   NUMERIC for a loss or gradient that is not finite or whose square is not (nothing
- *          is saved: the last good state stays), INTERRUPTED after a stop with everything saved.
+ * Errors   NUMERIC for a loss or gradient that is not finite or whose square is not
+ *          (nothing is saved: the last good state stays), INTERRUPTED after a stop with
+ *          everything saved.
  * Threads  One thread, which drives the pool.
  */
 #ifndef MAE_TRAIN_TRAINER_H

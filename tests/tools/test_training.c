@@ -176,6 +176,8 @@ START_TEST(from_images_to_a_classifier)
     ck_assert_int_eq(mae_json_parse(&result, out, strlen(out), "stdout", &why), MAE_OK);
     ck_assert(mae_json_get_real(result, "best_acc1", &value) && value >= 0.0);
     mae_json_free(result);
+    expect("pretrain run.yaml data.val=val train.preview_every=1", 0);
+    expect_text(out, "2 epochs, 12 steps done; nothing was left to do");
     expect("finetune run.yaml -o scratch finetune.init=random --seed 3 --threads 2", 0);
     expect("pretrain run.yaml -o other train.resume=tuned/last.h5", 3);
     expect_text(err, "expected a checkpoint of an autoencoder, found a classifier");
