@@ -9,6 +9,10 @@
 #ifndef MAE_LOG_H
 #define MAE_LOG_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum MaeLogLevel {
     MAE_LOG_ERROR = 0,
     MAE_LOG_WARN,
@@ -25,5 +29,9 @@ typedef struct MaeLog {
     void *ctx;         /* passed to fn */
     MaeLogLevel level; /* lines above it are dropped */
 } MaeLog;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* MAE_LOG_H */

@@ -8,6 +8,10 @@
 #ifndef MAE_STATUS_H
 #define MAE_STATUS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Outcome of a fallible call. */
 typedef enum MaeStatus {
     MAE_OK = 0,
@@ -31,5 +35,9 @@ typedef struct MaeError {
 
 /** Short name of a status, e.g. "io"; never NULL. */
 const char *mae_status_name(MaeStatus status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* MAE_STATUS_H */

@@ -23,22 +23,27 @@
 #include "mae/log.h"
 #include "mae/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Where a run is; valid during the call. */
 typedef struct MaeTrainProgress {
-    size_t epoch, epochs; /* under way, counted from 1 */
-    size_t step, steps;   /* optimiser steps done in the epoch, and its total */
-    double images_per_second;
-    double loss;         /* mean over the epoch so far */
-    double seconds_left; /* to the end of the run; NaN if unknown */
-    bool epoch_done;
+    size_t epoch, epochs;     /* under way, counted from 1 */
+    size_t step, steps;       /* optimiser steps done in the epoch, and its total */
+    double images_per_second; /* of this session's updates, evaluations left out */
+    double loss;              /* mean over the epoch so far */
+    double seconds_left; /* to the end of the run, evaluations included; NaN if unknown */
+    bool epoch_done;     /* its evaluation, if there is one, comes next */
 } MaeTrainProgress;
 
 typedef struct MaeTrainHooks {
     MaeLog log;
     void (*progress)(void *ctx, const MaeTrainProgress *progress); /* NULL: none */
-    bool (*stop)(void *ctx); /* asked after every step: save and end; NULL: never */
-    void *ctx;               /* of progress and stop */
-    const char *tool;        /* stored in checkpoints, "mae-pretrain" */
+    /** Asked after every step and in evaluations: save and end? NULL: never. */
+    bool (*stop)(void *ctx);
+    void *ctx;        /* of progress and stop */
+    const char *tool; /* stored in checkpoints, e.g. "mae-pretrain"; NULL: "libmae" */
 } MaeTrainHooks;
 
 /** What a run reports, also one that was stopped. */
@@ -47,12 +52,18 @@ typedef struct MaeTrainResult {
     double train_loss;        /* of the last epoch; NaN if none ran */
     double score;             /* best: - held-out loss, or top-1 in 0..1; NaN if none */
     double last_score;        /* of the last evaluation; NaN if none */
-    double images_per_second; /* of this session */
-    double waited;            /* share of this session spent waiting for data, 0..1 */
+    double images_per_second; /* of this session's updates, evaluations left out */
+    double waited;            /* share of the updates spent waiting for data, 0..1 */
     double seconds;           /* of this session */
 } MaeTrainResult;
 
-/** MAE pretraining. @param config path, or NULL for defaults and overrides alone. */
+/**
+ * MAE pretraining.
+ * @param config path, or NULL for defaults and overrides alone.
+ * @param overrides [n], later ones win; NULL if n is 0.
+ * @param hooks not NULL, zeroed fields are fine.
+ * @param[out] result not NULL; set once the run has begun, whatever its end.
+ */
 MaeStatus mae_pretrain_file(const char *config, const char *const *overrides, size_t n,
                             const MaeTrainHooks *hooks, MaeTrainResult *result,
                             MaeError *err);
@@ -61,5 +72,9 @@ MaeStatus mae_pretrain_file(const char *config, const char *const *overrides, si
 MaeStatus mae_finetune_file(const char *config, const char *const *overrides, size_t n,
                             const MaeTrainHooks *hooks, MaeTrainResult *result,
                             MaeError *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* MAE_TRAIN_H */

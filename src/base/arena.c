@@ -24,6 +24,9 @@
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
+/* Bytes requested and used, before padding: far from where sums wrap around. */
+#define LARGEST (SIZE_MAX / 4)
+
 MaeArena mae_arena_measure(void)
 {
     return (MaeArena){.base = NULL};
@@ -58,12 +61,12 @@ void mae_arena_close(MaeArena *arena)
 
 void *mae_arena_bytes(MaeArena *arena, size_t count, size_t size)
 {
-    const size_t room = SIZE_MAX / 2 - arena->used;
+    const size_t room = LARGEST - arena->used;
     size_t bytes, step;
     void *p = NULL;
 
     assert(size > 0);
-    if (arena->failed || count > (room - 2 * MAE_ALIGN - RED_ZONE) / size) {
+    if (arena->failed || arena->used > LARGEST || count > room / size) {
         arena->failed = true;
         return NULL;
     }

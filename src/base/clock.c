@@ -22,17 +22,6 @@ double mae_clock_wall(void)
     return read_clock(CLOCK_REALTIME);
 }
 
-void mae_clock_format(char *text, size_t size)
-{
-    const time_t now = time(NULL);
-    struct tm local;
-
-    text[0] = '\0';
-    if (localtime_r(&now, &local) != NULL &&
-        strftime(text, size, "%Y-%m-%dT%H:%M:%S%z", &local) == 0)
-        text[0] = '\0';
-}
-
 void mae_clock_duration(char *text, size_t size, double seconds)
 {
     if (!(seconds >= 0.0) || seconds > 3.15e9) {

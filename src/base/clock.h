@@ -14,9 +14,6 @@ double mae_clock_now(void);
 /** Seconds since 1970-01-01 UTC. */
 double mae_clock_wall(void);
 
-/** Write local wall time as "2026-01-31T12:00:00+0100"; @p size at least 25 bytes. */
-void mae_clock_format(char *text, size_t size);
-
 /** Write @p seconds as "1 h 02 min", "3 min 20 s" or "4.2 s". */
 void mae_clock_duration(char *text, size_t size, double seconds);
 

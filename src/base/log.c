@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 void mae_log(const MaeLog *log, MaeLogLevel level, const char *fmt, ...)
 {
     char line[1024];
@@ -14,5 +16,6 @@ void mae_log(const MaeLog *log, MaeLogLevel level, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
+    mae_text_tame(line);
     log->fn(log->ctx, level, line);
 }

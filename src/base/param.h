@@ -3,12 +3,12 @@
  * Parameter table: name, shape, offset and flags of every tensor of a model.
  *
  * One table serves weights, gradients and optimiser moments, which are flat float buffers
- * of mae_param_total() elements indexed by the same offsets; the checkpoint, import and
+ * of `total` elements indexed by the same offsets; the checkpoint, import and
  * export walk it too. Layers keep MaeParam values (offsets), never pointers.
  *
  * Gradients that are sums over rows (biases, norms, tokens, position embeddings) carry
  * MAE_PARAM_ROWSUM and a second offset, `sum`: during backward each tile of images adds
- * its share at `sum` of its own buffer of mae_param_sum_total() elements; afterwards the
+ * its share at `sum` of its own buffer of `sum_total` elements; afterwards the
  * shares are combined in tile order. The result does not depend on the number of threads.
  *
  * Shapes   Offsets are multiples of 16 elements (64 bytes); the padding stays zero.

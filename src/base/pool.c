@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A step issues many short grids in a row: idle threads look this often, then sleep. */
 #define SPINS 4000
@@ -33,10 +34,13 @@ struct MaePool {
 size_t mae_pool_processors(void)
 {
     cpu_set_t set;
+    long online;
 
+    /* fails on machines with more processors than the set can hold */
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
         return (size_t)CPU_COUNT(&set);
-    return 1;
+    online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (size_t)online : 1;
 }
 
 static bool take(MaePool *pool, size_t *tile)

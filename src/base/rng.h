@@ -20,7 +20,7 @@
 
 /** What a stream is for; part of its address, so uses never share numbers. */
 typedef enum MaeRngPurpose {
-    MAE_RNG_INIT = 1,   /* initial weights; sample = index of the parameter */
+    MAE_RNG_INIT = 1,   /* initial weights, in the order of the layers; sample = 0 */
     MAE_RNG_SHUFFLE,    /* order of samples in an epoch; sample = 0 */
     MAE_RNG_CROP,       /* crop box and flip of a sample */
     MAE_RNG_MASK,       /* patch mask of a sample */

@@ -317,6 +317,12 @@ void mae_loader_close(MaeLoader *loader)
     free(loader);
 }
 
+size_t mae_loader_bytes(const MaeLoader *loader)
+{
+    return loader->slot_count * mae_sampler_local(&loader->sampler) * loader->image_size *
+           sizeof(float);
+}
+
 size_t mae_loader_batches(const MaeLoader *loader)
 {
     return mae_sampler_batches(&loader->sampler);

@@ -62,6 +62,9 @@ MaeStatus mae_loader_open(MaeLoader **loader, const MaeDataset *ds,
 /** Stop the workers, whatever they are at; batches handed out die too. Accepts NULL. */
 void mae_loader_close(MaeLoader *loader);
 
+/** Bytes of its slots: the images that are held ready. */
+size_t mae_loader_bytes(const MaeLoader *loader);
+
 /** Batches of an epoch. */
 size_t mae_loader_batches(const MaeLoader *loader);
 

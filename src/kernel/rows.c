@@ -139,19 +139,11 @@ void mae_rows_softmax_grad(float *s, float *dp, const float *lse, const float *d
 }
 
 void mae_rows_cross_entropy(double *loss, float *dlogits, const float *logits,
-                            const int64_t *labels, float smoothing, float grad_scale,
-                            size_t rows, size_t classes)
+                            const float *targets, float grad_scale, size_t rows,
+                            size_t classes)
 {
-    mae_rows_best()->cross_entropy(loss, dlogits, logits, labels, smoothing, grad_scale,
-                                   rows, classes);
-}
-
-void mae_rows_cross_entropy_soft(double *loss, float *dlogits, const float *logits,
-                                 const float *targets, float grad_scale, size_t rows,
-                                 size_t classes)
-{
-    mae_rows_best()->cross_entropy_soft(loss, dlogits, logits, targets, grad_scale, rows,
-                                        classes);
+    mae_rows_best()->cross_entropy(loss, dlogits, logits, targets, grad_scale, rows,
+                                   classes);
 }
 
 double mae_rows_sumsq(const float *x, size_t n)

@@ -20,7 +20,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /** The table in use: "portable", "avx2" or "avx512"; static storage. */
 const char *mae_rows_isa(void);
@@ -119,23 +118,16 @@ void mae_rows_softmax_grad(float *s, float *dp, const float *lse, const float *d
                            size_t rows, size_t width, size_t ld, float scale);
 
 /**
- * Cross-entropy against labels with label smoothing, as PyTorch's: the target of class c
- * is (1 - smoothing) * [c == label] + smoothing / C.
+ * Cross-entropy of each row against soft targets (label smoothing, mixup, cutmix).
  *   loss[r] = - sum over c of target * log softmax(logits)
  *   dlogits = grad_scale * (softmax(logits) - target)
  * @param[out] loss [R], in nats.
  * @param[out] dlogits [R,C], may be @p logits; NULL: not wanted.
- * @param labels [R], each in [0, C).
- * @param smoothing in [0, 1].  @param grad_scale usually 1 / batch.
+ * @param targets [R,C], rows summing to 1.  @param grad_scale usually 1 / batch.
  */
 void mae_rows_cross_entropy(double *loss, float *dlogits, const float *logits,
-                            const int64_t *labels, float smoothing, float grad_scale,
-                            size_t rows, size_t classes);
-
-/** The same against soft targets [R,C], rows summing to 1 (mixup and cutmix). */
-void mae_rows_cross_entropy_soft(double *loss, float *dlogits, const float *logits,
-                                 const float *targets, float grad_scale, size_t rows,
-                                 size_t classes);
+                            const float *targets, float grad_scale, size_t rows,
+                            size_t classes);
 
 /** Sum of squares in double. The order of the sum depends on @p n alone. */
 double mae_rows_sumsq(const float *x, size_t n);

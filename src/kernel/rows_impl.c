@@ -343,44 +343,9 @@ static double row_exp_sum(float *e, const float *x, float max, size_t n)
     return sum;
 }
 
-/* The target of class c is rest for each class, plus hit at the label. */
 static void cross_entropy(double *loss, float *dlogits, const float *logits,
-                          const int64_t *labels, float smoothing, float grad_scale,
-                          size_t rows, size_t classes)
-{
-    const double rest = (double)smoothing / (double)classes;
-    const double hit = 1.0 - (double)smoothing;
-
-    for (size_t r = 0; r < rows; r++, logits += classes) {
-        const size_t label = (size_t)labels[r];
-        const float max = row_max(logits, classes);
-        double below = 0.0, sum; /* sum over classes of max - logit */
-
-        assert(labels[r] >= 0 && label < classes);
-        if (smoothing > 0.0f) {
-#pragma omp simd reduction(+ : below)
-            for (size_t i = 0; i < classes; i++)
-                below += (double)max - (double)logits[i];
-        }
-        loss[r] = rest * below + hit * ((double)max - (double)logits[label]);
-        sum = row_exp_sum(dlogits, logits, max, classes);
-        loss[r] += log(sum);
-        if (dlogits != NULL) {
-            const float norm = (float)((double)grad_scale / sum);
-            const float sub = (float)((double)grad_scale * rest);
-
-#pragma omp simd
-            for (size_t i = 0; i < classes; i++)
-                dlogits[i] = norm * dlogits[i] - sub;
-            dlogits[label] -= (float)((double)grad_scale * hit);
-            dlogits += classes;
-        }
-    }
-}
-
-static void cross_entropy_soft(double *loss, float *dlogits, const float *logits,
-                               const float *targets, float grad_scale, size_t rows,
-                               size_t classes)
+                          const float *targets, float grad_scale, size_t rows,
+                          size_t classes)
 {
     for (size_t r = 0; r < rows; r++, logits += classes, targets += classes) {
         const float max = row_max(logits, classes);
@@ -459,7 +424,6 @@ const MaeRowsTable MAE_ROWS_TABLE = {
     .softmax = softmax,
     .softmax_grad = softmax_grad,
     .cross_entropy = cross_entropy,
-    .cross_entropy_soft = cross_entropy_soft,
     .sumsq = sumsq,
     .finite = finite,
     .adamw = adamw,

@@ -13,7 +13,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "kernel/adamw.h"
 
@@ -43,11 +42,8 @@ typedef struct MaeRowsTable {
     void (*softmax_grad)(float *s, float *dp, const float *lse, const float *delta,
                          size_t rows, size_t width, size_t ld, float scale);
     void (*cross_entropy)(double *loss, float *dlogits, const float *logits,
-                          const int64_t *labels, float smoothing, float grad_scale,
-                          size_t rows, size_t classes);
-    void (*cross_entropy_soft)(double *loss, float *dlogits, const float *logits,
-                               const float *targets, float grad_scale, size_t rows,
-                               size_t classes);
+                          const float *targets, float grad_scale, size_t rows,
+                          size_t classes);
     double (*sumsq)(const float *x, size_t n);
     bool (*finite)(const float *x, size_t n);
     void (*adamw)(float *w, float *m, float *v, const float *g, size_t n,

@@ -11,6 +11,7 @@
 #define MAX_RATIO 64
 #define MAX_PATCHES ((size_t)1 << 20)
 #define MAX_VALUES ((size_t)INT32_MAX)
+#define MAX_ROWS ((size_t)INT32_MAX)
 
 static MaeStatus check_grid(const MaePatchGrid *grid, MaeError *err)
 {
@@ -59,6 +60,17 @@ static MaeStatus check_trunk(const char *what, size_t width, size_t depth, size_
 size_t mae_arch_hidden(const MaeArch *arch, size_t width)
 {
     return (size_t)((double)width * arch->mlp_ratio);
+}
+
+MaeStatus mae_arch_check_batch(const MaeArch *arch, size_t batch, MaeError *err)
+{
+    const size_t tokens = 1 + mae_patch_count(&arch->grid);
+
+    if (batch == 0 || batch > MAX_ROWS / tokens)
+        MAE_FAIL(err, MAE_ERR_SHAPE,
+                 "batch: expected 1 to %zu images of %zu tokens, got %zu",
+                 MAX_ROWS / tokens, tokens, batch);
+    return MAE_OK;
 }
 
 MaeStatus mae_arch_check(const MaeArch *arch, MaeError *err)

@@ -36,6 +36,12 @@ typedef struct MaeArch {
  */
 MaeStatus mae_arch_check(const MaeArch *arch, MaeError *err);
 
+/**
+ * MAE_ERR_SHAPE unless a batch has 1 image or more and its tokens can be counted as rows
+ * of a matrix product (2^31 - 1). @p arch has passed the check above.
+ */
+MaeStatus mae_arch_check_batch(const MaeArch *arch, size_t batch, MaeError *err);
+
 /** Hidden width of an MLP on @p width. */
 size_t mae_arch_hidden(const MaeArch *arch, size_t width);
 

@@ -102,28 +102,17 @@ static void reserve(MaeAutoencoderRun *run, MaeArena *arena, const MaeCompute *c
         run->dlatent = mae_arena_floats(arena, batch * tokens * decoder->width);
 }
 
-size_t mae_autoencoder_run_bytes(const MaeAutoencoder *model, const MaeCompute *compute,
-                                 size_t batch, size_t visible, bool backward)
-{
-    MaeAutoencoderRun run = {.model = model, .visible = visible};
-    MaeArena measure = mae_arena_measure();
-
-    reserve(&run, &measure, compute, batch, backward);
-    return measure.failed ? SIZE_MAX : measure.used;
-}
-
 MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder *model,
                                    const MaeCompute *compute, size_t batch,
                                    size_t visible, bool backward, MaeError *err)
 {
     MaeArena measure = mae_arena_measure();
 
-    if (batch == 0 || visible == 0 || visible > model->patches)
-        MAE_FAIL(
-            err, MAE_ERR_SHAPE,
-            "autoencoder: expected a batch of at least 1 and 1 to %zu visible patches, "
-            "got %zu and %zu",
-            model->patches, batch, visible);
+    MAE_TRY(mae_arch_check_batch(&model->arch, batch, err));
+    if (visible == 0 || visible > model->patches)
+        MAE_FAIL(err, MAE_ERR_SHAPE,
+                 "autoencoder: expected 1 to %zu visible patches, got %zu",
+                 model->patches, visible);
     *run = (MaeAutoencoderRun){.model = model, .visible = visible};
     reserve(run, &measure, compute, batch, backward);
     MAE_TRY(mae_arena_open(&run->arena, &measure, "activations", err));

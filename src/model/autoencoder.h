@@ -74,10 +74,6 @@ MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder 
                                    size_t visible, bool backward, MaeError *err);
 void mae_autoencoder_run_close(MaeAutoencoderRun *run);
 
-/** Bytes that run_open would allocate, without allocating; SIZE_MAX if they overflow. */
-size_t mae_autoencoder_run_bytes(const MaeAutoencoder *model, const MaeCompute *compute,
-                                 size_t batch, size_t visible, bool backward);
-
 /**
  * Latent, prediction and loss of a batch, left in the run.
  * @param w weights [table.total].  @param images [B,C,H,W] normalised.

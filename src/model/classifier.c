@@ -77,24 +77,13 @@ static void reserve(MaeClassifierRun *run, MaeArena *arena, const MaeCompute *co
     run->losses = mae_arena_bytes(arena, batch, sizeof *run->losses);
 }
 
-size_t mae_classifier_run_bytes(const MaeClassifier *model, const MaeCompute *compute,
-                                size_t batch, bool backward)
-{
-    MaeClassifierRun run = {.model = model};
-    MaeArena measure = mae_arena_measure();
-
-    reserve(&run, &measure, compute, batch, backward);
-    return measure.failed ? SIZE_MAX : measure.used;
-}
-
 MaeStatus mae_classifier_run_open(MaeClassifierRun *run, const MaeClassifier *model,
                                   const MaeCompute *compute, size_t batch, bool backward,
                                   MaeError *err)
 {
     MaeArena measure = mae_arena_measure();
 
-    if (batch == 0)
-        MAE_FAIL(err, MAE_ERR_SHAPE, "classifier: expected a batch of at least 1, got 0");
+    MAE_TRY(mae_arch_check_batch(&model->arch, batch, err));
     *run = (MaeClassifierRun){.model = model};
     reserve(run, &measure, compute, batch, backward);
     MAE_TRY(mae_arena_open(&run->arena, &measure, "activations", err));
@@ -195,9 +184,9 @@ double mae_classifier_loss(MaeClassifierRun *run, const float *targets, size_t b
 {
     double sum = 0.0;
 
-    mae_rows_cross_entropy_soft(run->losses, run->dlogits, run->logits, targets,
-                                (float)(scale / (double)batch), batch,
-                                run->model->arch.classes);
+    mae_rows_cross_entropy(run->losses, run->dlogits, run->logits, targets,
+                           (float)(scale / (double)batch), batch,
+                           run->model->arch.classes);
     for (size_t i = 0; i < batch; i++)
         sum += run->losses[i];
     return sum / (double)batch;

@@ -62,10 +62,6 @@ MaeStatus mae_classifier_run_open(MaeClassifierRun *run, const MaeClassifier *mo
                                   MaeError *err);
 void mae_classifier_run_close(MaeClassifierRun *run);
 
-/** Bytes that run_open would allocate, without allocating; SIZE_MAX if they overflow. */
-size_t mae_classifier_run_bytes(const MaeClassifier *model, const MaeCompute *compute,
-                                size_t batch, bool backward);
-
 /**
  * Fill run->scales: each branch of block i of each image is dropped with probability
  * rate * i / (depth - 1) and otherwise divided by the probability of staying.

@@ -64,6 +64,7 @@ static MaeStatus test_set(Finetune *f, const float *w, MaeAccuracy *accuracy,
         const MaeBatch *batch = NULL;
         const size_t classes = f->model.arch.classes;
 
+        MAE_TRY(mae_trainer_poll(f->hooks, err));
         MAE_TRY(mae_loader_next(loader, &batch, err));
         if (batch == NULL)
             break;
@@ -284,7 +285,8 @@ static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
                              f->model.arch.depth, err));
     mae_trainer_set_loader(trainer, session->inputs.loader);
     MAE_TRY(init_weights(f, trainer, err));
-    MAE_TRY(mae_trainer_preflight(trainer, f->run.arena.size, err));
+    MAE_TRY(mae_trainer_preflight(trainer, f->run.arena.size,
+                                  mae_inputs_bytes(&session->inputs), err));
     MAE_TRY(mae_run_folder_begin(&session->folder, f->cfg, history != NULL ? history : "",
                                  trainer->state.step, err));
     return mae_trainer_run(trainer, result, err);

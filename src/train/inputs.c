@@ -215,6 +215,12 @@ MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_b
                            &options, err);
 }
 
+size_t mae_inputs_bytes(const MaeInputs *inputs)
+{
+    return mae_loader_bytes(inputs->loader) +
+           (inputs->val_loader != NULL ? mae_loader_bytes(inputs->val_loader) : 0);
+}
+
 void mae_inputs_close(MaeInputs *inputs)
 {
     if (inputs == NULL)

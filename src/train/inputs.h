@@ -45,6 +45,9 @@ MaeStatus mae_inputs_open(MaeInputs *inputs, const MaeConfig *cfg, bool labelled
 MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_batch,
                            const MaeLog *log, MaeError *err);
 
+/** Bytes of the batches that the open loaders hold ready. */
+size_t mae_inputs_bytes(const MaeInputs *inputs);
+
 /** Accepts a zeroed or half-opened object. */
 void mae_inputs_close(MaeInputs *inputs);
 

@@ -1,6 +1,8 @@
 /* Part of trainer.h: what a run will take, measured before it starts. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
@@ -46,6 +48,11 @@ static MaeStatus measure(MaeTrainer *trainer, double *seconds, MaeError *err)
                            (size_t)trainer->state.batch, err);
 }
 
+static double megabytes(double bytes)
+{
+    return bytes / 1e6;
+}
+
 /* Checkpoints on disk at the same time: last, best, kept ones, one being written. */
 static double disk_needed(const MaeTrainer *trainer)
 {
@@ -72,18 +79,35 @@ static MaeStatus check_disk(const MaeTrainer *trainer, MaeError *err)
             err, MAE_ERR_IO,
             "%s: checkpoints need %.1f MB, the disk has %.1f MB left; free some, lower "
             "train.keep, or skip this check with train.preflight=false",
-            trainer->folder->path, needed / 1e6, left / 1e6);
+            trainer->folder->path, megabytes(needed), megabytes(left));
     return MAE_OK;
 }
 
-MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, MaeError *err)
+/* All that was planned is touched by now; what is beyond it are data set and program. */
+static void report_memory(const MaeTrainer *trainer, size_t activations, size_t images)
+{
+    const size_t state = mae_trainer_bytes(trainer);
+    struct rusage used = {0};
+
+    (void)getrusage(RUSAGE_SELF, &used);
+    mae_log(&trainer->hooks->log, MAE_LOG_INFO,
+            "memory: %.0f MB (weights and optimiser %.0f, activations %.0f, images %.0f, "
+            "the rest data set and program), disk: %.0f MB",
+            megabytes(fmax(1024.0 * (double)used.ru_maxrss,
+                           (double)(state + activations + images))),
+            megabytes((double)state), megabytes((double)activations),
+            megabytes((double)images), megabytes(disk_needed(trainer)));
+}
+
+MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, size_t images,
+                                MaeError *err)
 {
     const MaeLog *log = &trainer->hooks->log;
     const MaeConfig *cfg = trainer->cfg;
     const size_t steps = trainer->batches / cfg->train.accum_iter;
     const size_t done = (size_t)(trainer->state.epoch * steps) +
                         (size_t)trainer->state.batch / cfg->train.accum_iter;
-    double seconds = 0.0;
+    double seconds = 0.0, left;
     char text[32];
 
     mae_log(log, MAE_LOG_INFO, "model: %.2f million trained parameters",
@@ -92,18 +116,13 @@ MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, MaeErro
             "effective batch %zu, peak learning rate %.3g, %zu epochs of %zu steps",
             mae_config_effective_batch(cfg), mae_config_lr(cfg), cfg->train.epochs,
             steps);
-    if (!cfg->train.preflight)
+    if (!cfg->train.preflight || mae_trainer_finished(trainer))
         return MAE_OK;
     MAE_TRY(check_disk(trainer, err));
     MAE_TRY(measure(trainer, &seconds, err));
-    mae_clock_duration(text, sizeof text,
-                       seconds * (double)(cfg->train.epochs * steps - done));
-    mae_log(
-        log, MAE_LOG_INFO,
-        "memory: %.0f MB (weights and optimiser %.0f, activations %.0f), disk: %.0f MB",
-        (double)(mae_trainer_bytes(trainer) + activations) / 1e6,
-        (double)mae_trainer_bytes(trainer) / 1e6, (double)activations / 1e6,
-        disk_needed(trainer) / 1e6);
+    left = seconds * (double)(cfg->train.epochs * steps - done);
+    mae_clock_duration(text, sizeof text, fmin(left, mae_trainer_budget(trainer)));
+    report_memory(trainer, activations, images);
     mae_log(log, MAE_LOG_INFO,
             "speed: %.1f ms a step, %.0f images/s on %zu threads (%s); to the end: %s, "
             "without evaluation and if the data keep up",

@@ -77,6 +77,7 @@ static MaeStatus held_out_loss(Pretrain *p, const float *w, double *loss, MaeErr
     for (;;) {
         const MaeBatch *batch = NULL;
 
+        MAE_TRY(mae_trainer_poll(p->hooks, err));
         MAE_TRY(mae_loader_next(loader, &batch, err));
         if (batch == NULL)
             break;
@@ -121,6 +122,9 @@ static MaeStatus evaluate(void *ctx, const float *w, size_t epoch, bool last,
         MAE_TRY(held_out_loss(p, w, &loss, err));
         mae_json_set_real(record, "val_loss", loss);
         *score = -loss;
+        mae_log(&p->hooks->log, MAE_LOG_INFO,
+                "epoch %zu: held-out loss %.4f (yardsticks %.4f and %.4f)", epoch, loss,
+                p->patch_mean, p->visible_mean);
     }
     if (every > 0 && p->preview_count > 0 && (epoch % every == 0 || last) &&
         write_preview(p, w, epoch, &why) != MAE_OK)
@@ -327,9 +331,12 @@ static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
         MAE_TRY(mae_trainer_resume(trainer, session->reader, &session->snapshot, err));
     else
         mae_autoencoder_init(&p->model, trainer->w, p->cfg->train.seed);
-    MAE_TRY(mae_trainer_preflight(trainer, p->run.arena.size, err));
-    MAE_TRY(prepare_preview(p, err));
-    MAE_TRY(measure_yardsticks(p, err));
+    MAE_TRY(mae_trainer_preflight(trainer, p->run.arena.size,
+                                  mae_inputs_bytes(&session->inputs), err));
+    if (!mae_trainer_finished(trainer)) {
+        MAE_TRY(prepare_preview(p, err));
+        MAE_TRY(measure_yardsticks(p, err));
+    }
     MAE_TRY(mae_run_folder_begin(&session->folder, p->cfg, history != NULL ? history : "",
                                  trainer->state.step, err));
     return mae_trainer_run(trainer, result, err);

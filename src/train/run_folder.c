@@ -407,9 +407,11 @@ static MaeStatus save_all(MaeRunFolder *folder, const MaeSnapshot *snapshot,
                           const MaeOptim *optim, MaeSaveAs as, MaeError *err)
 {
     MaeSnapshot full = *snapshot;
+    MaeError why = {0};
     MaeStatus status;
 
-    MAE_TRY(read_history(folder, &full.history, err));
+    if (read_history(folder, &full.history, &why) != MAE_OK)
+        mae_log(folder->log, MAE_LOG_WARN, "%s; saving without the log", why.msg);
     status = save_names(folder, &full, table, weights, optim, as, err);
     free(full.history);
     return status;

@@ -103,14 +103,15 @@ static MaeStatus save(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
         .samples = trainer->state.samples,
         .loss_sum = trainer->state.loss_sum,
         .best = trainer->state.best,
-        .seconds = trainer->state.seconds + mae_clock_now() - trainer->started,
+        .seconds = mae_trainer_seconds(trainer),
     };
     char *config = NULL;
     MaeStatus status = mae_config_text(trainer->cfg, &config, err);
 
     if (status == MAE_OK) {
         trainer->task.describe(trainer->task.ctx, &snapshot);
-        (void)snprintf(snapshot.tool, sizeof snapshot.tool, "%s", trainer->hooks->tool);
+        (void)snprintf(snapshot.tool, sizeof snapshot.tool, "%s",
+                       trainer->hooks->tool != NULL ? trainer->hooks->tool : "libmae");
         (void)snprintf(snapshot.version, sizeof snapshot.version, "%s", MAE_VERSION);
         (void)snprintf(snapshot.backend, sizeof snapshot.backend, "%s",
                        mae_gemm_backend(trainer->compute.gemm));
@@ -123,27 +124,22 @@ static MaeStatus save(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
     return status;
 }
 
-/* Fraction of the time budget used; 0 without one. */
-static double budget_used(const MaeTrainer *trainer)
-{
-    const double hours = trainer->cfg->train.max_hours;
-    const double seconds = trainer->state.seconds + mae_clock_now() - trainer->started;
-
-    return hours > 0.0 ? seconds / (hours * 3600.0) : 0.0;
-}
-
-/* Fractional epoch of the next update, as the schedule and the logs see it. */
-static double epoch_now(const MaeTrainer *trainer)
+/* Fractional epoch after so many batches of the one under way. */
+static double epoch_after(const MaeTrainer *trainer, uint64_t batch)
 {
     return (double)trainer->state.epoch +
-           (double)trainer->state.batch / (double)mae_loader_batches(trainer->loader);
+           (double)batch / (double)mae_loader_batches(trainer->loader);
 }
 
-static double learning_rate(const MaeTrainer *trainer)
+/* Of the update that begins after so many batches of the epoch. */
+static double learning_rate(const MaeTrainer *trainer, uint64_t batch)
 {
-    const double timed = budget_used(trainer) * trainer->schedule.epochs;
+    const double hours = trainer->cfg->train.max_hours;
+    const double used =
+        hours > 0.0 ? mae_trainer_seconds(trainer) / (hours * 3600.0) : 0.0;
 
-    return mae_schedule_lr(&trainer->schedule, fmax(epoch_now(trainer), timed));
+    return mae_schedule_lr(&trainer->schedule, fmax(epoch_after(trainer, batch),
+                                                    used * trainer->schedule.epochs));
 }
 
 /* Name the batch that gave a number that is not finite. */
@@ -201,7 +197,8 @@ static MaeStatus check_norm(const MaeTrainer *trainer, double norm, MaeError *er
 static MaeStatus update(MaeTrainer *trainer, MaeError *err)
 {
     const MaeConfig *cfg = trainer->cfg;
-    const double lr = learning_rate(trainer);
+    const double lr = learning_rate(trainer, trainer->state.batch);
+    const double start = mae_clock_now(), waited = mae_loader_waited(trainer->loader);
     double loss = 0.0, norm = 0.0, factor;
     size_t images = 0;
 
@@ -216,54 +213,17 @@ static MaeStatus update(MaeTrainer *trainer, MaeError *err)
     trainer->state.step++;
     trainer->state.samples += images;
     trainer->state.loss_sum += loss * (double)cfg->train.accum_iter;
-    trainer->session_steps++;
+    trainer->pace.updates++;
+    trainer->pace.updating += mae_clock_now() - start;
+    trainer->pace.waiting += mae_loader_waited(trainer->loader) - waited;
     if (trainer->state.step % cfg->train.log_every == 0)
-        mae_run_folder_step(trainer->folder, trainer->state.step, epoch_now(trainer),
-                            loss, lr, norm);
+        mae_run_folder_step(trainer->folder, trainer->state.step,
+                            epoch_after(trainer, trainer->state.batch), loss, lr, norm);
     return MAE_OK;
 }
 
-/* Images per second of this session. */
-static double speed(const MaeTrainer *trainer)
-{
-    const double seconds = mae_clock_now() - trainer->started;
-    const double images =
-        (double)trainer->session_steps * (double)mae_config_effective_batch(trainer->cfg);
-
-    return seconds > 0.0 ? images / seconds : 0.0;
-}
-
-static void show(const MaeTrainer *trainer, bool epoch_done)
-{
-    const size_t accum = trainer->cfg->train.accum_iter,
-                 epochs = trainer->cfg->train.epochs;
-    const size_t steps = trainer->batches / accum;
-    const size_t done = (size_t)trainer->state.epoch * steps;
-    MaeTrainProgress progress = {
-        .epoch = (size_t)trainer->state.epoch + (epoch_done ? 0 : 1),
-        .epochs = epochs,
-        .step = epoch_done ? steps : (size_t)trainer->state.batch / accum,
-        .steps = steps,
-        .images_per_second = speed(trainer),
-        .loss = epoch_done ? trainer->last_loss
-                           : trainer->state.loss_sum / (double)trainer->state.batch,
-        .seconds_left = (double)NAN,
-        .epoch_done = epoch_done,
-    };
-
-    if (trainer->hooks->progress == NULL)
-        return;
-    if (trainer->session_steps > 0) {
-        const double each =
-            (mae_clock_now() - trainer->started) / (double)trainer->session_steps;
-
-        progress.seconds_left =
-            each * (double)(epochs * steps - done - (epoch_done ? 0 : progress.step));
-    }
-    trainer->hooks->progress(trainer->hooks->ctx, &progress);
-}
-
-static MaeJson *epoch_record(const MaeTrainer *trainer, double lr)
+/* What every line of log.txt begins with. */
+static MaeJson *begin_record(const MaeTrainer *trainer, double lr)
 {
     MaeJson *record = mae_json_object();
 
@@ -272,6 +232,16 @@ static MaeJson *epoch_record(const MaeTrainer *trainer, double lr)
     mae_json_set_real(record, "train_loss", trainer->last_loss);
     mae_json_set_real(record, "train_lr", lr);
     return record;
+}
+
+/* And ends with: speed and waiting of the epoch's updates, as far as in this session. */
+static void end_record(const MaeTrainer *trainer, MaeJson *record)
+{
+    const MaeTrainPace *past = &trainer->epoch_at;
+
+    mae_json_set_real(record, "images_per_second", mae_trainer_speed(trainer, past));
+    mae_json_set_real(record, "data_wait_seconds", trainer->pace.waiting - past->waiting);
+    mae_json_set_real(record, "seconds", mae_trainer_seconds(trainer));
 }
 
 static MaeSaveAs save_names(const MaeTrainer *trainer, double score, bool last)
@@ -292,82 +262,114 @@ static bool time_to_save(const MaeTrainer *trainer)
     return minutes > 0.0 && mae_clock_now() - trainer->last_save > 60.0 * minutes;
 }
 
-static MaeStatus end_epoch(MaeTrainer *trainer, bool last, MaeError *err)
-{
-    const double lr = learning_rate(trainer);
-    double score = (double)NAN;
-    MaeJson *record;
-    MaeSaveAs as;
-    MaeStatus status;
-
-    trainer->last_loss = trainer->state.loss_sum / (double)trainer->state.batch;
-    trainer->state.epoch++;
-    trainer->state.batch = 0;
-    trainer->state.loss_sum = 0.0;
-    last = last || trainer->state.epoch == trainer->cfg->train.epochs;
-    show(trainer, true);
-    record = epoch_record(trainer, lr);
-    status =
-        trainer->task.evaluate(trainer->task.ctx, trainer->w,
-                               (size_t)trainer->state.epoch, last, record, &score, err);
-    if (status != MAE_OK) {
-        mae_json_free(record);
-        return status;
-    }
-    mae_json_set_real(record, "images_per_second", speed(trainer));
-    mae_json_set_real(record, "data_wait_seconds", mae_loader_waited(trainer->loader));
-    mae_json_set_real(record, "seconds",
-                      trainer->state.seconds + mae_clock_now() - trainer->started);
-    mae_run_folder_epoch(trainer->folder, record, trainer->state.step);
-    if (isfinite(score))
-        trainer->last_score = score;
-    as = save_names(trainer, score, last);
-    if (as.best)
-        trainer->state.best = score;
-    if (as.best || as.checkpoint || last || time_to_save(trainer))
-        return save(trainer, as, err);
-    return MAE_OK;
-}
-
 /* Does the same configuration, used again, continue this run? */
 static bool goes_on_by_itself(const MaeConfig *cfg)
 {
     return strcmp(cfg->train.resume, "auto") == 0 && !cfg->train.overwrite;
 }
 
-/* Between updates: stop if asked or out of time, save if it is time. */
-static MaeStatus between(MaeTrainer *trainer, MaeError *err)
+/* Save and end the session. */
+static MaeStatus leave(MaeTrainer *trainer, const char *why, MaeError *err)
 {
-    const double hours = trainer->cfg->train.stop_after;
-    const bool asked =
-        trainer->hooks->stop != NULL && trainer->hooks->stop(trainer->hooks->ctx);
-    const bool late = hours > 0.0 && mae_clock_now() - trainer->started > hours * 3600.0;
-
-    if (!asked && !late)
-        return time_to_save(trainer) ? save(trainer, (MaeSaveAs){0}, err) : MAE_OK;
     MAE_TRY(save(trainer, (MaeSaveAs){.must = true}, err));
     MAE_FAIL(
         err, MAE_ERR_INTERRUPTED,
         "%s in epoch %llu of %zu, step %llu; everything is saved in %s: run the same "
         "command again%s to go on",
-        asked ? "stopped" : "train.stop_after is over",
-        (unsigned long long)trainer->state.epoch + 1, trainer->cfg->train.epochs,
+        why, (unsigned long long)trainer->state.epoch + 1, trainer->cfg->train.epochs,
         (unsigned long long)trainer->state.step, trainer->folder->path,
         goes_on_by_itself(trainer->cfg) ? ""
                                         : " with train.resume=auto and without "
                                           "train.overwrite");
 }
 
-/* One epoch, or what is left of it. @param[out] over the time budget is used up. */
+/* Count the epoch, evaluate it and log it. @param last no other will follow. */
+static MaeStatus close_epoch(MaeTrainer *trainer, bool last, double *score, MaeError *err)
+{
+    const double lr =
+        learning_rate(trainer, trainer->state.batch - trainer->cfg->train.accum_iter);
+    const double start = mae_clock_now();
+    MaeJson *record;
+    MaeStatus status;
+
+    trainer->last_loss = trainer->state.loss_sum / (double)trainer->state.batch;
+    trainer->state.epoch++;
+    trainer->state.batch = 0;
+    trainer->state.loss_sum = 0.0;
+    mae_trainer_show(trainer, true);
+    record = begin_record(trainer, lr);
+    status =
+        trainer->task.evaluate(trainer->task.ctx, trainer->w,
+                               (size_t)trainer->state.epoch, last, record, score, err);
+    if (status != MAE_OK) {
+        mae_json_free(record);
+        return status;
+    }
+    end_record(trainer, record);
+    mae_run_folder_epoch(trainer->folder, record, trainer->state.step);
+    trainer->pace.epochs++;
+    trainer->pace.evaluating += mae_clock_now() - start;
+    trainer->epoch_at = trainer->pace;
+    return MAE_OK;
+}
+
+/* @param[out] over the run is complete. */
+static MaeStatus end_epoch(MaeTrainer *trainer, bool *over, MaeError *err)
+{
+    const MaeTrainState before = trainer->state;
+    const bool last = before.epoch + 1 == trainer->cfg->train.epochs ||
+                      mae_trainer_budget(trainer) <= 0.0;
+    double score = (double)NAN;
+    MaeStatus status = close_epoch(trainer, last, &score, err);
+    MaeSaveAs as;
+
+    if (status != MAE_OK) { /* the next session will evaluate again */
+        trainer->state = before;
+        return status == MAE_ERR_INTERRUPTED ? leave(trainer, "stopped", err) : status;
+    }
+    *over = mae_trainer_finished(trainer);
+    if (isfinite(score))
+        trainer->last_score = score;
+    as = save_names(trainer, score, *over);
+    if (as.best)
+        trainer->state.best = score;
+    if (as.best || as.checkpoint || *over || time_to_save(trainer))
+        return save(trainer, as, err);
+    return MAE_OK;
+}
+
+MaeStatus mae_trainer_poll(const MaeTrainHooks *hooks, MaeError *err)
+{
+    if (hooks->stop != NULL && hooks->stop(hooks->ctx))
+        MAE_FAIL(err, MAE_ERR_INTERRUPTED, "asked to stop");
+    return MAE_OK;
+}
+
+/* Between updates: stop if asked or out of time, save if it is time. */
+static MaeStatus between(MaeTrainer *trainer, MaeError *err)
+{
+    const double hours = trainer->cfg->train.stop_after;
+
+    if (mae_trainer_poll(trainer->hooks, NULL) != MAE_OK)
+        return leave(trainer, "stopped", err);
+    if (hours > 0.0 && mae_clock_now() - trainer->started > hours * 3600.0)
+        return leave(trainer, "train.stop_after is over", err);
+    return time_to_save(trainer) ? save(trainer, (MaeSaveAs){0}, err) : MAE_OK;
+}
+
+/*
+ * What is left of an epoch, or of the time budget, but one update at least: an epoch that
+ * was begun is closed. @param[out] over as end_epoch.
+ */
 static MaeStatus run_epoch(MaeTrainer *trainer, bool *over, MaeError *err)
 {
-    while (trainer->state.batch < trainer->batches && !*over) {
+    while (trainer->state.batch < trainer->batches &&
+           (trainer->state.batch == 0 || mae_trainer_budget(trainer) > 0.0)) {
         MAE_TRY(update(trainer, err));
-        show(trainer, false);
-        *over = budget_used(trainer) >= 1.0;
+        mae_trainer_show(trainer, false);
         MAE_TRY(between(trainer, err));
     }
-    return end_epoch(trainer, *over, err);
+    return end_epoch(trainer, over, err);
 }
 
 /* Put the loader where the state is, unless it is there already. */
@@ -381,32 +383,40 @@ static MaeStatus place_loader(MaeTrainer *trainer, bool first, MaeError *err)
                            (size_t)trainer->state.batch, err);
 }
 
+/* A failure that is not one of numbers must not cost what was learnt so far. */
+static void rescue(MaeTrainer *trainer, MaeStatus status)
+{
+    if (status == MAE_OK || status == MAE_ERR_INTERRUPTED || status == MAE_ERR_NUMERIC ||
+        trainer->pace.updates == 0)
+        return;
+    if (save(trainer, (MaeSaveAs){.must = true}, NULL) == MAE_OK)
+        mae_log(&trainer->hooks->log, MAE_LOG_INFO, "saved up to step %llu in %s",
+                (unsigned long long)trainer->state.step, trainer->folder->path);
+}
+
 MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError *err)
 {
-    double waited = mae_loader_waited(trainer->loader), seconds;
+    const MaeTrainPace *pace = &trainer->pace;
     MaeStatus status = MAE_OK;
-    bool first = true, over;
+    bool first = true, over = mae_trainer_finished(trainer);
 
     trainer->started = trainer->last_save = mae_clock_now();
-    over = budget_used(trainer) >= 1.0;
-    while (status == MAE_OK && trainer->state.epoch < trainer->cfg->train.epochs &&
-           !over) {
+    while (status == MAE_OK && !over) {
         status = place_loader(trainer, first, err);
         if (status == MAE_OK)
             status = run_epoch(trainer, &over, err);
         first = false;
     }
-    seconds = mae_clock_now() - trainer->started;
-    waited = mae_loader_waited(trainer->loader) - waited;
+    rescue(trainer, status);
     *result = (MaeTrainResult){
         .epochs = (size_t)trainer->state.epoch,
         .steps = (size_t)trainer->state.step,
         .train_loss = trainer->last_loss,
         .score = isfinite(trainer->state.best) ? trainer->state.best : (double)NAN,
         .last_score = trainer->last_score,
-        .images_per_second = speed(trainer),
-        .waited = seconds > 0.0 ? waited / seconds : 0.0,
-        .seconds = seconds,
+        .images_per_second = mae_trainer_speed(trainer, &(MaeTrainPace){0}),
+        .waited = pace->updating > 0.0 ? pace->waiting / pace->updating : 0.0,
+        .seconds = mae_clock_now() - trainer->started,
     };
     return status;
 }

@@ -14,9 +14,10 @@
  *                   of time used, so that it ends annealed within the budget.
  *
  * Memory   Everything is planned when the trainer opens; updates never allocate.
- * Errors   NUMERIC for a loss or gradient that is not finite or whose square is not
- *          (nothing is saved: the last good state stays), INTERRUPTED after a stop with
- *          everything saved.
+ * Errors   NUMERIC for a loss or gradient that is not finite, or whose square is not
+ *          (nothing is saved: the last good state stays); INTERRUPTED after a stop with
+ *          everything saved. Before any other failure, e.g. of data, what was learnt so
+ *          far is saved if that is possible.
  * Threads  One thread, which drives the pool.
  */
 #ifndef MAE_TRAIN_TRAINER_H
@@ -40,7 +41,9 @@ typedef struct MaeTask {
                       double scale, double *loss, MaeError *err);
 
     /**
-     * Evaluate after @p epoch completed epochs and add the results to @p record.
+     * Evaluate after @p epoch completed epochs and add the results to @p record. What
+     * takes long asks mae_trainer_poll in between; an evaluation that was interrupted is
+     * done again when the run goes on.
      * @param[out] score higher is better; left alone if there is none.
      */
     MaeStatus (*evaluate)(void *ctx, const float *w, size_t epoch, bool last,
@@ -59,6 +62,14 @@ typedef struct MaeTrainState {
     double seconds;  /* of earlier sessions */
 } MaeTrainState;
 
+/** Where the time of a session went: an evaluation must not look like slow training. */
+typedef struct MaeTrainPace {
+    uint64_t updates, epochs; /* done */
+    double updating;          /* seconds of updates, waiting for data included */
+    double waiting;           /* of these for data */
+    double evaluating;        /* seconds of evaluations, at the ends of epochs */
+} MaeTrainPace;
+
 typedef struct MaeTrainer {
     const MaeConfig *cfg;
     const MaeTrainHooks *hooks;
@@ -73,8 +84,8 @@ typedef struct MaeTrainer {
     MaeSchedule schedule;
     size_t batches; /* used per epoch: a multiple of accum_iter */
     MaeTrainState state;
-    double started, last_save; /* clock */
-    uint64_t session_steps;
+    double started, last_save;   /* clock; 0 before the run */
+    MaeTrainPace pace, epoch_at; /* of the session: now, and at the start of the epoch */
     double last_loss, last_score;
 } MaeTrainer;
 
@@ -92,6 +103,27 @@ void mae_trainer_close(MaeTrainer *trainer);
 /** Bytes of weights, gradients and optimiser state. */
 size_t mae_trainer_bytes(const MaeTrainer *trainer);
 
+/** INTERRUPTED if the caller of the run asked to stop. */
+MaeStatus mae_trainer_poll(const MaeTrainHooks *hooks, MaeError *err);
+
+/** Seconds trained, those of earlier sessions included. */
+double mae_trainer_seconds(const MaeTrainer *trainer);
+
+/** Seconds that are left of train.max_hours, 0 or more; INFINITY without it. */
+double mae_trainer_budget(const MaeTrainer *trainer);
+
+/** True if all epochs are done, or the budget is used up and no epoch is under way. */
+bool mae_trainer_finished(const MaeTrainer *trainer);
+
+/** Images per second of the updates since @p past, 0 if there were none. */
+double mae_trainer_speed(const MaeTrainer *trainer, const MaeTrainPace *past);
+
+/**
+ * Tell the caller's progress callback where the run is: after an update or, with
+ * @p epoch_done, after the last one of an epoch and before its evaluation.
+ */
+void mae_trainer_show(const MaeTrainer *trainer, bool epoch_done);
+
 /** Hand over the loader; computes steps per epoch. */
 void mae_trainer_set_loader(MaeTrainer *trainer, MaeLoader *loader);
 
@@ -101,9 +133,10 @@ MaeStatus mae_trainer_resume(MaeTrainer *trainer, const MaeCkptReader *reader,
 
 /**
  * Measure real updates without changing anything and report size, memory, time and disk.
- * @param activations bytes of the task's run.
+ * @param activations bytes of the task's run.  @param images bytes of its loaders.
  */
-MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, MaeError *err);
+MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, size_t images,
+                                MaeError *err);
 
 /** Train to the end of the last epoch, or until stopped. */
 MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError *err);

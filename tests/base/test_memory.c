@@ -46,6 +46,13 @@ START_TEST(arena_overflow_is_sticky)
     (void)mae_arena_floats(&measure, 1);
     ck_assert_fails(mae_arena_open(&arena, &measure, "huge", &err), MAE_ERR_NOMEM,
                     "huge");
+    measure = mae_arena_measure();
+    for (int i = 0; i < 100; i++) /* sums that would wrap around */
+        (void)mae_arena_bytes(&measure, SIZE_MAX / 16, 1);
+    ck_assert_fails(mae_arena_open(&arena, &measure, "sums", &err), MAE_ERR_NOMEM,
+                    "sums");
+    ck_assert_ptr_null(arena.base);
+    ck_assert_uint_eq(arena.size, 0);
 }
 END_TEST
 
@@ -138,6 +145,8 @@ START_TEST(log_filters_by_level)
     ck_assert_str_eq(line, "");
     mae_log(&log, MAE_LOG_WARN, "seen %d", 5);
     ck_assert_str_eq(line, "seen 5");
+    mae_log(&log, MAE_LOG_WARN, "%s", "a\nb.png");
+    ck_assert_str_eq(line, "a?b.png");
     mae_log(NULL, MAE_LOG_WARN, "nowhere");
 }
 END_TEST

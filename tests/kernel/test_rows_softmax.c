@@ -165,16 +165,10 @@ START_TEST(cross_entropy)
         float *d = ref_copy(c.logits, n);
         double *loss = ref_doubles(c.rows);
 
-        t->cross_entropy(loss, d, d, c.labels, c.smoothing, 0.25f, c.rows, c.classes);
+        t->cross_entropy(loss, d, d, c.targets, 0.25f, c.rows, c.classes);
         check_loss(t, &c, loss);
         ref_close(t, "dlogits", d, c.grad, c.rows, c.classes, 1e-7, 1e-6);
-        t->cross_entropy_soft(loss, d, c.logits, c.targets, 0.25f, c.rows, c.classes);
-        check_loss(t, &c, loss);
-        ref_close(t, "soft dlogits", d, c.grad, c.rows, c.classes, 1e-7, 1e-6);
-        t->cross_entropy(loss, NULL, c.logits, c.labels, c.smoothing, 1.0f, c.rows,
-                         c.classes);
-        check_loss(t, &c, loss);
-        t->cross_entropy_soft(loss, NULL, c.logits, c.targets, 1.0f, c.rows, c.classes);
+        t->cross_entropy(loss, NULL, c.logits, c.targets, 1.0f, c.rows, c.classes);
         check_loss(t, &c, loss);
         free(d);
         free(loss);
@@ -187,14 +181,11 @@ START_TEST(a_nan_logit_shows_in_the_loss)
 {
     const MaeRowsTable *t = mae_rows_table((size_t)_i);
     const float logits[3] = {1.0f, NAN, 2.0f}, targets[3] = {1.0f, 0.0f, 0.0f};
-    const int64_t label = 0;
     double loss = 0.0;
 
     if (t == NULL)
         return;
-    t->cross_entropy(&loss, NULL, logits, &label, 0.0f, 1.0f, 1, 3);
-    ck_assert(isnan(loss));
-    t->cross_entropy_soft(&loss, NULL, logits, targets, 1.0f, 1, 3);
+    t->cross_entropy(&loss, NULL, logits, targets, 1.0f, 1, 3);
     ck_assert(isnan(loss));
 }
 END_TEST
@@ -215,11 +206,8 @@ START_TEST(public_functions_use_the_best_table)
     mae_rows_softmax_grad(s, a, lse, lse, c.rows, c.classes, c.classes, 0.5f);
     t->softmax_grad(u, b, lse, lse, c.rows, c.classes, c.classes, 0.5f);
     ck_assert_mem_eq(a, b, n * sizeof *a);
-    mae_rows_cross_entropy(la, a, c.logits, c.labels, 0.1f, 1.0f, c.rows, c.classes);
-    t->cross_entropy(lb, b, c.logits, c.labels, 0.1f, 1.0f, c.rows, c.classes);
-    ck_assert_mem_eq(la, lb, c.rows * sizeof *la);
-    mae_rows_cross_entropy_soft(la, a, c.logits, c.targets, 1.0f, c.rows, c.classes);
-    t->cross_entropy_soft(lb, b, c.logits, c.targets, 1.0f, c.rows, c.classes);
+    mae_rows_cross_entropy(la, a, c.logits, c.targets, 1.0f, c.rows, c.classes);
+    t->cross_entropy(lb, b, c.logits, c.targets, 1.0f, c.rows, c.classes);
     ck_assert_mem_eq(la, lb, c.rows * sizeof *la);
     free(a);
     free(b);

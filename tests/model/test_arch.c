@@ -1,6 +1,7 @@
 #include "model/arch.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "support/test.h"
@@ -29,6 +30,18 @@ START_TEST(accepts)
     ck_assert_ok(mae_arch_check(&arch, &err));
     arch.grid = (MaePatchGrid){1, 14336, 14336, 14}; /* the most patches */
     ck_assert_ok(mae_arch_check(&arch, &err));
+}
+END_TEST
+
+START_TEST(batches)
+{
+    MaeError err = {0};
+
+    ck_assert_ok(mae_arch_check_batch(&good, 1, &err));
+    ck_assert_ok(mae_arch_check_batch(&good, INT32_MAX / 16, &err));
+    ck_assert_fails(mae_arch_check_batch(&good, 0, &err), MAE_ERR_SHAPE, "got 0");
+    ck_assert_fails(mae_arch_check_batch(&good, INT32_MAX / 16 + 1, &err), MAE_ERR_SHAPE,
+                    "16 tokens");
 }
 END_TEST
 
@@ -106,6 +119,7 @@ int main(void)
     TCase *tc = tcase_create("unit");
 
     tcase_add_test(tc, accepts);
+    tcase_add_test(tc, batches);
     tcase_add_loop_test(tc, refuses, 0, 14);
     tcase_add_loop_test(tc, refuses_ratios, 0, 6);
     tcase_add_test(tc, refuses_an_empty_decoder_mlp);

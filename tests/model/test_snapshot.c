@@ -70,6 +70,29 @@ START_TEST(round_trip)
 }
 END_TEST
 
+/* Texts have no limit of their own: 64 KiB is where plain HDF5 attributes end. */
+START_TEST(a_long_history)
+{
+    static const size_t SIZES[] = {65000, 66000, 5000000};
+    MaeCkptReader *reader = NULL;
+    MaeSnapshot read = {0};
+    MaeError err = {0};
+    SnapshotFixture f;
+
+    snapshot_fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    free(f.snapshot.history);
+    f.snapshot.history = mae_test_alloc(SIZES[_i] + 1);
+    memset(f.snapshot.history, 'x', SIZES[_i]);
+    f.snapshot.history[SIZES[_i]] = '\0';
+    snapshot_fixture_save(&f, NULL);
+    ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
+    ck_assert_str_eq(read.history, f.snapshot.history);
+    mae_ckpt_close(reader);
+    mae_snapshot_done(&read);
+    snapshot_fixture_close(&f);
+}
+END_TEST
+
 static const MaeOptimConfig ADAMW = {
     .name = "adamw",
     .beta1 = 0.9,
@@ -317,6 +340,7 @@ int main(void)
     TCase *tc = tcase_create("files");
 
     tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, a_long_history, 0, 3);
     tcase_add_loop_test(tc, round_trip, 0, 2);
     tcase_add_test(tc, optimiser_state_round_trip);
     tcase_add_test(tc, a_checkpoint_without_optimiser_state);

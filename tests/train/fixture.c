@@ -49,9 +49,14 @@ static void on_progress(void *ctx, const MaeTrainProgress *progress)
 
     if (progress->epoch_done) {
         session->run->epochs++;
+        if (spec->at_evaluation != NULL)
+            spec->at_evaluation(spec->ctx, session->run->epochs);
+        if (session->run->epochs == spec->stop_in_evaluation)
+            session->stop = true;
         return;
     }
     session->run->updates++;
+    session->run->seconds_left = progress->seconds_left;
     if (spec->at_update != NULL)
         spec->at_update(spec->ctx, session->run->updates);
     if (session->run->updates == spec->stop_at)

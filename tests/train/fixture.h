@@ -21,8 +21,10 @@ typedef struct TrainSpec {
     bool finetune;         /* else pretraining */
     const char *overrides; /* "a.b=c d.e=f", after those every run has; or NULL */
     size_t stop_at; /* ask to stop in this update of the session, from 1; 0: never */
-    void (*at_start)(void *ctx);                 /* just before it runs; NULL: nothing */
-    void (*at_update)(void *ctx, size_t update); /* NULL: nothing to do */
+    void (*at_start)(void *ctx); /* just before it runs; NULL: nothing */
+    size_t stop_in_evaluation;   /* ask to stop in that of this epoch of the session */
+    void (*at_update)(void *ctx, size_t update);    /* NULL: nothing to do */
+    void (*at_evaluation)(void *ctx, size_t epoch); /* before it; NULL: nothing to do */
     void *ctx;
 } TrainSpec;
 
@@ -32,6 +34,7 @@ typedef struct TrainRun {
     MaeError err;
     MaeTrainResult result;
     size_t updates, epochs; /* seen in this session */
+    double seconds_left;    /* as told after the last update */
     char log[16384];        /* lines */
 } TrainRun;
 

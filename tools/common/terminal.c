@@ -190,13 +190,11 @@ static const char *level_text(MaeLogLevel level, bool colour)
 static void on_line(void *ctx, MaeLogLevel level, const char *line)
 {
     MaeTerminal *t = ctx;
-    char message[1024], text[1280];
+    char text[1280];
     int size;
 
-    (void)snprintf(message, sizeof message, "%s", line);
-    mae_text_tame(message); /* it may name files */
-    size = snprintf(text, sizeof text, "%.100s: %s%s\n", t->name,
-                    level_text(level, t->colour), message);
+    size = snprintf(text, sizeof text, "%.100s: %s%.1023s\n", t->name,
+                    level_text(level, t->colour), line);
     (void)pthread_mutex_lock(&t->lock);
     if (t->drawn) {
         erase(t);

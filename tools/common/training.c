@@ -79,6 +79,18 @@ static MaeStatus print_json(const MaeConfig *cfg, const MaeTrainResult *result,
     return mae_tool_print_json(json, 0, err);
 }
 
+/* The best score and the last one, as far as they are known. */
+static void print_scores(const char *what, double best, double last, int digits,
+                         const char *unit)
+{
+    if (!isfinite(best))
+        return;
+    printf("%s: best %.*f%s", what, digits, best, unit);
+    if (isfinite(last))
+        printf(", last %.*f%s", digits, last, unit);
+    printf("\n");
+}
+
 static void print_text(const MaeConfig *cfg, const MaeTrainResult *r)
 {
     const char *folder = cfg->train.output_dir;
@@ -87,21 +99,19 @@ static void print_text(const MaeConfig *cfg, const MaeTrainResult *r)
     mae_clock_duration(time, sizeof time, r->seconds);
     printf("%zu epochs, %zu steps done; ", r->epochs, r->steps);
     if (r->images_per_second > 0.0)
-        printf("this session %s, %.0f images/s, %.1f %% of it waiting for data\n", time,
-               r->images_per_second, 100.0 * r->waited);
+        printf("this session %s, training at %.0f images/s, %.1f %% of it waiting for "
+               "data\n",
+               time, r->images_per_second, 100.0 * r->waited);
     else
         printf("nothing was left to do\n");
     if (isfinite(r->train_loss))
         printf("training loss %.4f\n", r->train_loss);
     if (cfg->tool == MAE_CONF_FINETUNE) {
-        if (isfinite(r->score))
-            printf("top-1 accuracy: best %.2f %%, last %.2f %%\n", 100.0 * r->score,
-                   100.0 * r->last_score);
+        print_scores("top-1 accuracy", 100.0 * r->score, 100.0 * r->last_score, 2, " %");
         printf("classifier: %s/last.h5\nnext: mae-inspect %s/last.h5\n", folder, folder);
         return;
     }
-    if (isfinite(r->score))
-        printf("held-out loss: best %.4f, last %.4f\n", -r->score, -r->last_score);
+    print_scores("held-out loss", -r->score, -r->last_score, 4, "");
     printf("encoder and decoder: %s/last.h5, pictures: %s/reconstructions\n"
            "next: mae-reconstruct %s/last.h5 --data %s\n"
            "      mae-finetune CONFIG.yaml finetune.checkpoint=%s/last.h5\n",

@@ -1,0 +1,72 @@
+/* Part of trainer.h: how far a run is, how fast, and how long it will take. */
+#include <math.h>
+
+#include "base/clock.h"
+#include "train/trainer.h"
+
+double mae_trainer_seconds(const MaeTrainer *trainer)
+{
+    const double now = trainer->started > 0.0 ? mae_clock_now() - trainer->started : 0.0;
+
+    return trainer->state.seconds + now;
+}
+
+double mae_trainer_budget(const MaeTrainer *trainer)
+{
+    const double hours = trainer->cfg->train.max_hours;
+
+    return hours > 0.0 ? fmax(hours * 3600.0 - mae_trainer_seconds(trainer), 0.0)
+                       : (double)INFINITY;
+}
+
+bool mae_trainer_finished(const MaeTrainer *trainer)
+{
+    return trainer->state.epoch >= trainer->cfg->train.epochs ||
+           (trainer->state.batch == 0 && mae_trainer_budget(trainer) <= 0.0);
+}
+
+double mae_trainer_speed(const MaeTrainer *trainer, const MaeTrainPace *past)
+{
+    const double images = (double)(trainer->pace.updates - past->updates) *
+                          (double)mae_config_effective_batch(trainer->cfg);
+    const double seconds = trainer->pace.updating - past->updating;
+
+    return seconds > 0.0 ? images / seconds : 0.0;
+}
+
+/* To the end of the run at the pace of this session; NaN before the first update. */
+static double seconds_left(const MaeTrainer *trainer, size_t updates, size_t evaluations)
+{
+    const MaeTrainPace *pace = &trainer->pace;
+    double seconds;
+
+    if (pace->updates == 0)
+        return (double)NAN;
+    seconds = (double)updates * pace->updating / (double)pace->updates;
+    if (pace->epochs > 0)
+        seconds += (double)evaluations * pace->evaluating / (double)pace->epochs;
+    return fmin(seconds, mae_trainer_budget(trainer));
+}
+
+void mae_trainer_show(const MaeTrainer *trainer, bool epoch_done)
+{
+    const MaeTrainHooks *hooks = trainer->hooks;
+    const MaeTrainState *state = &trainer->state;
+    const size_t accum = trainer->cfg->train.accum_iter;
+    MaeTrainProgress progress = {
+        .epoch = (size_t)state->epoch + (epoch_done ? 0 : 1),
+        .epochs = trainer->cfg->train.epochs,
+        .step = (epoch_done ? trainer->batches : (size_t)state->batch) / accum,
+        .steps = trainer->batches / accum,
+        .images_per_second = mae_trainer_speed(trainer, &(MaeTrainPace){0}),
+        .loss = epoch_done ? trainer->last_loss : state->loss_sum / (double)state->batch,
+        .epoch_done = epoch_done,
+    };
+    const size_t after = progress.epochs - progress.epoch;
+
+    if (hooks->progress == NULL)
+        return;
+    progress.seconds_left =
+        seconds_left(trainer, (after + 1) * progress.steps - progress.step, after + 1);
+    hooks->progress(hooks->ctx, &progress);
+}
