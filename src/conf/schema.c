@@ -130,7 +130,7 @@ static const MaeKey DATA[] = {
      .min = 0, .max = 1,
      .help = "Share of unreadable images that is skipped and replaced before the run "
              "stops with a list.",
-     .tools = BOTH},
+     .tools = BOTH, .flags = MAE_KEY_FREE},
     {"label_fraction", MAE_KEY_REAL, FIELD(data.label_fraction), .def = "1", .min = 0,
      .max = 1,
      .help =
