@@ -17,7 +17,7 @@
 
 /**
  * Take the architecture over from finetune.checkpoint, if one is named: the first thing
- * mae_finetune does. ARG if the file does not exist or a key that was given contradicts it.
+ * mae_finetune does. ARG if the file does not exist or a given key contradicts it.
  */
 MaeStatus mae_finetune_resolve(MaeConfig *cfg, MaeError *err);
 
