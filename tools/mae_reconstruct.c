@@ -7,7 +7,7 @@
 typedef struct Values {
     const char *data, *out, *replay, *dump;
     size_t count;
-    double mask_ratio; /* negative: the checkpoint's */
+    double mask_ratio; /* -1: the checkpoint's */
     int strategy;      /* MaeMaskKind */
     bool oracle, grads;
 } Values;
@@ -89,9 +89,6 @@ static MaeStatus check_usage(const MaeArgs *args, const Values *v, MaeError *err
         MAE_FAIL(err, MAE_ERR_ARG, "--replay and --dump belong together");
     if (v->grads && v->replay == NULL)
         MAE_FAIL(err, MAE_ERR_ARG, "--grads needs --replay");
-    if (v->mask_ratio < 0.0 && v->mask_ratio != DEFAULTS.mask_ratio)
-        MAE_FAIL(err, MAE_ERR_ARG, "--mask-ratio: expected 0 to below 1, or -1, got %g",
-                 v->mask_ratio);
     if (images + (v->data != NULL) + (v->replay != NULL) != 1)
         MAE_FAIL(err, MAE_ERR_ARG,
                  "expected one source of images: IMAGE files, --data PATH or --replay "
@@ -175,7 +172,7 @@ static MaeStatus run(Session *s, MaeError *err)
 
     MAE_TRY(check_usage(args, s->values, err));
     MAE_TRY(mae_loaded_autoencoder_open(&s->loaded, args->operands[0], err));
-    if (ratio < 0.0)
+    if (ratio == DEFAULTS.mask_ratio)
         ratio = s->loaded.snapshot.mask_ratio;
     MAE_TRY(mae_pool_open(&s->pool, args->threads, err));
     MAE_TRY(mae_gemm_open(&s->gemm, MAE_F32, err));

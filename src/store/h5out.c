@@ -77,7 +77,7 @@ MaeStatus mae_h5out_create_with(MaeH5Out **out, const char *path, size_t user_bl
     if (made->h5 < 0 || H5Pset_obj_track_times(made->new_set, false) < 0 ||
         H5Pset_obj_track_times(made->new_group, false) < 0) {
         mae_h5out_abort(made);
-        MAE_FAIL(err, MAE_ERR_IO, "%s: libhdf5 cannot create the file", path);
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory for an HDF5 file", path);
     }
     *out = made;
     return MAE_OK;
@@ -104,7 +104,7 @@ static void put_attr(MaeH5Out *out, const char *name, hid_t file_type, hid_t mem
     attr = H5Acreate2(out->h5, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
     if (attr < 0 ||
         ((dims == NULL || dims[0] > 0) && H5Awrite(attr, memory_type, value) < 0))
-        fail(out, MAE_ERR_IO, name, "cannot write the attribute");
+        fail(out, MAE_ERR_NOMEM, name, "out of memory for the attribute");
     if (attr >= 0)
         (void)H5Aclose(attr);
     if (space >= 0)
@@ -221,7 +221,7 @@ static void put_set(MaeH5Out *out, const char *name, hid_t file_type, hid_t memo
                      H5P_DEFAULT);
     if (set < 0 || (data != NULL &&
                     H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0))
-        fail(out, MAE_ERR_IO, name, "cannot write the data set");
+        fail(out, MAE_ERR_NOMEM, name, "out of memory for the data set");
     if (set >= 0)
         (void)H5Dclose(set);
     if (space >= 0)
@@ -327,7 +327,7 @@ MaeStatus mae_h5out_check(const MaeH5Out *out, MaeError *err)
 MaeStatus mae_h5out_seal(MaeH5Out *out, MaeOutput **file, MaeError *err)
 {
     if (out->h5 >= 0 && H5Fclose(out->h5) < 0)
-        fail(out, MAE_ERR_IO, "HDF5", "cannot close the file");
+        fail(out, MAE_ERR_NOMEM, "HDF5", "out of memory to close the file");
     out->h5 = -1;
     *file = &out->file;
     return mae_h5out_check(out, err);

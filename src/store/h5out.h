@@ -10,7 +10,8 @@
  * none.
  *
  * Errors   put functions return nothing; the first failure is kept, later calls do
- *          nothing, and commit reports it. A name written twice is an ARG error.
+ *          nothing, and commit reports it. A name written twice is an ARG error; libhdf5,
+ *          which is told that every write succeeds, fails for lack of memory only: NOMEM.
  * Memory   Data are copied before a call returns.
  * Threads  One thread at a time per object.
  */

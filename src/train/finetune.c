@@ -138,18 +138,31 @@ static MaeStatus config_of(MaeConfig *from, const MaeSnapshot *snapshot, MaeErro
     return MAE_OK;
 }
 
-static MaeStatus open_source(Finetune *f, MaeError *err)
+/* Open finetune.checkpoint, if there is one, and take its architecture over. */
+static MaeStatus open_source(MaeConfig *cfg, MaeCkptReader **source, MaeSnapshot *info,
+                             MaeError *err)
 {
-    const char *path = f->cfg->finetune.checkpoint;
+    const char *path = cfg->finetune.checkpoint;
     MaeConfig from;
 
     if (path[0] == '\0')
         return MAE_OK;
     if (access(path, F_OK) != 0 && errno == ENOENT)
         MAE_FAIL(err, MAE_ERR_ARG, "finetune.checkpoint: %s does not exist", path);
-    MAE_TRY(mae_snapshot_open(&f->source, &f->source_info, path, err));
-    MAE_TRY(config_of(&from, &f->source_info, err));
-    return mae_config_adopt(f->cfg, &from, "model", err);
+    MAE_TRY(mae_snapshot_open(source, info, path, err));
+    MAE_TRY(config_of(&from, info, err));
+    return mae_config_adopt(cfg, &from, "model", err);
+}
+
+MaeStatus mae_finetune_resolve(MaeConfig *cfg, MaeError *err)
+{
+    MaeCkptReader *source = NULL;
+    MaeSnapshot info = {0};
+    const MaeStatus status = open_source(cfg, &source, &info, err);
+
+    mae_ckpt_close(source);
+    mae_snapshot_done(&info);
+    return status;
 }
 
 static MaeArch arch_of(const Finetune *f)
@@ -212,7 +225,7 @@ static MaeStatus open_parts(Finetune *f, MaeError *err)
     MaeConfig *cfg = f->cfg;
     MaeSession *session = &f->session;
 
-    MAE_TRY(open_source(f, err));
+    MAE_TRY(open_source(cfg, &f->source, &f->source_info, err));
     MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_CLASSIFIER, f->hooks, err));
     MAE_TRY(mae_inputs_open(&session->inputs, cfg, true, cfg->model.in_chans,
                             known_stats(f), session->pool, &f->hooks->log, err));

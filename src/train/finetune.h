@@ -16,6 +16,12 @@
 #include "mae/train.h"
 
 /**
+ * Take the architecture over from finetune.checkpoint, if one is named: the first thing
+ * mae_finetune does. ARG if the file does not exist or a given key contradicts it.
+ */
+MaeStatus mae_finetune_resolve(MaeConfig *cfg, MaeError *err);
+
+/**
  * Train, or go on with the run in train.output_dir.
  * @param cfg loaded for MAE_CONF_FINETUNE; the architecture is taken over from
  *        finetune.checkpoint.

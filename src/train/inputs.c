@@ -1,5 +1,6 @@
 #include "train/inputs.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,24 @@ static MaeStatus open_set(MaeDataset **set, const char *key, const char *path,
     return MAE_OK;
 }
 
+/* Weights expect the normalisation they were trained with. */
+static void compare_stats(const MaeInputs *inputs, MaeKnownStats known, const MaeLog *log)
+{
+    for (size_t c = 0; known.mean != NULL && c < known.channels; c++) {
+        const double scale = (double)known.std[c];
+
+        if (fabs((double)inputs->mean[c] - (double)known.mean[c]) <= 0.01 * scale &&
+            fabs((double)inputs->std[c] - scale) <= 0.01 * scale)
+            continue;
+        mae_log(log, MAE_LOG_WARN,
+                "data.mean, data.std: channel %zu has %g and %g, but the checkpoint was "
+                "trained with %g and %g; auto takes the checkpoint's",
+                c, (double)inputs->mean[c], (double)inputs->std[c], (double)known.mean[c],
+                scale);
+        return;
+    }
+}
+
 static MaeStatus set_stats(MaeInputs *inputs, const MaeConfig *cfg, MaeKnownStats known,
                            MaePool *pool, const MaeLog *log, MaeError *err)
 {
@@ -74,6 +93,8 @@ static MaeStatus set_stats(MaeInputs *inputs, const MaeConfig *cfg, MaeKnownStat
             inputs->mean[c] = (float)mean->value[c];
             inputs->std[c] = (float)std->value[c];
         }
+        if (known.channels == channels)
+            compare_stats(inputs, known, log);
         return MAE_OK;
     }
     if (known.mean != NULL && known.channels == channels) {

@@ -188,6 +188,31 @@ START_TEST(from_images_to_a_classifier)
 }
 END_TEST
 
+/* What is printed is what the run would have, the checkpoint's part included. */
+START_TEST(configuration_of_a_classifier)
+{
+    static const char PRINT[] = "finetune few.yaml finetune.checkpoint=run/last.h5 "
+                                "--print-config";
+
+    write_text("few.yaml", "model: {img_size: 16}\n"
+                           "data: {train: train, mean: [0, 0, 0], std: [1, 1, 1]}\n"
+                           "train: {epochs: 1, batch_size: 4, output_dir: tuned}\n");
+    expect(PRINT, 0);
+    expect_text(err, "run/last.h5: does not exist");
+    expect_text(out, "embed_dim: 192 ");
+    expect("pretrain run.yaml train.epochs=1 -q", 0);
+    expect(PRINT, 0);
+    ck_assert_str_eq(err, "");
+    expect_text(out, "embed_dim: 16 ");
+    expect_text(out, "img_size: [16, 16] ");
+    expect("finetune few.yaml finetune.checkpoint=run/last.h5 model.depth=2 "
+           "--print-config",
+           2);
+    expect("finetune few.yaml finetune.checkpoint=run/last.h5", 0);
+    expect_text(err, "data.mean, data.std: channel 0 has 0 and 1, but the checkpoint");
+}
+END_TEST
+
 START_TEST(questions)
 {
     expect("pretrain --help", 0);
@@ -331,6 +356,7 @@ START_TEST(damaged_images_are_listed)
     expect("pretrain run.yaml", 3);
     expect_text(err, "c1/004.png");
     ck_assert(exists("run/last.h5")); /* what was learnt before, and it goes on */
+    expect_text(err, "limit 1 %");
     expect("pretrain run.yaml data.max_bad_fraction=0.05", 0);
     expect_text(err, "going on from");
     expect_text(err, "bad image left out: c1/004.png");
@@ -347,6 +373,7 @@ int main(void)
     tcase_set_timeout(tc, 200);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, from_images_to_a_classifier);
+    tcase_add_test(tc, configuration_of_a_classifier);
     tcase_add_test(tc, questions);
     tcase_add_loop_test(tc, signals_stop_a_run_that_goes_on, 0, 3);
     tcase_add_loop_test(tc, bad_calls_are_refused, 0,

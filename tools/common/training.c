@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "common/signals.h"
+#include "train/finetune.h"
 
 const MaeTrainingValues mae_training_defaults = {.print_config = false};
 
@@ -117,6 +118,23 @@ static void print_text(const MaeConfig *cfg, const MaeTrainResult *r)
            folder, folder, folder, cfg->data.train, folder);
 }
 
+/* As the run would have it; the examples name checkpoints that are yet to be made. */
+static MaeStatus print_config(const MaeTool *tool, MaeConfig *cfg, MaeError *err)
+{
+    MaeError missing = {0};
+
+    if (cfg->tool == MAE_CONF_FINETUNE && cfg->finetune.checkpoint[0] != '\0') {
+        if (mae_tool_expect(cfg->finetune.checkpoint, &missing) == MAE_OK)
+            MAE_TRY(mae_finetune_resolve(cfg, err));
+        else
+            mae_log(&tool->log, MAE_LOG_WARN,
+                    "finetune.checkpoint: %s; it would replace the model below",
+                    missing.msg);
+    }
+    mae_config_print(cfg, stdout);
+    return MAE_OK;
+}
+
 static MaeStatus run(MaeTool *tool, const MaeTrainingValues *values, MaeConfTool conf,
                      MaeTrainFn fn, MaeError *err)
 {
@@ -140,7 +158,7 @@ static MaeStatus run(MaeTool *tool, const MaeTrainingValues *values, MaeConfTool
     if (status == MAE_ERR_IO) /* a configuration that cannot be read is wrong usage */
         status = err->status = MAE_ERR_ARG;
     if (status == MAE_OK && values->print_config) {
-        mae_config_print(cfg, stdout);
+        status = print_config(tool, cfg, err);
     } else if (status == MAE_OK) {
         status = fn(cfg, &hooks, &result, err);
         mae_terminal_progress_end(&tool->terminal);
