@@ -11,6 +11,7 @@ static const MaeCommand COMMAND = {
     .defaults = &mae_training_defaults,
     .values_size = sizeof(MaeTrainingValues),
     .overrides = true,
+    .train_keys = true,
     .interruptible = true,
     .notes = "finetune.init=random optim.layer_decay=1 trains the same network from "
              "random weights, the baseline that shows what pretraining is worth.",

@@ -66,19 +66,6 @@ static MaeStatus describe_tensors(Session *s, MaeError *err)
     return status;
 }
 
-/* Prints and releases @p root. */
-static MaeStatus print_json(MaeJson *root, MaeError *err)
-{
-    char *text = mae_json_dump(root, 2);
-
-    mae_json_free(root);
-    if (text == NULL)
-        MAE_FAIL(err, MAE_ERR_NOMEM, "JSON: out of memory");
-    (void)puts(text);
-    free(text);
-    return MAE_OK;
-}
-
 static MaeStatus report_json(Session *s, const Values *values, MaeError *err)
 {
     MaeJson *root =
@@ -93,7 +80,7 @@ static MaeStatus report_json(Session *s, const Values *values, MaeError *err)
         s->tensors = NULL; /* taken */
     }
     mae_json_set_text(root, "config", s->snapshot.config);
-    return print_json(root, err);
+    return mae_tool_print_json(root, 2, err);
 }
 
 static void report_text(const Session *s, const Values *values)

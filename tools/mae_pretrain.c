@@ -11,6 +11,7 @@ static const MaeCommand COMMAND = {
     .defaults = &mae_training_defaults,
     .values_size = sizeof(MaeTrainingValues),
     .overrides = true,
+    .train_keys = true,
     .interruptible = true,
     .notes = "The run folder holds config.yaml, log.txt (a JSON line per epoch), "
              "steps.jsonl, TensorBoard events, last.h5, checkpoint-N.h5, best.h5 (with "

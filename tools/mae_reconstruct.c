@@ -89,6 +89,9 @@ static MaeStatus check_usage(const MaeArgs *args, const Values *v, MaeError *err
         MAE_FAIL(err, MAE_ERR_ARG, "--replay and --dump belong together");
     if (v->grads && v->replay == NULL)
         MAE_FAIL(err, MAE_ERR_ARG, "--grads needs --replay");
+    if (v->mask_ratio < 0.0 && v->mask_ratio != DEFAULTS.mask_ratio)
+        MAE_FAIL(err, MAE_ERR_ARG, "--mask-ratio: expected 0 to below 1, or -1, got %g",
+                 v->mask_ratio);
     if (images + (v->data != NULL) + (v->replay != NULL) != 1)
         MAE_FAIL(err, MAE_ERR_ARG,
                  "expected one source of images: IMAGE files, --data PATH or --replay "

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 void mae_log(const MaeLog *log, MaeLogLevel level, const char *fmt, ...)
 {
     char line[1024];

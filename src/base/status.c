@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 MaeStatus mae_error_set(MaeError *err, MaeStatus status, const char *file, int line,
                         const char *fmt, ...)
 {
@@ -18,14 +20,6 @@ MaeStatus mae_error_set(MaeError *err, MaeStatus status, const char *file, int l
     va_end(args);
     mae_text_tame(err->msg);
     return status;
-}
-
-void mae_text_tame(char *text)
-{
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-    }
 }
 
 const char *mae_status_name(MaeStatus status)

@@ -27,9 +27,6 @@
 MaeStatus mae_error_set(MaeError *err, MaeStatus status, const char *file, int line,
                         const char *fmt, ...) MAE_PRINTF(5, 6);
 
-/** Replace control characters by '?': what a file is called must not break a line. */
-void mae_text_tame(char *text);
-
 #define MAE_FAIL(err, code, ...)                                                         \
     return mae_error_set((err), (code), __FILE__, __LINE__, __VA_ARGS__)
 

@@ -1,50 +1,15 @@
-#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "conf/schema.h"
-
-enum { LONGEST = 64 };
 
 /* The closest candidate so far. */
 typedef struct Best {
     size_t score;
-    char text[2 * LONGEST];
+    char text[2 * MAE_TEXT_WORD];
 } Best;
-
-static int fold(char c)
-{
-    return c == '-' ? '_' : tolower((unsigned char)c);
-}
-
-static size_t min3(size_t a, size_t b, size_t c)
-{
-    const size_t ab = a < b ? a : b;
-
-    return ab < c ? ab : c;
-}
-
-/* Levenshtein distance of texts of at most LONGEST bytes; one row of the table. */
-static size_t distance(const char *a, size_t na, const char *b, size_t nb)
-{
-    size_t row[LONGEST + 1];
-
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= na; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= nb; j++) {
-            const size_t change = diagonal + (fold(a[i - 1]) != fold(b[j - 1]));
-
-            diagonal = row[j];
-            row[j] = min3(row[j] + 1, row[j - 1] + 1, change);
-        }
-    }
-    return row[nb];
-}
 
 /* Distance of @p key to one of the comma-separated names, SIZE_MAX if none is close. */
 static size_t closest(const char *key, const char *names)
@@ -55,13 +20,10 @@ static size_t closest(const char *key, const char *names)
     while (names != NULL && *names != '\0') {
         const size_t m = strcspn(names, ",");
         const size_t shorter = n < m ? n : m, allowed = shorter < 6 ? 1 : shorter / 3;
+        const size_t d = mae_text_distance(key, n, names, m);
 
-        if (n <= LONGEST && m <= LONGEST) {
-            const size_t d = distance(key, n, names, m);
-
-            if (d <= allowed && d < shorter && d < best)
-                best = d;
-        }
+        if (d <= allowed && d < shorter && d < best)
+            best = d;
         names += m + (names[m] == ',');
     }
     return best;

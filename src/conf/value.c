@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static void *slot(MaeConfig *cfg, const MaeKey *key)
 {
     return (char *)cfg + key->offset;
@@ -173,23 +175,12 @@ static MaeStatus set_choice(MaeConfig *cfg, const MaeKey *key, const MaeYamlValu
 
 size_t mae_value_printable(const char *text)
 {
-    const unsigned char *c = (const unsigned char *)text;
-    static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const size_t n = *c < 0x80 ? 1 : *c < 0xc0 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : 4;
-    unsigned long code = n == 1 ? *c : *c & (0x7fu >> n);
+    uint32_t code = 0;
+    const size_t n = mae_text_utf8(text, &code);
+    const bool refused = code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 ||
+                         code == 0x2029 || code == 0xfeff || (code & 0xfffe) == 0xfffe;
 
-    if (n == 0 || *c > 0xf4)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((c[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (c[i] & 0x3f);
-    }
-    if (code < least[n] || code > 0x10ffff || code < 0x20 || code == 0x2028 ||
-        code == 0x2029 || code == 0xfeff || (code >= 0x7f && code < 0xa0) ||
-        (code >= 0xd800 && code < 0xe000) || (code & 0xfffe) == 0xfffe)
-        return 0;
-    return n;
+    return refused ? 0 : n;
 }
 
 static MaeStatus set_text(MaeConfig *cfg, const MaeKey *key, const MaeYamlValue *value,

@@ -8,7 +8,6 @@
 
 #include "data/driver.h"
 #include "store/h5images.h"
-#include "store/h5in.h"
 
 typedef struct Stack {
     pthread_mutex_t lock; /* libhdf5 reads one at a time */
@@ -42,19 +41,19 @@ static bool probe(const MaeDatasetPath *path, const MaeDatasetOptions *opt)
     return found;
 }
 
-static MaeStatus read_labels(MaeDatasetContent *content, const char *path, MaeError *err)
+static MaeStatus take_labels(MaeDatasetContent *content, const MaeH5Images *images,
+                             const char *path, MaeError *err)
 {
-    MaeH5In *in = NULL;
-    MaeStatus status;
+    const size_t count = content->info.count;
 
-    content->labels = malloc(content->info.count * sizeof *content->labels);
+    content->labels = malloc(count * sizeof *content->labels);
     if (content->labels == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "dataset '%s': out of memory for %zu labels", path,
-                 content->info.count);
-    MAE_TRY(mae_h5in_open(&in, path, err));
-    status = mae_h5in_ints(in, "labels", content->labels, &content->info.count, 1, err);
-    mae_h5in_close(in);
-    return status;
+                 count);
+    for (size_t i = 0; i < count; i++)
+        content->labels[i] = mae_h5images_label(images, i);
+    content->info.classes = mae_h5images_classes(images);
+    return MAE_OK;
 }
 
 static MaeStatus open_stack(void *ctx, MaeDatasetContent *content,
@@ -81,8 +80,7 @@ static MaeStatus open_stack(void *ctx, MaeDatasetContent *content,
     content->info.serial = true;
     if (opt->unlabelled || !mae_h5images_has_labels(stack->images))
         return MAE_OK;
-    content->info.classes = mae_h5images_classes(stack->images);
-    return read_labels(content, path->text, err);
+    return take_labels(content, stack->images, path->text, err);
 }
 
 static MaeStatus read_stack(void *ctx, size_t index, MaeImage *img, MaeReadBuffer *buffer,
@@ -95,7 +93,7 @@ static MaeStatus read_stack(void *ctx, size_t index, MaeImage *img, MaeReadBuffe
     MAE_TRY(mae_image_reshape(img, stack->height, stack->width, stack->channels,
                               stack->type, err));
     pthread_mutex_lock(&stack->lock);
-    status = mae_h5images_read(stack->images, index, img->data, NULL, err);
+    status = mae_h5images_read(stack->images, index, img->data, err);
     pthread_mutex_unlock(&stack->lock);
     return status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "data/driver.h"
 #include "data/idx.h"
 
@@ -12,13 +13,6 @@ typedef struct Mnist {
     MaeIdx images;
     char name[128]; /* of the file, for messages */
 } Mnist;
-
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t length = strlen(text), tail = strlen(end);
-
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
 
 /* "emnist-letters-train-images-idx3-ubyte.gz", "train-images.idx3-ubyte", ... */
 static bool is_images_file(const char *name, bool test)
@@ -32,7 +26,7 @@ static bool is_images_file(const char *name, bool test)
         char pattern[32];
 
         snprintf(pattern, sizeof pattern, "%s%s", sets[test][i / 4], ends[i % 4]);
-        if (name[0] != '.' && ends_with(name, pattern))
+        if (name[0] != '.' && mae_text_ends(name, pattern))
             return true;
     }
     return false;
@@ -129,7 +123,7 @@ static bool labels_path(char *labels, const char *images)
         idx[3] = '1';
     if (access(labels, F_OK) == 0)
         return true;
-    if (ends_with(labels, ".gz"))
+    if (mae_text_ends(labels, ".gz"))
         labels[strlen(labels) - 3] = '\0';
     else
         strcat(labels, ".gz");

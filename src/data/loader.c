@@ -416,7 +416,7 @@ MaeStatus mae_loader_next(MaeLoader *loader, const MaeBatch **batch, MaeError *e
     bool held, none;
 
     pthread_mutex_lock(&loader->lock);
-    held = slot->state == SLOT_HELD;
+    held = slot->state == SLOT_HELD && !at_end(loader);
     if (loader->threads == 0 && !held)
         fill_here(loader);
     while (!settled(loader))

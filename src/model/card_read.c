@@ -80,8 +80,10 @@ static MaeStatus read_image(const Source *in, const char *field, MaePatchGrid *g
         return MAE_OK;
     }
     MAE_TRY(read_list(in, in->root, field, true, &list, err));
-    good = list.count == 2 && list.values[0] <= (double)SIZE_LIMIT &&
-           list.values[1] <= (double)SIZE_LIMIT;
+    good = list.count == 2;
+    for (size_t i = 0; i < 2 && good; i++)
+        good = list.values[i] <= (double)SIZE_LIMIT &&
+               list.values[i] == floor(list.values[i]);
     if (good) {
         grid->height = (size_t)list.values[0];
         grid->width = (size_t)list.values[1];

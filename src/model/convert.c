@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "store/checkpoint.h"
 #include "store/file.h"
 
@@ -46,13 +47,6 @@ MaeStatus mae_convert_sniff(MaeConvertKind *kind, const char *path, MaeError *er
     return MAE_OK;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 MaeStatus mae_convert(const char *in, const char *out, const MaeConvertOptions *options,
                       MaeError *err)
 {
@@ -60,14 +54,14 @@ MaeStatus mae_convert(const char *in, const char *out, const MaeConvertOptions *
 
     MAE_TRY(mae_convert_sniff(&kind, in, err));
     if (kind == MAE_CONVERT_CHECKPOINT) {
-        if (ends_with(out, ".h5"))
+        if (mae_text_ends(out, ".h5"))
             MAE_FAIL(err, MAE_ERR_ARG,
                      "%s is a checkpoint, so the output is a safetensors file; %s says "
                      "otherwise",
                      in, out);
         return mae_export(in, out, options, err);
     }
-    if (ends_with(out, ".safetensors"))
+    if (mae_text_ends(out, ".safetensors"))
         MAE_FAIL(
             err, MAE_ERR_ARG,
             "%s is no checkpoint, so the output is one; %s says otherwise. To change "

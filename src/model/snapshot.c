@@ -351,25 +351,6 @@ static MaeStatus get_attributes(const MaeCkptReader *r, MaeSnapshot *s, MaeError
     return get_progress(r, s, err);
 }
 
-/* The tensors of params/ against the table, before anything is allocated for them. */
-static MaeStatus match_tensors(const MaeCkptReader *r, const MaeParamTable *table,
-                               MaeError *err)
-{
-    const size_t count = mae_ckpt_tensor_count(r, "params");
-    MaeTensorInfo *found = malloc((count + 1) * sizeof *found);
-    char where[256];
-    MaeStatus status;
-
-    (void)snprintf(where, sizeof where, "%s: params", mae_ckpt_path(r));
-    if (found == NULL)
-        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", where);
-    for (size_t i = 0; i < count; i++)
-        mae_ckpt_tensor(r, "params", i, &found[i]);
-    status = mae_tensor_match(where, table, found, count, err);
-    free(found);
-    return status;
-}
-
 static MaeStatus check_model(const MaeCkptReader *r, const MaeSnapshot *s, MaeError *err)
 {
     MaeSnapshotModel model;
@@ -378,7 +359,8 @@ static MaeStatus check_model(const MaeCkptReader *r, const MaeSnapshot *s, MaeEr
 
     if (status != MAE_OK)
         MAE_FAIL(err, status, "%s: %s", mae_ckpt_path(r), inner.msg);
-    status = match_tensors(r, mae_snapshot_model_table(&model), err);
+    /* Before anything is allocated for them. */
+    status = mae_ckpt_match_table(r, "params", mae_snapshot_model_table(&model), err);
     mae_snapshot_model_close(&model);
     return status;
 }

@@ -107,9 +107,16 @@ MaeStatus mae_ckpt_get_tensor(const MaeCkptReader *r, const char *name, float *d
                               const size_t *shape, size_t ndim, MaeError *err);
 
 /**
+ * The group must hold the tensors of the table and nothing else.
+ * Errors  SHAPE, one line with the number and the first names of missing, unexpected and
+ *         mismatched tensors.
+ */
+MaeStatus mae_ckpt_match_table(const MaeCkptReader *r, const char *group,
+                               const MaeParamTable *table, MaeError *err);
+
+/**
  * Read the tensors of a group by name into a flat buffer; padding is left alone.
- * Errors  SHAPE before anything is read, one line with the number and the first names of
- *         missing, unexpected and mismatched tensors.
+ * Errors  As mae_ckpt_match_table, before anything is read.
  */
 MaeStatus mae_ckpt_get_table(const MaeCkptReader *r, const char *group,
                              const MaeParamTable *table, float *flat, MaeError *err);

@@ -114,24 +114,30 @@ MaeStatus mae_ckpt_get_texts(const MaeCkptReader *r, const char *name, char ***t
     return mae_h5in_texts(r->in, name, texts, n, err);
 }
 
-/** True if @p name is below the group; "" holds everything. */
-static bool below(const char *name, const char *group, size_t length)
+/** First tensor whose name is not before "<group><mark>". */
+static size_t bound(const MaeCkptReader *r, const char *group, char mark)
 {
-    return length == 0 || (strncmp(name, group, length) == 0 && name[length] == '/');
+    const size_t length = strlen(group);
+    size_t low = 0, high = r->count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const char *name = r->list[middle].name;
+        const int order = strncmp(name, group, length);
+
+        if (order < 0 || (order == 0 && (unsigned char)name[length] < mark))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /** The tensors of a group are neighbours in the sorted list: [first, first + count). */
 static size_t range(const MaeCkptReader *r, const char *group, size_t *first)
 {
-    const size_t length = strlen(group);
-    size_t begin = 0, end;
-
-    while (begin < r->count && !below(r->list[begin].name, group, length))
-        begin++;
-    for (end = begin; end < r->count && below(r->list[end].name, group, length);)
-        end++;
-    *first = begin;
-    return end - begin;
+    *first = group[0] == '\0' ? 0 : bound(r, group, '/');
+    return (group[0] == '\0' ? r->count : bound(r, group, '/' + 1)) - *first;
 }
 
 size_t mae_ckpt_tensor_count(const MaeCkptReader *r, const char *group)
@@ -159,9 +165,8 @@ MaeStatus mae_ckpt_get_tensor(const MaeCkptReader *r, const char *name, float *d
     return mae_h5in_floats(r->in, name, dst, shape, ndim, err);
 }
 
-/** The group's list under relative names against the table. */
-static MaeStatus match(const MaeCkptReader *r, const char *group,
-                       const MaeParamTable *table, MaeError *err)
+MaeStatus mae_ckpt_match_table(const MaeCkptReader *r, const char *group,
+                               const MaeParamTable *table, MaeError *err)
 {
     const size_t count = mae_ckpt_tensor_count(r, group);
     MaeTensorInfo *found = malloc((count + 1) * sizeof *found);
@@ -181,7 +186,7 @@ static MaeStatus match(const MaeCkptReader *r, const char *group,
 MaeStatus mae_ckpt_get_table(const MaeCkptReader *r, const char *group,
                              const MaeParamTable *table, float *flat, MaeError *err)
 {
-    MAE_TRY(match(r, group, table, err));
+    MAE_TRY(mae_ckpt_match_table(r, group, table, err));
     for (size_t i = 0; i < table->count; i++) {
         const MaeParamEntry *entry = &table->entries[i];
         char name[NAME_BYTES];

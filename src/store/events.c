@@ -76,24 +76,13 @@ static uint32_t masked_crc(const void *data, size_t size)
 /** Frame a message as a TFRecord and write it in one call. */
 static MaeStatus write_record(const MaeEvents *events, const Message *m, MaeError *err)
 {
-    unsigned char record[HEAD + DATA_MAX + 4], *p = record;
-    size_t size = HEAD + m->size + 4;
+    unsigned char record[HEAD + DATA_MAX + 4];
 
     mae_put_u64(record, m->size);
     mae_put_u32(record + 8, masked_crc(record, 8));
     memcpy(record + HEAD, m->bytes, m->size);
     mae_put_u32(record + HEAD + m->size, masked_crc(m->bytes, m->size));
-    while (size > 0) {
-        const ssize_t n = write(events->fd, p, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return mae_file_fail(err, events->path, "cannot write", n < 0 ? errno : EIO);
-        p += n;
-        size -= (size_t)n;
-    }
-    return MAE_OK;
+    return mae_file_write(events->fd, events->path, record, HEAD + m->size + 4, err);
 }
 
 /** Create the first free name; several runs may start in the same second. */

@@ -34,7 +34,7 @@ MaeStatus mae_file_open(const char *path, int *fd, uint64_t *size, MaeError *err
     }
     if (!S_ISREG(st.st_mode)) {
         (void)close(opened);
-        MAE_FAIL(err, MAE_ERR_IO, "%s: expected a regular file, found %s", path,
+        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: expected a regular file, found %s", path,
                  S_ISDIR(st.st_mode)    ? "a folder"
                  : S_ISFIFO(st.st_mode) ? "a FIFO"
                                         : "a device or socket");
@@ -95,6 +95,24 @@ MaeStatus mae_file_read_all(const char *path, size_t max_bytes, unsigned char **
     content[length] = '\0';
     *bytes = content;
     *size = (size_t)length;
+    return MAE_OK;
+}
+
+MaeStatus mae_file_write(int fd, const char *path, const void *bytes, size_t size,
+                         MaeError *err)
+{
+    const unsigned char *p = bytes;
+
+    while (size > 0) {
+        const ssize_t n = write(fd, p, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return mae_file_fail(err, path, "cannot write", n < 0 ? errno : EIO);
+        p += n;
+        size -= (size_t)n;
+    }
     return MAE_OK;
 }
 

@@ -3,7 +3,7 @@
  * Reading files that may be anything, and folders.
  *
  * Errors   IO with "<path>: <what>: <reason>"; a path that is no regular file (a FIFO, a
- *          device, a folder) is refused without blocking.
+ *          device, a folder) is refused without blocking, as FORMAT.
  * Threads  Reentrant.
  */
 #ifndef MAE_STORE_FILE_H
@@ -35,6 +35,10 @@ MaeStatus mae_file_read_at(int fd, const char *path, void *bytes, size_t size,
  */
 MaeStatus mae_file_read_all(const char *path, size_t max_bytes, unsigned char **bytes,
                             size_t *size, MaeError *err);
+
+/** Write all of it at the descriptor's position. @param path for the message. */
+MaeStatus mae_file_write(int fd, const char *path, const void *bytes, size_t size,
+                         MaeError *err);
 
 /** Replace or create @p path with this content: complete and on disk, or not at all. */
 MaeStatus mae_file_write_atomic(const char *path, const void *bytes, size_t size,

@@ -202,8 +202,13 @@ size_t mae_h5images_classes(const MaeH5Images *h)
     return h->classes;
 }
 
-MaeStatus mae_h5images_read(MaeH5Images *h, size_t index, void *out, int64_t *label,
-                            MaeError *err)
+int64_t mae_h5images_label(const MaeH5Images *h, size_t index)
+{
+    assert(index < h->count);
+    return h->labels == NULL ? -1 : h->labels[index];
+}
+
+MaeStatus mae_h5images_read(MaeH5Images *h, size_t index, void *out, MaeError *err)
 {
     const hsize_t start[4] = {index}, count[4] = {1, h->height, h->width, h->channels};
 
@@ -214,7 +219,5 @@ MaeStatus mae_h5images_read(MaeH5Images *h, size_t index, void *out, int64_t *la
         MAE_FAIL(err, MAE_ERR_FORMAT,
                  "%s: images[%zu]: cannot be read, the data are damaged",
                  mae_h5in_path(h->in), index);
-    if (label != NULL)
-        *label = h->labels == NULL ? -1 : h->labels[index];
     return MAE_OK;
 }

@@ -42,13 +42,14 @@ bool mae_h5images_has_labels(const MaeH5Images *h);
 /** Largest label + 1; 0 without labels. */
 size_t mae_h5images_classes(const MaeH5Images *h);
 
+/** Label of image @p index (asserted to exist); -1 without labels. */
+int64_t mae_h5images_label(const MaeH5Images *h, size_t index);
+
 /**
  * Read one image.
  * @param index 0 .. N-1 (asserted).
- * @param[out] out   [H,W,C] in the pixel type, native byte order.
- * @param[out] label its label, -1 without labels; may be NULL.
+ * @param[out] out [H,W,C] in the pixel type, native byte order.
  */
-MaeStatus mae_h5images_read(MaeH5Images *h, size_t index, void *out, int64_t *label,
-                            MaeError *err);
+MaeStatus mae_h5images_read(MaeH5Images *h, size_t index, void *out, MaeError *err);
 
 #endif /* MAE_STORE_H5IMAGES_H */

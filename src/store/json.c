@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define PARSE_MAX ((size_t)4 << 20)
 
 MaeJson *mae_json_object(void)
@@ -17,23 +19,6 @@ MaeJson *mae_json_array(void)
     return json_array();
 }
 
-/** Length of the UTF-8 sequence at @p p, 0 if it is none. */
-static size_t sequence(const unsigned char *p)
-{
-    const size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
-
-    if (*p > 0xf4)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
-        (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
-        return 0; /* overlong, a surrogate, beyond U+10FFFF */
-    return n;
-}
-
 /** File names are any bytes: a copy in which each bad byte is '?'. */
 static char *repaired(const char *text)
 {
@@ -41,7 +26,7 @@ static char *repaired(const char *text)
     size_t n;
 
     for (char *p = copy; p != NULL && *p != '\0'; p += n) {
-        n = sequence((const unsigned char *)p);
+        n = mae_text_utf8(p, NULL);
         if (n == 0) {
             *p = '?';
             n = 1;

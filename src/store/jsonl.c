@@ -16,22 +16,6 @@ struct MaeJsonl {
     char *path;
 };
 
-static MaeStatus write_all(const MaeJsonl *log, const char *bytes, size_t size,
-                           MaeError *err)
-{
-    while (size > 0) {
-        const ssize_t n = write(log->fd, bytes, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return mae_file_fail(err, log->path, "cannot write", n < 0 ? errno : EIO);
-        bytes += n;
-        size -= (size_t)n;
-    }
-    return MAE_OK;
-}
-
 /** A line torn by a crash must not run into the next one. */
 static MaeStatus end_last_line(const MaeJsonl *log, MaeError *err)
 {
@@ -46,7 +30,7 @@ static MaeStatus end_last_line(const MaeJsonl *log, MaeError *err)
         return MAE_OK;
     MAE_TRY(
         mae_file_read_at(log->fd, log->path, &last, 1, (uint64_t)st.st_size - 1, err));
-    return last == '\n' ? MAE_OK : write_all(log, "\n", 1, err);
+    return last == '\n' ? MAE_OK : mae_file_write(log->fd, log->path, "\n", 1, err);
 }
 
 MaeStatus mae_jsonl_open(MaeJsonl **log, const char *path, MaeError *err)
@@ -97,7 +81,7 @@ MaeStatus mae_jsonl_append(MaeJsonl *log, const MaeJson *record, MaeError *err)
                  log->path, length, MAE_JSONL_LINE - 1);
     }
     text[length] = '\n'; /* in place of the NUL: one write for the whole line */
-    status = write_all(log, text, length + 1, err);
+    status = mae_file_write(log->fd, log->path, text, length + 1, err);
     free(text);
     return status;
 }

@@ -10,10 +10,9 @@
 
 #define HEADER_MAX ((uint64_t)100 * 1000 * 1000) /* as the safetensors library */
 #define TENSORS_MAX 65536
-#define TOKENS_MAX                                                                       \
-    ((size_t)TENSORS_MAX * 32) /* commas and brackets of that many tensors */
-#define NESTING_MAX 3          /* file, tensor, shape */
-#define BLOCK ((size_t)16384)  /* elements converted at a time */
+#define TOKENS_MAX ((size_t)TENSORS_MAX * 32) /* commas and brackets they take */
+#define NESTING_MAX 3                         /* file, tensor, shape */
+#define BLOCK ((size_t)16384)                 /* elements converted at a time */
 
 typedef enum Type { TYPE_OTHER, TYPE_F32, TYPE_F16, TYPE_BF16 } Type;
 

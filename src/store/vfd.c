@@ -14,10 +14,7 @@
 #endif
 
 #define MAX_ADDRESS ((haddr_t)1 << 62)
-#define CACHE_BYTES                                                                      \
-    ((size_t)32                                                                          \
-     << 20) /* metadata cache; far above what we ever write                   \
-                        */
+#define CACHE_BYTES ((size_t)32 << 20) /* of metadata; far above what we ever write */
 
 /** An HDF5 file as the driver sees it; the public part comes first. */
 typedef struct File {

@@ -5,24 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "data/fixture.h"
-
-static char *root;
-static MaeDataset *ds;
-static MaeError err;
-
-static void setup(void)
-{
-    root = mae_test_folder();
-    ds = NULL;
-    err = (MaeError){0};
-}
-
-static void teardown(void)
-{
-    mae_dataset_close(ds);
-    mae_test_folder_remove(root);
-}
+#include "data/opened.h"
 
 START_TEST(paths_that_are_no_datasets)
 {
@@ -109,7 +92,7 @@ int main(void)
     Suite *suite = suite_create("data_dataset");
     TCase *tc = tcase_create("unit");
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, opened_setup, opened_teardown);
     tcase_add_test(tc, paths_that_are_no_datasets);
     tcase_add_test(tc, suffix_is_for_idx_only);
     tcase_add_test(tc, channels_follow_the_data);

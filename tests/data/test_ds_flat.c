@@ -1,25 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/dataset.h"
-#include "data/fixture.h"
-
-static char *root;
-static MaeDataset *ds;
-static MaeError err;
-
-static void setup(void)
-{
-    root = mae_test_folder();
-    ds = NULL;
-    err = (MaeError){0};
-}
-
-static void teardown(void)
-{
-    mae_dataset_close(ds);
-    mae_test_folder_remove(root);
-}
+#include "data/opened.h"
 
 START_TEST(images_in_the_root_mean_unlabelled)
 {
@@ -120,7 +102,7 @@ int main(void)
     Suite *suite = suite_create("data_ds_flat");
     TCase *tc = tcase_create("unit");
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, opened_setup, opened_teardown);
     tcase_add_test(tc, images_in_the_root_mean_unlabelled);
     tcase_add_test(tc, nested_order_equals_class_order);
     tcase_add_test(tc, nothing_to_read);

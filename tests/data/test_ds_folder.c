@@ -4,25 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "data/dataset.h"
-#include "data/fixture.h"
-
-static char *root;
-static MaeDataset *ds;
-static MaeError err;
-
-static void setup(void)
-{
-    root = mae_test_folder();
-    ds = NULL;
-    err = (MaeError){0};
-}
-
-static void teardown(void)
-{
-    mae_dataset_close(ds);
-    mae_test_folder_remove(root);
-}
+#include "data/opened.h"
 
 static void check_name(size_t index, const char *want)
 {
@@ -204,7 +186,7 @@ int main(void)
     Suite *suite = suite_create("data_ds_folder");
     TCase *tc = tcase_create("unit");
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, opened_setup, opened_teardown);
     tcase_add_test(tc, classes_in_byte_order);
     tcase_add_test(tc, nested_hidden_and_foreign_files);
     tcase_add_test(tc, links_and_loops);

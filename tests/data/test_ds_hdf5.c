@@ -5,25 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/dataset.h"
-#include "data/fixture.h"
-
-static char *root;
-static MaeDataset *ds;
-static MaeError err;
-
-static void setup(void)
-{
-    root = mae_test_folder();
-    ds = NULL;
-    err = (MaeError){0};
-}
-
-static void teardown(void)
-{
-    mae_dataset_close(ds);
-    mae_test_folder_remove(root);
-}
+#include "data/opened.h"
 
 static void put(hid_t file, const char *name, hid_t type, int ndim, const hsize_t *dims,
                 const void *data)
@@ -177,7 +159,7 @@ int main(void)
     Suite *suite = suite_create("data_ds_hdf5");
     TCase *tc = tcase_create("unit");
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, opened_setup, opened_teardown);
     tcase_add_loop_test(tc, labelled_stack, 0, 2);
     tcase_add_test(tc, bad_pixels_and_channels);
     tcase_add_test(tc, hostile_files);

@@ -4,27 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "data/dataset.h"
-#include "data/fixture.h"
+#include "data/opened.h"
 
 #define FASHION "/usr/share/datasets/fashion-mnist"
-
-static char *root;
-static MaeDataset *ds;
-static MaeError err;
-
-static void setup(void)
-{
-    root = mae_test_folder();
-    ds = NULL;
-    err = (MaeError){0};
-}
-
-static void teardown(void)
-{
-    mae_dataset_close(ds);
-    mae_test_folder_remove(root);
-}
 
 /* Sizes, labels and pixels of a set made by fixture_mnist. */
 static void check_set(const char *path, size_t count, const char *name)
@@ -217,7 +199,7 @@ int main(void)
     TCase *tc = tcase_create("unit");
 
     tcase_set_timeout(tc, 60);
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, opened_setup, opened_teardown);
     tcase_add_loop_test(tc, folder_and_file, 0, 2);
     tcase_add_test(tc, labels_zipped_or_not_or_missing);
     tcase_add_test(tc, several_sets_or_none);

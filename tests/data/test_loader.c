@@ -5,24 +5,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "data/fixture.h"
+#include "data/opened.h"
 
 #define IMAGE (3 * 8 * 8)
 
-static char *root;
-static MaeDataset *ds;
 static MaeLoader *loader;
-static MaeError err;
 static MaeTransform transform;
 static MaeLoaderOptions options;
 
 /* 60 images in 3 classes, random crops, batches of 8: 7 batches an epoch. */
 static void setup(void)
 {
-    root = mae_test_folder();
-    ds = NULL;
+    opened_setup();
     loader = NULL;
-    err = (MaeError){0};
     fixture_classes(root, 3, 20, 10, 12);
     transform = mae_transform_default(3, 8, 8, MAE_AUGMENT_CROP_FLIP);
     options = (MaeLoaderOptions){.sampler = {.count = 60, .batch_size = 8, .seed = 11},
@@ -33,8 +28,7 @@ static void setup(void)
 static void teardown(void)
 {
     mae_loader_close(loader);
-    mae_dataset_close(ds);
-    mae_test_folder_remove(root);
+    opened_teardown();
 }
 
 static void open_all(size_t workers)
@@ -177,6 +171,23 @@ START_TEST(holding_batches)
     mae_loader_release(loader, NULL);
     ck_assert_ok(mae_loader_next(loader, &more, &err));
     ck_assert_uint_eq(more->index, 3);
+}
+END_TEST
+
+/* 60 images in 3 batches of 20: the end is the end, whoever still holds what. */
+START_TEST(end_while_all_are_held)
+{
+    const MaeBatch *batch;
+
+    options.prefetch = 2;
+    options.sampler.training = false;
+    options.sampler.batch_size = 20;
+    open_all(2);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_ok(mae_loader_next(loader, &batch, &err));
+    ck_assert_ptr_nonnull(batch);
+    ck_assert_ok(mae_loader_next(loader, &batch, &err));
+    ck_assert_ptr_null(batch);
 }
 END_TEST
 
@@ -390,6 +401,7 @@ int main(void)
     tcase_add_test(tc, epochs_and_labels);
     tcase_add_test(tc, seek_goes_on_where_it_was);
     tcase_add_test(tc, holding_batches);
+    tcase_add_test(tc, end_while_all_are_held);
     tcase_add_loop_test(tc, evaluation_passes, 0, 4);
     tcase_add_loop_test(tc, empty_share_of_a_batch, 0, 3);
     tcase_add_test(tc, replacements_stay_the_same);

@@ -4,26 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/fixture.h"
+#include "data/opened.h"
 
-static char *root;
-static MaeDataset *ds;
-static MaeError err;
 static float mean[3], std[3];
 static size_t used;
-
-static void setup(void)
-{
-    root = mae_test_folder();
-    ds = NULL;
-    err = (MaeError){0};
-}
-
-static void teardown(void)
-{
-    mae_dataset_close(ds);
-    mae_test_folder_remove(root);
-}
 
 START_TEST(equals_a_plain_sum)
 {
@@ -108,7 +92,7 @@ int main(void)
     Suite *suite = suite_create("data_stats");
     TCase *tc = tcase_create("unit");
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, opened_setup, opened_teardown);
     tcase_add_test(tc, equals_a_plain_sum);
     tcase_add_test(tc, uneven_images);
     tcase_add_test(tc, same_for_any_number_of_threads);

@@ -4,18 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/fixture.h"
+#include "data/opened.h"
 
-static char *root;
-static MaeDataset *ds;
-static MaeError err;
 static size_t *picked, count;
 
 /* 100 images, label i % 10. */
 static void setup(void)
 {
-    root = mae_test_folder();
-    err = (MaeError){0};
+    opened_setup();
     picked = NULL;
     fixture_mnist(root, "train", false, 100, 2, 2);
     ck_assert_ok(mae_dataset_open(&ds, root, NULL, &err));
@@ -24,8 +20,7 @@ static void setup(void)
 static void teardown(void)
 {
     free(picked);
-    mae_dataset_close(ds);
-    mae_test_folder_remove(root);
+    opened_teardown();
 }
 
 /* Ascending, and as many of each class as expected. */

@@ -96,10 +96,10 @@ START_TEST(bad_files_are_named)
     mae_test_write(paths[1], "GIF89a??", 8);
     ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, &err), MAE_ERR_FORMAT, "cut.png");
     paths[1] = folder;
-    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, &err), MAE_ERR_IO, folder);
+    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, &err), MAE_ERR_FORMAT, folder);
     ck_assert_int_eq(mkfifo(join(folder, "fifo"), 0600), 0);
     paths[1] = join(folder, "fifo");
-    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, &err), MAE_ERR_IO, "fifo");
+    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, &err), MAE_ERR_FORMAT, "fifo");
     ck_assert_fails(mae_gallery_files(&g, &five, paths, 1, &err), MAE_ERR_SHAPE,
                     "good.png");
     ck_assert_fails(mae_gallery_files(&g, &t, paths, 0, &err), MAE_ERR_ARG, "1 to 256");

@@ -14,7 +14,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (mae_h5images_open(&images, file.path, &err) == MAE_OK) {
         size_t count, height, width, channels;
         int pixel;
-        int64_t label;
         void *row;
 
         mae_h5images_shape(images, &count, &height, &width, &channels, &pixel);
@@ -22,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                   ? malloc(height * width * channels * 4 + 1)
                   : NULL;
         if (row != NULL)
-            (void)mae_h5images_read(images, 0, row, &label, &err);
+            (void)mae_h5images_read(images, 0, row, &err);
         free(row);
         mae_h5images_close(images);
     }

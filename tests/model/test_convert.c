@@ -331,6 +331,7 @@ START_TEST(wrong_configurations)
         {"{\"num_attention_heads\": \"3\"}", "num_attention_heads", MAE_ERR_FORMAT},
         {"{\"num_attention_heads\": -3}", "num_attention_heads", MAE_ERR_FORMAT},
         {"{\"hidden_size\": 768}", "embed_dim is 48 by the shapes", MAE_ERR_SHAPE},
+        {"{\"image_size\": [32.5, 32]}", "image_size", MAE_ERR_FORMAT},
         {"{\"image_size\": [32, 32, 3]}", "image_size", MAE_ERR_FORMAT},
         {"{\"image_size\": [1e300, 32]}", "image_size", MAE_ERR_FORMAT},
         {"{\"std\": [1, 1, 0]}", "std: expected numbers above 0", MAE_ERR_FORMAT},

@@ -106,12 +106,12 @@ START_TEST(odd_files_are_refused)
     size_t size;
 
     ck_assert_int_eq(mkfifo(fifo.text, 0600), 0);
-    ck_assert_fails(mae_file_read_all(fifo.text, 100, &bytes, &size, &err), MAE_ERR_IO,
-                    "FIFO");
-    ck_assert_fails(mae_file_read_all(folder, 100, &bytes, &size, &err), MAE_ERR_IO,
+    ck_assert_fails(mae_file_read_all(fifo.text, 100, &bytes, &size, &err),
+                    MAE_ERR_FORMAT, "FIFO");
+    ck_assert_fails(mae_file_read_all(folder, 100, &bytes, &size, &err), MAE_ERR_FORMAT,
                     "a folder");
-    ck_assert_fails(mae_file_read_all("/dev/zero", 100, &bytes, &size, &err), MAE_ERR_IO,
-                    "a device");
+    ck_assert_fails(mae_file_read_all("/dev/zero", 100, &bytes, &size, &err),
+                    MAE_ERR_FORMAT, "a device");
     ck_assert_fails(
         mae_file_read_all(path_in(folder, "none").text, 9, &bytes, &size, &err),
         MAE_ERR_IO, "No such file");

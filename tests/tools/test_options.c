@@ -52,6 +52,7 @@ static const MaeCommand COMMAND = {
     .defaults = &DEFAULTS,
     .values_size = sizeof DEFAULTS,
     .overrides = true,
+    .train_keys = true,
     .interruptible = true,
     .notes = "A note.",
     .example = "mae-test run.yaml train.epochs=3",
@@ -164,6 +165,29 @@ START_TEST(options_that_are_keys)
     ck_assert_str_eq(args.overrides[1], "train.overwrite=true");
     ck_assert_str_eq(args.overrides[2], "train.resume=none");
     ck_assert_str_eq(args.overrides[3], "train.threads=all");
+}
+END_TEST
+
+START_TEST(keys_may_have_dashes)
+{
+    ck_assert_ok(PARSE("c", "optim.weight-decay=0.1", "-"));
+    ck_assert_uint_eq(args.override_count, 1);
+    ck_assert_str_eq(args.overrides[0], "optim.weight-decay=0.1");
+    ck_assert_uint_eq(args.operand_count, 2);
+}
+END_TEST
+
+/* As mae-convert: its keys are those of a model, not of a run. */
+START_TEST(overrides_without_train_keys)
+{
+    static const char *const GIVEN[] = {"c", "--seed=1", "a.b=c", "--threads", "2", NULL};
+    MaeCommand command = COMMAND;
+
+    command.train_keys = false;
+    ck_assert_ok(parse(&command, GIVEN));
+    ck_assert_uint_eq(args.override_count, 1);
+    ck_assert_str_eq(args.overrides[0], "a.b=c");
+    ck_assert(args.has_seed && args.has_threads && args.threads == 2);
 }
 END_TEST
 
@@ -333,6 +357,8 @@ int main(void)
     tcase_add_test(tc, short_options);
     tcase_add_test(tc, overrides_are_collected_apart);
     tcase_add_test(tc, options_that_are_keys);
+    tcase_add_test(tc, keys_may_have_dashes);
+    tcase_add_test(tc, overrides_without_train_keys);
     tcase_add_test(tc, tools_without_overrides);
     tcase_add_test(tc, hyphen_is_an_argument);
     tcase_add_test(tc, queries_end_parsing);

@@ -241,6 +241,7 @@ static const BadCall bad_calls[] = {
     {"norm.h5 --replay three.h5", 2, "--dump belong together"},
     {"norm.h5 a.png --grads", 2, "--grads needs --replay"},
     {"norm.h5 a.png --mask-ratio 1.5", 2, "mask-ratio"},
+    {"norm.h5 a.png --mask-ratio -0.5", 2, "or -1"},
     {"norm.h5 a.png --mask-ratio 1", 2, "ratio"},
     {"norm.h5 a.png --mask-ratio 0.999", 2, "none visible"},
     {"norm.h5 a.png --mask-strategy squares", 2, "squares"},

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "common/options_table.h"
 
 enum { MADE_EXTRA = 64 }; /* bytes of an override made from an option, less its value */
@@ -93,8 +94,6 @@ static MaeStatus unknown_option(const Parser *p, const char *given, size_t size)
     for (const MaeOption *o = mae_options_common; o->name != NULL; o++)
         names[count++] = o->name;
     (void)snprintf(word, sizeof word, "%.*s", length, given);
-    for (char *c = word; *c != '\0'; c++)
-        *c = *c == '_' ? '-' : *c;
     near = mae_options_nearest(word, names, count);
     if (near != NULL)
         MAE_FAIL(p->err, MAE_ERR_ARG, "unknown option --%.*s; did you mean --%s?", length,
@@ -175,11 +174,11 @@ static void note_common(Parser *p, const MaeOption *o, const char *text)
 {
     if (o->offset == offsetof(MaeArgs, threads)) {
         p->args->has_threads = true;
-        if (p->command->overrides)
+        if (p->command->train_keys)
             make_override(p, "train.threads", p->args->threads > 0 ? text : "all");
     } else if (o->offset == offsetof(MaeArgs, seed)) {
         p->args->has_seed = true;
-        if (p->command->overrides)
+        if (p->command->train_keys)
             make_override(p, "train.seed", text);
     }
 }
@@ -286,12 +285,12 @@ static MaeStatus parse_short(Parser *p, const char *arg)
     return MAE_OK;
 }
 
-/* key.path=value: letters, digits, '_' and '.' before the first '='. */
+/* key.path=value: letters, digits, '_', '-' and '.' before the first '='. */
 static bool is_override(const char *arg)
 {
     size_t i = 0;
 
-    while (isalnum((unsigned char)arg[i]) || arg[i] == '_' || arg[i] == '.')
+    while (isalnum((unsigned char)arg[i]) || (arg[i] != '\0' && strchr("_-.", arg[i])))
         i++;
     return i > 0 && arg[i] == '=';
 }
@@ -373,47 +372,14 @@ void mae_args_done(MaeArgs *args)
     *args = (MaeArgs){0};
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/*
- * Optimal string alignment distance: insertions, deletions, substitutions and swaps of
- * neighbours each cost 1. Words of more than 63 letters are far from everything.
- */
-static size_t distance(const char *a, const char *b)
-{
-    enum { LONGEST = 64 };
-    const size_t rows = strlen(a), columns = strlen(b);
-    size_t d[3][LONGEST]; /* the rows i - 2, i - 1 and i, by i mod 3 */
-
-    if (rows >= LONGEST || columns >= LONGEST)
-        return LONGEST;
-    for (size_t j = 0; j <= columns; j++)
-        d[0][j] = j;
-    for (size_t i = 1; i <= rows; i++) {
-        size_t *now = d[i % 3];
-        const size_t *up = d[(i + 2) % 3], *up2 = d[(i + 1) % 3];
-
-        now[0] = i;
-        for (size_t j = 1; j <= columns; j++) {
-            now[j] =
-                least(least(up[j], now[j - 1]) + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                now[j] = least(now[j], up2[j - 2] + 1);
-        }
-    }
-    return d[rows % 3][columns];
-}
-
 const char *mae_options_nearest(const char *word, const char *const *names, size_t count)
 {
     size_t best = strlen(word) / 3 > 1 ? strlen(word) / 3 + 1 : 2; /* first one too far */
     const char *near = NULL;
 
     for (size_t i = 0; i < count; i++) {
-        const size_t d = distance(word, names[i]);
+        const size_t d =
+            mae_text_distance(word, strlen(word), names[i], strlen(names[i]));
 
         if (d < best) {
             best = d;

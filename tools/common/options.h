@@ -67,6 +67,7 @@ typedef struct MaeCommand {
     const void *defaults;     /* of the tool's struct; NULL if there are no options */
     size_t values_size;       /* bytes of the tool's struct */
     bool overrides;           /* accepts key.path=value */
+    bool train_keys;          /* --threads and --seed set train.threads and train.seed */
     bool interruptible;       /* saves and ends with exit code 75 on a signal */
     const char *notes;        /* paragraphs for the end of the help; NULL = none */
     const char *example;      /* a command that works, without the prompt */
@@ -93,8 +94,8 @@ typedef struct MaeArgs {
  * At `--help`, `--version` or an option of kind QUERY parsing ends with MAE_OK, whatever
  * else is wrong or missing: look at these first.
  * If the command takes overrides, options of kind KEY appear among them at the place
- * where they were given, and so do `--threads N` as `train.threads=N` (0 as `all`) and
- * `--seed N` as `train.seed=N`.
+ * where they were given; with train_keys so do `--threads N` as `train.threads=N` (0 as
+ * `all`) and `--seed N` as `train.seed=N`.
  *
  * @param[out] args    done by the caller, also after a failure.
  * @param[in,out] values  the tool's struct that the offsets refer to, holding the

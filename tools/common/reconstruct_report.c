@@ -3,9 +3,8 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "store/json.h"
+#include "common/tool.h"
 
 static const char *const PANELS[] = {"masked", "reconstruction",
                                      "reconstruction + visible", "original"};
@@ -110,19 +109,6 @@ static MaeJson *images_json(const ReconstructReport *r)
     return images;
 }
 
-/* Print @p object on a line of its own and free it. */
-static MaeStatus print_json(MaeJson *object, MaeError *err)
-{
-    char *text = mae_json_dump(object, 0);
-
-    mae_json_free(object);
-    if (text == NULL)
-        MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the results as JSON");
-    (void)printf("%s\n", text);
-    free(text);
-    return MAE_OK;
-}
-
 MaeStatus reconstruct_report_print(const ReconstructReport *r, bool json, MaeError *err)
 {
     const MaePreviewScore mean = mean_score(r);
@@ -145,7 +131,7 @@ MaeStatus reconstruct_report_print(const ReconstructReport *r, bool json, MaeErr
     set_seed(object, r->seed);
     set_scores(object, &mean);
     mae_json_set(object, "images", images_json(r));
-    return print_json(object, err);
+    return mae_tool_print_json(object, 0, err);
 }
 
 MaeStatus reconstruct_report_replay(const MaeReplaySpec *spec,
@@ -166,5 +152,5 @@ MaeStatus reconstruct_report_replay(const MaeReplaySpec *spec,
     mae_json_set_int(object, "batch", (int64_t)result->batch);
     mae_json_set_int(object, "visible", (int64_t)result->visible);
     mae_json_set_real(object, "loss", result->loss);
-    return print_json(object, err);
+    return mae_tool_print_json(object, 0, err);
 }

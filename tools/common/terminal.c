@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 static const double REDRAW_SECONDS = 0.1; /* between two drawings of a live line */
 static const double PLAIN_SECONDS = 30.0; /* between two plain lines */

@@ -1,6 +1,7 @@
 #include "common/tool.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -81,6 +82,18 @@ MaeStatus mae_tool_expect(const char *path, MaeError *err)
 {
     if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
         MAE_FAIL(err, MAE_ERR_ARG, "%s: does not exist", path);
+    return MAE_OK;
+}
+
+MaeStatus mae_tool_print_json(MaeJson *root, int indent, MaeError *err)
+{
+    char *text = mae_json_dump(root, indent);
+
+    mae_json_free(root);
+    if (text == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the results as JSON");
+    (void)puts(text);
+    free(text);
     return MAE_OK;
 }
 

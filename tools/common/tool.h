@@ -28,6 +28,7 @@
 #include "base/status.h"
 #include "common/options.h"
 #include "common/terminal.h"
+#include "store/json.h"
 
 /** Exit codes of all tools. */
 typedef enum MaeExit {
@@ -74,6 +75,12 @@ int mae_tool_close(MaeTool *tool, MaeStatus status, const MaeError *err);
  * with 3.
  */
 MaeStatus mae_tool_expect(const char *path, MaeError *err);
+
+/**
+ * Print @p root on stdout, on one line if @p indent is 0, and free it.
+ * @return NOMEM, also if @p root is NULL.
+ */
+MaeStatus mae_tool_print_json(MaeJson *root, int indent, MaeError *err);
 
 /** Exit code that stands for a status. */
 MaeExit mae_exit_code(MaeStatus status);

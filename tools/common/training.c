@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "common/signals.h"
-#include "store/json.h"
 
 const MaeTrainingValues mae_training_defaults = {.print_config = false};
 
@@ -61,7 +60,6 @@ static MaeStatus print_json(const MaeConfig *cfg, const MaeTrainResult *result,
                             MaeError *err)
 {
     MaeJson *json = mae_json_object();
-    char *text;
 
     mae_json_set_text(json, "output_dir", cfg->train.output_dir);
     mae_json_set_int(json, "epochs", (int64_t)result->epochs);
@@ -77,13 +75,7 @@ static MaeStatus print_json(const MaeConfig *cfg, const MaeTrainResult *result,
     mae_json_set_real(json, "images_per_second", result->images_per_second);
     mae_json_set_real(json, "data_wait_share", result->waited);
     mae_json_set_real(json, "seconds", result->seconds);
-    text = mae_json_dump(json, 0);
-    mae_json_free(json);
-    if (text == NULL)
-        MAE_FAIL(err, MAE_ERR_NOMEM, "--json: out of memory");
-    (void)puts(text);
-    free(text);
-    return MAE_OK;
+    return mae_tool_print_json(json, 0, err);
 }
 
 /* The best score and the last one, as far as they are known. */

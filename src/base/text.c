@@ -1,0 +1,75 @@
+#include "base/text.h"
+
+#include <ctype.h>
+#include <string.h>
+
+bool mae_text_ends(const char *text, const char *end)
+{
+    const size_t length = strlen(text), tail = strlen(end);
+
+    return length >= tail && memcmp(text + length - tail, end, tail) == 0;
+}
+
+void mae_text_tame(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+    }
+}
+
+size_t mae_text_utf8(const char *text, uint32_t *code)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *c = (const unsigned char *)text;
+    const size_t n = *c < 0x80 ? 1 : *c < 0xc0 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : 4;
+    uint32_t point = n == 1 ? *c : *c & (0x7fu >> n);
+
+    if (n == 0 || *c > 0xf4)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (c[i] & 0x3fu);
+    }
+    if (point < least[n] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+        return 0;
+    if (code != NULL)
+        *code = point;
+    return n;
+}
+
+static int fold(char c)
+{
+    return c == '-' ? '_' : tolower((unsigned char)c);
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t mae_text_distance(const char *a, size_t na, const char *b, size_t nb)
+{
+    size_t d[3][MAE_TEXT_WORD + 1]; /* the rows i - 2, i - 1 and i, by i mod 3 */
+
+    if (na > MAE_TEXT_WORD || nb > MAE_TEXT_WORD)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= nb; j++)
+        d[0][j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        const size_t *up = d[(i + 2) % 3], *up2 = d[(i + 1) % 3];
+        const int x = fold(a[i - 1]);
+        size_t *now = d[i % 3];
+
+        now[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            const int y = fold(b[j - 1]);
+
+            now[j] = least(least(up[j], now[j - 1]) + 1, up[j - 1] + (x != y));
+            if (i > 1 && j > 1 && x == fold(b[j - 2]) && fold(a[i - 2]) == y)
+                now[j] = least(now[j], up2[j - 2] + 1);
+        }
+    }
+    return d[na % 3][nb];
+}

@@ -1,0 +1,42 @@
+/**
+ * @file text.h
+ * Text from outside: characters that may be shown, and names that may be misspelt.
+ *
+ * Source   Damerau, "A technique for computer detection and correction of spelling
+ *          errors", CACM 1964 (the restricted form: no letter is edited twice).
+ * Memory   Never allocates.
+ * Errors   Cannot fail.
+ * Threads  Reentrant.
+ */
+#ifndef MAE_BASE_TEXT_H
+#define MAE_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Longest word whose distance is computed, bytes. */
+#define MAE_TEXT_WORD 64
+
+/** True if @p text ends in @p end. */
+bool mae_text_ends(const char *text, const char *end);
+
+/** Replace ASCII control characters by '?': one line, and no terminal is steered. */
+void mae_text_tame(char *text);
+
+/**
+ * First character of a UTF-8 text; reads no further than its final NUL.
+ * @param[out] code its code point; may be NULL.
+ * @return its bytes, 1 to 4 (1 for the NUL); 0 for bytes that are no UTF-8: overlong
+ *         forms, surrogates and code points above U+10FFFF included.
+ */
+size_t mae_text_utf8(const char *text, uint32_t *code);
+
+/**
+ * How many letters to insert, delete, replace or swap with their neighbour to turn
+ * @p a [na] into @p b [nb]. Case does not count, '-' equals '_'.
+ * @return SIZE_MAX if one has more than MAE_TEXT_WORD bytes.
+ */
+size_t mae_text_distance(const char *a, size_t na, const char *b, size_t nb);
+
+#endif /* MAE_BASE_TEXT_H */

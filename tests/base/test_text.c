@@ -1,0 +1,100 @@
+#include "base/text.h"
+
+#include <string.h>
+
+#include "support/test.h"
+
+static size_t distance(const char *a, const char *b)
+{
+    return mae_text_distance(a, strlen(a), b, strlen(b));
+}
+
+START_TEST(distances)
+{
+    char longest[MAE_TEXT_WORD + 2];
+
+    ck_assert_uint_eq(distance("", ""), 0);
+    ck_assert_uint_eq(distance("", "abc"), 3);
+    ck_assert_uint_eq(distance("abc", ""), 3);
+    ck_assert_uint_eq(distance("kitten", "sitting"), 3);
+    ck_assert_uint_eq(distance("epohcs", "epochs"), 1);
+    ck_assert_uint_eq(distance("ca", "abc"), 3); /* restricted: no letter twice */
+    ck_assert_uint_eq(distance("Mask-Ratio", "mask_ratio"), 0);
+    memset(longest, 'x', sizeof longest);
+    ck_assert_uint_eq(mae_text_distance(longest, MAE_TEXT_WORD, "y", 1), MAE_TEXT_WORD);
+    ck_assert_uint_eq(mae_text_distance("y", 1, longest, MAE_TEXT_WORD), MAE_TEXT_WORD);
+    ck_assert_uint_eq(mae_text_distance(longest, MAE_TEXT_WORD + 1, "y", 1), SIZE_MAX);
+}
+END_TEST
+
+START_TEST(utf8)
+{
+    static const struct {
+        const char *text;
+        size_t bytes;
+        uint32_t code;
+    } GOOD[] = {
+        {"", 1, 0},
+        {"a", 1, 'a'},
+        {"\x7f", 1, 0x7f},
+        {"\xc2\x80", 2, 0x80},
+        {"\xdf\xbf", 2, 0x7ff},
+        {"\xe0\xa0\x80", 3, 0x800},
+        {"\xed\x9f\xbf", 3, 0xd7ff},
+        {"\xef\xbf\xbf", 3, 0xffff},
+        {"\xf0\x90\x80\x80", 4, 0x10000},
+        {"\xf4\x8f\xbf\xbf", 4, 0x10ffff},
+    };
+    static const char *const BAD[] = {
+        "\x80",
+        "\xbf",
+        "\xc0\x80",
+        "\xc1\xbf",
+        "\xc2",
+        "\xc2"
+        "a",
+        "\xe0\x9f\xbf",
+        "\xed\xa0\x80",
+        "\xe2\x82",
+        "\xf0\x8f\xbf\xbf",
+        "\xf0\x90\x80",
+        "\xff",
+        "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80",
+    };
+
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
+        uint32_t code = 1;
+
+        ck_assert_uint_eq(mae_text_utf8(GOOD[i].text, &code), GOOD[i].bytes);
+        ck_assert_uint_eq(code, GOOD[i].code);
+    }
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+        ck_assert_msg(mae_text_utf8(BAD[i], NULL) == 0, "bad text %zu", i);
+}
+END_TEST
+
+START_TEST(ends_and_controls)
+{
+    char text[] = "a\tb\033[2K\x7f\xc3\xa4\n";
+
+    ck_assert(mae_text_ends("a.h5", ".h5"));
+    ck_assert(mae_text_ends("a.h5", ""));
+    ck_assert(!mae_text_ends("h5", ".h5"));
+    ck_assert(!mae_text_ends("a.h5x", ".h5"));
+    mae_text_tame(text);
+    ck_assert_str_eq(text, "a?b?[2K?\xc3\xa4?");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("text");
+    TCase *all = tcase_create("all");
+
+    tcase_add_test(all, distances);
+    tcase_add_test(all, utf8);
+    tcase_add_test(all, ends_and_controls);
+    suite_add_tcase(suite, all);
+    return mae_test_main(suite);
+}
