@@ -93,6 +93,7 @@ static MaeStatus check_mask(const MaeConfig *cfg, MaeError *err)
 static MaeStatus check_stats(const MaeConfig *cfg, MaeError *err)
 {
     const MaeConfStats *mean = &cfg->data.mean, *std = &cfg->data.std;
+    const size_t given = mean->count > std->count ? mean->count : std->count;
     const size_t channels = cfg->model.in_chans;
     char at[NAMED];
 
@@ -102,12 +103,13 @@ static MaeStatus check_stats(const MaeConfig *cfg, MaeError *err)
         MAE_FAIL(err, MAE_ERR_ARG, "%s: given without %s; give both or neither",
                  named(cfg, mean->count == 0 ? "data.std" : "data.mean", at),
                  mean->count == 0 ? "data.mean" : "data.std");
-    if (mean->count != std->count)
+    if (mean->count != std->count && mean->count != 1 && std->count != 1)
         MAE_FAIL(err, MAE_ERR_ARG, "%s: %zu entries, but data.mean has %zu",
                  named(cfg, "data.std", at), std->count, mean->count);
-    if (channels != 0 && mean->count != channels)
+    if (channels != 0 && given != channels && given != 1) /* 1: for all channels */
         MAE_FAIL(err, MAE_ERR_ARG, "%s: %zu entries, but model.in_chans is %zu",
-                 named(cfg, "data.mean", at), mean->count, channels);
+                 named(cfg, mean->count == given ? "data.mean" : "data.std", at), given,
+                 channels);
     return MAE_OK;
 }
 

@@ -2,10 +2,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "conf/reader.h"
 #include "conf/schema.h"
@@ -194,8 +196,10 @@ static MaeStatus unknown_override(const char *key, const char *where, MaeError *
     }
     (void)snprintf(section, sizeof section, "%.*s", (int)(dot - key), key);
     s = mae_schema_find_section(section);
-    mae_schema_suggest(s < count ? sections[s].name : NULL, s < count ? dot + 1 : section,
-                       hint, sizeof hint);
+    if (s < count)
+        mae_schema_suggest(sections[s].name, dot + 1, hint, sizeof hint);
+    else
+        mae_schema_suggest_path(section, dot + 1, hint, sizeof hint);
     MAE_FAIL(err, MAE_ERR_ARG, "%s: unknown %s%s", where, s < count ? "key" : "section",
              hint);
 }
@@ -237,48 +241,62 @@ MaeStatus mae_config_parse_text(MaeConfig *cfg, MaeConfTool tool, const char *na
     return MAE_OK;
 }
 
-static MaeStatus io_error(const char *path, int code, MaeError *err)
+static MaeStatus unreadable(const char *path, const char *reason, MaeError *err)
 {
-    char reason[128] = "unknown error", name[MAE_YAML_WHERE];
+    char name[MAE_YAML_WHERE];
 
-    (void)strerror_r(code, reason, sizeof reason);
     mae_yaml_tail(name, sizeof name, path);
     MAE_FAIL(err, MAE_ERR_IO, "%s: cannot read the configuration: %s", name, reason);
 }
 
+static MaeStatus io_error(const char *path, int code, MaeError *err)
+{
+    char reason[128] = "unknown error";
+
+    (void)strerror_r(code, reason, sizeof reason);
+    return unreadable(path, reason, err);
+}
+
 /* One byte more than allowed is read, so that the reader sees an oversized text. */
-static MaeStatus read_stream(FILE *in, const char *path, char **text, size_t *size,
+static MaeStatus read_stream(int fd, const char *path, char **text, size_t *size,
                              MaeError *err)
 {
     struct stat info;
+    ssize_t got = 1;
 
-    if (fstat(fileno(in), &info) != 0)
+    if (fstat(fd, &info) != 0)
         return io_error(path, errno, err);
     if (S_ISDIR(info.st_mode))
         return io_error(path, EISDIR, err);
+    if (!S_ISREG(info.st_mode))
+        return unreadable(path, "expected a regular file, found a FIFO, device or socket",
+                          err);
     *text = malloc(MAE_CONFIG_MAX + 1);
     if (*text == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
-    *size = fread(*text, 1, MAE_CONFIG_MAX + 1, in);
-    return ferror(in) ? io_error(path, errno, err) : MAE_OK;
+    while (got > 0 && *size < MAE_CONFIG_MAX + 1) {
+        got = read(fd, *text + *size, MAE_CONFIG_MAX + 1 - *size);
+        *size += got > 0 ? (size_t)got : 0;
+    }
+    return got < 0 ? io_error(path, errno, err) : MAE_OK;
 }
 
+/* Not blocking: nobody may ever write to a FIFO. */
 static MaeStatus read_file(const char *path, char **text, size_t *size, MaeError *err)
 {
-    FILE *in = fopen(path, "rb");
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     MaeStatus status;
 
-    if (in == NULL)
+    if (fd < 0)
         return io_error(path, errno, err);
-    status = read_stream(in, path, text, size, err);
-    (void)fclose(in);
+    status = read_stream(fd, path, text, size, err);
+    (void)close(fd);
     return status;
 }
 
-MaeStatus mae_config_load(MaeConfig *cfg, MaeConfTool tool, const char *path,
+MaeStatus mae_config_read(MaeConfig *cfg, MaeConfTool tool, const char *path,
                           const char *const *overrides, size_t n, MaeError *err)
 {
-    MaeConfig tmp;
     char *text = NULL;
     size_t size = 0;
     MaeStatus status = MAE_OK;
@@ -286,10 +304,18 @@ MaeStatus mae_config_load(MaeConfig *cfg, MaeConfTool tool, const char *path,
     if (path != NULL)
         status = read_file(path, &text, &size, err);
     if (status == MAE_OK)
-        status = mae_config_parse_text(&tmp, tool, path == NULL ? "" : path,
+        status = mae_config_parse_text(cfg, tool, path == NULL ? "" : path,
                                        text == NULL ? "" : text, size, overrides, n, err);
     free(text);
-    MAE_TRY(status);
+    return status;
+}
+
+MaeStatus mae_config_load(MaeConfig *cfg, MaeConfTool tool, const char *path,
+                          const char *const *overrides, size_t n, MaeError *err)
+{
+    MaeConfig tmp;
+
+    MAE_TRY(mae_config_read(&tmp, tool, path, overrides, n, err));
     MAE_TRY(mae_config_check_required(&tmp, err));
     *cfg = tmp;
     return MAE_OK;

@@ -186,8 +186,12 @@ typedef struct MaeConfig {
 /**
  * Read @p path (NULL: no file, defaults only), apply @p n overrides "key.path=value"
  * (later ones win; text values are taken literally, others as YAML), fill in preset and
- * derived values and check everything, required keys included.
+ * derived values and check everything but whether required keys are there.
  */
+MaeStatus mae_config_read(MaeConfig *cfg, MaeConfTool tool, const char *path,
+                          const char *const *overrides, size_t n, MaeError *err);
+
+/** The same with mae_config_check_required. */
 MaeStatus mae_config_load(MaeConfig *cfg, MaeConfTool tool, const char *path,
                           const char *const *overrides, size_t n, MaeError *err);
 

@@ -93,13 +93,15 @@ static const MaeKey DATA[] = {
      .aka = "valid,validation,test,val_path,val_dir,eval", .tools = BOTH},
     {"mean", MAE_KEY_STATS, FIELD(data.mean), .def = "auto", .min = -1e6, .max = 1e6,
      .unit = "pixel value (8 bit: / 255, 16 bit: / 65535, float: as it is)",
-     .help = "Mean of each channel, subtracted; auto measures it once (fine-tuning: "
+     .help = "Mean of each channel, or one for all, subtracted; auto measures it once "
+             "(fine-tuning: "
              "takes the "
              "checkpoint's), imagenet is [0.485, 0.456, 0.406].",
      .tools = BOTH, .flags = MAE_KEY_AUTO_FITS},
     {"std", MAE_KEY_STATS, FIELD(data.std), .def = "auto", .min = 0, .max = 1e6,
      .unit = "as mean",
-     .help = "Standard deviation of each channel, divided by; imagenet is [0.229, 0.224, "
+     .help = "Standard deviation of each channel, or one for all, divided by; imagenet "
+             "is [0.229, 0.224, "
              "0.225].",
      .tools = BOTH, .flags = MAE_KEY_OPEN_MIN | MAE_KEY_AUTO_FITS},
     {"workers", MAE_KEY_SIZE, FIELD(data.workers), .def = "2", .min = 1, .max = 256,

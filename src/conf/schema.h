@@ -90,4 +90,8 @@ size_t mae_schema_find_path(const char *path);
  */
 void mae_schema_suggest(const char *section, const char *key, char *text, size_t size);
 
+/** The same for a misspelt @p section: the closest one, then a key, best of that one. */
+void mae_schema_suggest_path(const char *section, const char *key, char *text,
+                             size_t size);
+
 #endif /* MAE_CONF_SCHEMA_H */

@@ -46,6 +46,33 @@ static void consider(Best *best, const char *key, const char *name, const char *
                    *section == '\0' ? "" : ".", name);
 }
 
+/* Section whose name, or a name for it elsewhere, is closest; NULL if none is close. */
+static const MaeSection *nearest_section(const char *name)
+{
+    size_t count;
+    const MaeSection *sections = mae_schema_sections(&count), *nearest = NULL;
+    Best best = {.score = SIZE_MAX};
+
+    for (size_t s = 0; s < count; s++) {
+        const size_t before = best.score;
+
+        consider(&best, name, sections[s].name, sections[s].aka, 0, "");
+        if (best.score < before)
+            nearest = &sections[s];
+    }
+    return nearest;
+}
+
+void mae_schema_suggest_path(const char *section, const char *key, char *text,
+                             size_t size)
+{
+    const MaeSection *nearest = nearest_section(section);
+
+    mae_schema_suggest(nearest != NULL ? nearest->name : section, key, text, size);
+    if (text[0] == '\0' && nearest != NULL)
+        (void)snprintf(text, size, "; did you mean %s?", nearest->name);
+}
+
 void mae_schema_suggest(const char *section, const char *key, char *text, size_t size)
 {
     size_t count;

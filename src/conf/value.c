@@ -91,6 +91,14 @@ static bool to_number(const char *text, double *x)
     return true;
 }
 
+/* True for a decimal like 1e-400, which is not 0 but reads as 0. */
+static bool underflows(const char *text, double x)
+{
+    const char first = text[strcspn(text, "123456789eE")];
+
+    return x == 0.0 && first >= '1' && first <= '9';
+}
+
 /* Entry @p i as a number in the key's range. */
 static MaeStatus get_number(const MaeKey *key, const MaeYamlValue *value, size_t i,
                             double *x, const char *where, MaeError *err)
@@ -98,7 +106,7 @@ static MaeStatus get_number(const MaeKey *key, const MaeYamlValue *value, size_t
     const char *text = value->text + value->start[i];
     const bool whole = key->type == MAE_KEY_SIZE || key->type == MAE_KEY_SEED ||
                        key->type == MAE_KEY_SIZE_PAIR;
-    char limits[80];
+    char limits[120];
 
     if (key->zero != NULL && strcmp(text, key->zero) == 0) {
         *x = 0.0;
@@ -106,7 +114,10 @@ static MaeStatus get_number(const MaeKey *key, const MaeYamlValue *value, size_t
     }
     if (!to_number(text, x) || (whole && isfinite(*x) && *x != floor(*x)))
         return mismatch(key, value, i, where, err);
-    if (key->zero != NULL && *x == 0.0)
+    if (underflows(text, *x))
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: out of range: '%s' is too close to 0", where,
+                 text);
+    if (*x == 0.0 && mae_value_zero_is_number(key))
         return MAE_OK;
     if (*x < key->min || (key->flags & MAE_KEY_OPEN_MIN && *x == key->min) ||
         *x > key->max || (key->flags & MAE_KEY_OPEN_MAX && *x == key->max)) {

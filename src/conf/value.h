@@ -8,6 +8,7 @@
 #ifndef MAE_CONF_VALUE_H
 #define MAE_CONF_VALUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "conf/reader.h"
@@ -32,10 +33,13 @@ const char *mae_value_noun(const MaeKey *key);
 /** The same with words and choices: "a number or auto", "one of random, block, grid". */
 void mae_value_wanted(const MaeKey *key, char *out, size_t size);
 
-/** Limits of a number: "> 0 and <= 1000". */
+/** True if 0 says the same as the key's word for it: none or all, but not auto. */
+bool mae_value_zero_is_number(const MaeKey *key);
+
+/** Limits of a number: "> 0 and <= 1000, or auto", ">= 1 and <= 4096, or 0 (all)". */
 void mae_value_range(const MaeKey *key, char *out, size_t size);
 
-/** All of it: "a number or auto, > 0 and <= 1000". */
+/** All of it: "a number > 0 and <= 1000, or auto". */
 void mae_value_expected(const MaeKey *key, char *out, size_t size);
 
 /**

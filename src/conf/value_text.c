@@ -55,28 +55,38 @@ void mae_value_wanted(const MaeKey *key, char *out, size_t size)
                               key->choices[i]);
 }
 
+bool mae_value_zero_is_number(const MaeKey *key)
+{
+    return key->zero != NULL && strcmp(key->zero, "auto") != 0;
+}
+
 void mae_value_range(const MaeKey *key, char *out, size_t size)
 {
     char lo[32], hi[32];
+    int n;
 
     mae_value_real(key->min, lo, sizeof lo);
     mae_value_real(key->max, hi, sizeof hi);
-    (void)snprintf(out, size, "%s %s and %s %s",
-                   key->flags & MAE_KEY_OPEN_MIN ? ">" : ">=", lo,
-                   key->flags & MAE_KEY_OPEN_MAX ? "<" : "<=", hi);
+    n = snprintf(out, size, "%s %s and %s %s",
+                 key->flags & MAE_KEY_OPEN_MIN ? ">" : ">=", lo,
+                 key->flags & MAE_KEY_OPEN_MAX ? "<" : "<=", hi);
+    if (key->zero != NULL && n > 0 && (size_t)n < size)
+        (void)snprintf(out + n, size - (size_t)n,
+                       mae_value_zero_is_number(key) ? ", or 0 (%s)" : ", or %s",
+                       key->zero);
 }
 
 void mae_value_expected(const MaeKey *key, char *out, size_t size)
 {
-    char limits[80];
+    char limits[120];
 
-    mae_value_wanted(key, out, size);
-    if (is_number(key)) {
-        const size_t n = strlen(out);
-
-        mae_value_range(key, limits, sizeof limits);
-        (void)snprintf(out + n, size - n, ", %s", limits);
+    if (!is_number(key)) {
+        mae_value_wanted(key, out, size);
+        return;
     }
+    mae_value_range(key, limits, sizeof limits);
+    (void)snprintf(out, size, "%s%s %s", mae_value_noun(key),
+                   key->zero != NULL ? "" : ",", limits);
 }
 
 /* strtod and printf use the program's locale, which may not write a point. */

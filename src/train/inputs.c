@@ -83,15 +83,16 @@ static MaeStatus set_stats(MaeInputs *inputs, const MaeConfig *cfg, MaeKnownStat
                  channels);
     inputs->std = inputs->mean + channels;
     if (mean->count > 0) {
-        if (mean->count != channels || std->count != channels)
+        if ((mean->count != channels && mean->count != 1) ||
+            (std->count != channels && std->count != 1))
             MAE_FAIL(
                 err, MAE_ERR_ARG,
                 "data.mean, data.std: expected %zu values, one per channel of the data, "
-                "got %zu and %zu",
+                "or one for all, got %zu and %zu",
                 channels, mean->count, std->count);
-        for (size_t c = 0; c < channels; c++) {
-            inputs->mean[c] = (float)mean->value[c];
-            inputs->std[c] = (float)std->value[c];
+        for (size_t c = 0; c < channels; c++) { /* one value is for all channels */
+            inputs->mean[c] = (float)mean->value[c % mean->count];
+            inputs->std[c] = (float)std->value[c % std->count];
         }
         if (known.channels == channels)
             compare_stats(inputs, known, log);

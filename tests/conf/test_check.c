@@ -44,8 +44,8 @@ static const struct {
      "f.yaml:1: data.mean: given without data.std; give both or neither"},
     {MAE_CONF_PRETRAIN, "data: {std: imagenet}",
      "f.yaml:1: data.std: given without data.mean; give both or neither"},
-    {MAE_CONF_PRETRAIN, "data: {mean: 0.5, std: imagenet}",
-     "f.yaml:1: data.std: 3 entries, but data.mean has 1"},
+    {MAE_CONF_PRETRAIN, "data: {mean: [0.5, 0.5], std: imagenet}",
+     "f.yaml:1: data.std: 3 entries, but data.mean has 2"},
     {MAE_CONF_PRETRAIN, "data: {mean: imagenet, std: imagenet}\nmodel: {in_chans: 1}",
      "f.yaml:1: data.mean: 3 entries, but model.in_chans is 1"},
     {MAE_CONF_PRETRAIN, "optim:\n  min_lr: 1",
@@ -97,6 +97,8 @@ START_TEST(extremes_are_consistent)
                        "optim: {blr: 1000}",
                        &err));
     ck_assert_uint_eq(mae_config_effective_batch(&c), 1000000000000u);
+    ck_assert_ok(parse(&c, MAE_CONF_PRETRAIN,
+                       "model: {in_chans: 3}\ndata: {mean: 0, std: [1, 2, 3]}", &err));
 }
 END_TEST
 

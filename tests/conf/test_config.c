@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "support/test.h"
 
@@ -200,7 +202,17 @@ static const struct {
     {"optim: {lr: .inf}",
      "f.yaml:1:13: optim.lr: expected a number or auto, found '.inf'"},
     {"optim: {lr: 1e999}", "f.yaml:1:13: optim.lr: out of range: expected a number > 0 "
-                           "and <= 1000, found '1e999'"},
+                           "and <= 1000, or auto, found '1e999'"},
+    {"optim: {lr: 0}", "f.yaml:1:13: optim.lr: out of range: expected a number > 0 "
+                       "and <= 1000, or auto, found '0'"},
+    {"optim: {lr: 1e-400}",
+     "f.yaml:1:13: optim.lr: out of range: '1e-400' is too close to 0"},
+    {"optim: {clip_grad: 0.001e-400}",
+     "f.yaml:1:20: optim.clip_grad: out of range: '0.001e-400' is too close to 0"},
+    {"train: {threads: 5000}",
+     "f.yaml:1:18: train.threads: out of range: expected a number >= 1 and <= 4096, or 0 "
+     "(all), found '5000'"},
+    {"modle: {depth: 1}", "f.yaml:1:1: modle: unknown section; did you mean model?"},
     {"optim: {weight_decay: 0x10}",
      "f.yaml:1:23: optim.weight_decay: expected a number, found '0x10'"},
     {"optim: {weight_decay: 1e}",
@@ -307,7 +319,15 @@ static const struct {
     {"optim.learning-rate=3",
      "command line: optim.learning-rate=3: unknown key; did you mean optim.lr?"},
     {"optimiser.lr=3",
-     "command line: optimiser.lr=3: unknown section; did you mean optim?"},
+     "command line: optimiser.lr=3: unknown section; did you mean optim.lr?"},
+    {"modle.depth=3",
+     "command line: modle.depth=3: unknown section; did you mean model.depth?"},
+    {"modle.dpeth=3",
+     "command line: modle.dpeth=3: unknown section; did you mean model.depth?"},
+    {"model.dpeth=3",
+     "command line: model.dpeth=3: unknown key; did you mean model.depth?"},
+    {"modle.zzzzzz=3",
+     "command line: modle.zzzzzz=3: unknown section; did you mean model?"},
     {"optim.betas=[0.9", "command line: optim.betas=[0.9: not valid YAML: did not find "
                          "expected ',' or ']'"},
     {"optim.betas=0.9,0.95", "command line: optim.betas=0.9,0.95: expected a list of two "
@@ -351,6 +371,25 @@ START_TEST(overrides_win_in_order)
     ck_assert_double_eq(c.data.crop_scale[0], 0.3);
     ck_assert_int_eq(mae_config_from(&c, "train.epochs").from,
                      MAE_CONF_FROM_COMMAND_LINE);
+}
+END_TEST
+
+/* Where 0 says none or all it is a number like any other. */
+START_TEST(zero_for_none)
+{
+    static const char *const KEYS[] = {
+        "optim.clip_grad",        "data.first_n",       "data.labels_per_class",
+        "train.threads",          "train.stop_after",   "train.preview_every",
+        "train.checkpoint_every", "train.save_minutes", "train.max_hours"};
+    static MaeConfig c;
+    MaeError err = {0};
+    char text[64];
+
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
+        (void)snprintf(text, sizeof text, "%s=0", KEYS[i]);
+        ck_assert_ok(override(&c, text, &err));
+    }
+    ck_assert_ok(override(&c, "optim.clip_grad=0.0e-500", &err));
 }
 END_TEST
 
@@ -418,6 +457,12 @@ START_TEST(files)
     ck_assert_fails(mae_config_load(&c, MAE_CONF_PRETRAIN, path, NULL, 0, &err),
                     MAE_ERR_IO,
                     "c.yaml: cannot read the configuration: No such file or directory");
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_fails(mae_config_load(&c, MAE_CONF_PRETRAIN, path, NULL, 0, &err),
+                    MAE_ERR_IO, "expected a regular file, found a FIFO");
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_fails(mae_config_load(&c, MAE_CONF_PRETRAIN, "/dev/null", NULL, 0, &err),
+                    MAE_ERR_IO, "expected a regular file");
     mae_test_write(path, TEXT, sizeof TEXT - 1);
     ck_assert_ok(mae_config_load(&c, MAE_CONF_PRETRAIN, path, NULL, 0, &err));
     ck_assert_str_eq(c.data.train, "a");
@@ -427,6 +472,7 @@ START_TEST(files)
                     MAE_ERR_ARG, "c.yaml: data.train is missing: the training images");
     ck_assert_fails(mae_config_load(&c, MAE_CONF_PRETRAIN, NULL, NULL, 0, &err),
                     MAE_ERR_ARG, "configuration: data.train is missing");
+    ck_assert_ok(mae_config_read(&c, MAE_CONF_PRETRAIN, NULL, NULL, 0, &err));
     mae_test_folder_remove(folder);
 }
 END_TEST
@@ -446,6 +492,7 @@ int main(void)
     tcase_add_loop_test(tcase, faults_of_an_override, 0,
                         sizeof BAD_OVERRIDES / sizeof *BAD_OVERRIDES);
     tcase_add_test(tcase, overrides_win_in_order);
+    tcase_add_test(tcase, zero_for_none);
     tcase_add_test(tcase, long_texts_are_cut_in_messages);
     tcase_add_test(tcase, size_and_depth_are_limited);
     tcase_add_test(tcase, files);

@@ -221,6 +221,11 @@ START_TEST(questions)
     expect_text(out, "mae-finetune ");
     expect("pretrain --help-config", 0);
     expect_text(out, "norm_pix_loss");
+    expect("pretrain --print-config", 0); /* a template: nothing is required */
+    expect_text(out, "output_dir: \"\"");
+    expect("finetune --print-config", 0);
+    expect("pretrain", 2);
+    expect_text(err, "data.train is missing");
     expect("finetune --help_config", 0);
     expect_text(out, "layer_decay");
     expect("pretrain run.yaml train.epochs=7 --seed 5 --print-config", 0);

@@ -153,10 +153,12 @@ static MaeStatus run(MaeTool *tool, const MaeTrainingValues *values, MaeConfTool
     if (cfg == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the configuration");
     status =
-        mae_config_load(cfg, conf, args->operand_count > 0 ? args->operands[0] : NULL,
+        mae_config_read(cfg, conf, args->operand_count > 0 ? args->operands[0] : NULL,
                         args->overrides, args->override_count, err);
     if (status == MAE_ERR_IO) /* a configuration that cannot be read is wrong usage */
         status = err->status = MAE_ERR_ARG;
+    if (status == MAE_OK && !values->print_config)
+        status = mae_config_check_required(cfg, err);
     if (status == MAE_OK && values->print_config) {
         status = print_config(tool, cfg, err);
     } else if (status == MAE_OK) {
