@@ -72,6 +72,9 @@ int main(int argc, char **argv)
     status = mae_tool_expect(tool.args.operands[0], &err);
     if (status == MAE_OK)
         status =
+            mae_tool_check_output(tool.args.operands[1], tool.args.operands, 1, &err);
+    if (status == MAE_OK)
+        status =
             mae_convert(tool.args.operands[0], tool.args.operands[1], &options, &err);
     return mae_tool_close(&tool, status, &err);
 }

@@ -53,18 +53,16 @@ static const MaeOption OPTIONS[] = {
 
 static const MaeCommand COMMAND = {
     .name = "mae-reconstruct",
-    .summary = "Shows what a masked autoencoder sees: hides patches of images, predicts "
-               "them and writes one PNG with a row per image: masked, reconstruction, "
-               "reconstruction + visible patches, original. Prints PSNR and SSIM over "
-               "hidden pixels.",
+    .summary =
+        "Hides patches of images, predicts them and writes one PNG with a row per "
+        "image: masked, reconstruction, reconstruction + visible, original. Prints "
+        "PSNR and SSIM over hidden pixels.",
     .operands = OPERANDS,
     .options = OPTIONS,
     .defaults = &DEFAULTS,
     .values_size = sizeof(Values),
-    .notes = "Checkpoints trained with norm_pix_loss predict patches without their "
-             "brightness and contrast. These are estimated from visible patches, so "
-             "that the picture holds nothing the network was not given; --oracle takes "
-             "the true ones.",
+    .notes = "With norm_pix_loss patches are predicted without brightness and contrast. "
+             "These are estimated from visible patches; --oracle takes the true ones.",
     .example = "mae-reconstruct run/last.h5 --data photos --count 8 --out panels.png",
 };
 
@@ -91,10 +89,12 @@ static MaeStatus check_usage(const MaeArgs *args, const Values *v, MaeError *err
         MAE_FAIL(err, MAE_ERR_ARG, "--grads needs --replay");
     if (images + (v->data != NULL) + (v->replay != NULL) != 1)
         MAE_FAIL(err, MAE_ERR_ARG,
-                 "expected one source of images: IMAGE files, --data PATH or --replay "
-                 "IN.h5");
+                 "expected one source of images: IMAGE, --data PATH or --replay IN.h5");
     for (size_t i = 0; i < args->operand_count; i++)
         MAE_TRY(mae_tool_expect(args->operands[i], err));
+    MAE_TRY(mae_tool_check_output(v->out, args->operands, args->operand_count, err));
+    MAE_TRY(mae_tool_check_output(v->dump, args->operands, args->operand_count, err));
+    MAE_TRY(mae_tool_check_output(v->dump, &v->replay, 1, err));
     return v->replay != NULL ? mae_tool_expect(v->replay, err) : MAE_OK;
 }
 

@@ -39,6 +39,8 @@ MaeArena mae_arena_measure(void);
  * Allocate a zero-filled block for what @p measured counted.
  * @param[out] arena untouched on failure.
  * @param what names the arena in the error, e.g. "activations".
+ * Errors: NOMEM, also for more than the memory that is free now: the system would hand it
+ * out and kill the process later.
  */
 MaeStatus mae_arena_open(MaeArena *arena, const MaeArena *measured, const char *what,
                          MaeError *err);

@@ -87,10 +87,12 @@ static const MaeKey DATA[] = {
      .help = "Training images: a folder (of class folders or unlabelled images), an IDX "
              "file or "
              "its folder, or an HDF5 file. Required.",
-     .aka = "data_path,path,root,train_dir,train_path", .tools = BOTH},
+     .aka = "data_path,path,root,train_dir,train_path", .tools = BOTH,
+     .flags = MAE_KEY_FREE},
     {"val", MAE_KEY_TEXT, FIELD(data.val), .def = "",
      .help = "Held-out images of the same kind: loss with fixed masks, or accuracy.",
-     .aka = "valid,validation,test,val_path,val_dir,eval", .tools = BOTH},
+     .aka = "valid,validation,test,val_path,val_dir,eval", .tools = BOTH,
+     .flags = MAE_KEY_FREE},
     {"mean", MAE_KEY_STATS, FIELD(data.mean), .def = "auto", .min = -1e6, .max = 1e6,
      .unit = "pixel value (8 bit: / 255, 16 bit: / 65535, float: as it is)",
      .help = "Mean of each channel, or one for all, subtracted; auto measures it once "

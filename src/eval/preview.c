@@ -1,10 +1,12 @@
 #include "eval/preview.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "eval/quality.h"
 #include "eval/sheet.h"
 #include "model/maskset.h"
+#include "store/file.h"
 
 /* A sheet in the making. */
 typedef struct Drawing {
@@ -102,6 +104,8 @@ MaeStatus mae_preview_write(const char *path, MaePreviewScore *scores,
                                .low = spec->low,
                                .high = spec->high};
     Drawing d = {.run = run, .scores = scores};
+    uint8_t *bytes = NULL;
+    size_t size = 0;
     MaeStatus status;
 
     if (look.low == 0.0f && look.high == 0.0f)
@@ -111,7 +115,10 @@ MaeStatus mae_preview_write(const char *path, MaePreviewScore *scores,
     if (status == MAE_OK)
         status = draw_all(&d, w, images, mask, count, err);
     if (status == MAE_OK)
-        status = mae_image_write_png(path, &d.sheet, err);
+        status = mae_image_encode_png(&bytes, &size, &d.sheet, err);
+    if (status == MAE_OK)
+        status = mae_file_write_atomic(path, bytes, size, err);
+    free(bytes);
     mae_image_done(&d.sheet);
     mae_reconstruct_close(&d.pictures);
     return status;

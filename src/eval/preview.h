@@ -9,7 +9,7 @@
  * Units    Images are normalised; mean, std, low and high are in data units.
  * Memory   Allocates pictures of one image and the sheet, and frees them.
  * Errors   As mae_reconstruct_open, mae_reconstruct_image (NUMERIC for predictions that
- *          are not finite), mae_sheet_reshape and mae_image_write_png report them. The
+ *          are not finite), mae_sheet_reshape and mae_file_write_atomic report them. The
  *          file is complete or untouched.
  * Threads  The thread that owns the run.
  */

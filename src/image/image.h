@@ -124,10 +124,4 @@ MaeStatus mae_image_encode_png(uint8_t **bytes, size_t *size, const MaeImage *im
 MaeStatus mae_image_encode_jpeg(uint8_t **bytes, size_t *size, const MaeImage *img,
                                 int quality, MaeError *err);
 
-/**
- * Encode as PNG and put the file in place by writing "<path>.tmp" and renaming it: an
- * older file stays whole until then, and the temporary is removed on failure.
- */
-MaeStatus mae_image_write_png(const char *path, const MaeImage *img, MaeError *err);
-
 #endif /* MAE_IMAGE_IMAGE_H */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/file.h"
@@ -29,6 +30,19 @@ static void fail(MaeOutput *out, const char *what, int number)
     }
 }
 
+/* Renaming over a device, a pipe or a link would destroy it. */
+static MaeStatus check_target(const char *path, MaeError *err)
+{
+    struct stat st;
+
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: is no regular file and would be replaced; %s",
+                 path,
+                 S_ISLNK(st.st_mode) ? "name the file that the link leads to"
+                                     : "name a file to write");
+    return MAE_OK;
+}
+
 MaeStatus mae_output_open(MaeOutput *out, const char *path, MaeFaults *faults,
                           MaeError *err)
 {
@@ -37,6 +51,7 @@ MaeStatus mae_output_open(MaeOutput *out, const char *path, MaeFaults *faults,
     MaeStatus status;
 
     *out = made;
+    MAE_TRY(check_target(path, err));
     made.path = strdup(path);
     made.temp = malloc(length + sizeof ".tmp");
     if (made.path == NULL || made.temp == NULL) {

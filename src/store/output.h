@@ -40,7 +40,10 @@ typedef struct MaeOutput {
     MaeFaults *faults; /* NULL outside tests; not owned */
 } MaeOutput;
 
-/** Create the temporary file; an old one left by a crash is replaced. */
+/**
+ * Create the temporary file; an old one left by a crash is replaced. ARG if @p path is
+ * there and no regular file.
+ */
 MaeStatus mae_output_open(MaeOutput *out, const char *path, MaeFaults *faults,
                           MaeError *err);
 

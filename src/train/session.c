@@ -41,6 +41,12 @@ static MaeStatus same_run(const MaeSession *session, const MaeConfig *cfg,
                        session->snapshot.arch.grid.channels, path, err));
     MAE_TRY(same_stats("data.std", &cfg->data.std, session->snapshot.std,
                        session->snapshot.arch.grid.channels, path, err));
+    if (strcmp(run.data.train, cfg->data.train) != 0)
+        mae_log(
+            &hooks->log, MAE_LOG_WARN,
+            "data.train was %.150s: the run goes on as it was only if the images are the "
+            "same, in the same order",
+            run.data.train);
     if (strcmp(session->snapshot.backend, mae_gemm_backend(session->gemm)) != 0)
         mae_log(&hooks->log, MAE_LOG_WARN,
                 "%s was computed with %s, now %s: last bits may differ", path,

@@ -1,5 +1,4 @@
-/* Reading: values, defaults, presets, overrides, files; every fault with its exact line.
- */
+/* Values, defaults, presets, overrides, files; every fault with its exact line. */
 #include "conf/config.h"
 
 #include <stdlib.h>

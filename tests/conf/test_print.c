@@ -168,10 +168,9 @@ START_TEST(differences)
     ck_assert_str_eq(text, "model.depth: run has 4, config says 6");
     ck_assert_uint_eq(mae_config_diff(&a, &b, "model,data,optim,train",
                                       MAE_CONF_DIFF_RESUME, text, sizeof text),
-                      3);
-    ck_assert_str_eq(text,
-                     "model.depth: run has 4, config says 6; data.train: run has x, "
-                     "config says \"y\"; optim.lr: run has auto, config says 0.001");
+                      2);
+    ck_assert_str_eq(text, "model.depth: run has 4, config says 6; optim.lr: run has "
+                           "auto, config says 0.001");
     ck_assert_uint_eq(mae_config_diff(&a, &b, NULL, MAE_CONF_DIFF_ALL, text, 20), 7);
     ck_assert_str_eq(text, "model.in_chans: run");
     ck_assert_uint_eq(mae_config_diff(&a, &b, NULL, MAE_CONF_DIFF_ALL, NULL, 0), 7);

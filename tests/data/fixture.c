@@ -39,13 +39,23 @@ MaeImage fixture_image(size_t height, size_t width, size_t channels, uint64_t se
     return img;
 }
 
+void fixture_write_png(const char *path, const MaeImage *img)
+{
+    MaeError err = {0};
+    uint8_t *bytes = NULL;
+    size_t size;
+
+    ck_assert_ok(mae_image_encode_png(&bytes, &size, img, &err));
+    mae_test_write(path, bytes, size);
+    free(bytes);
+}
+
 void fixture_png(const char *path, size_t height, size_t width, size_t channels,
                  uint64_t seed)
 {
     MaeImage img = fixture_image(height, width, channels, seed);
-    MaeError err = {0};
 
-    ck_assert_ok(mae_image_write_png(path, &img, &err));
+    fixture_write_png(path, &img);
     mae_image_done(&img);
 }
 

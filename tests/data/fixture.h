@@ -22,6 +22,9 @@ const char *fixture_folder(const char *folder, const char *name);
 /** Random pixels of stream @p seed; mae_image_done it. */
 MaeImage fixture_image(size_t height, size_t width, size_t channels, uint64_t seed);
 
+/** Write a picture as PNG. */
+void fixture_write_png(const char *path, const MaeImage *img);
+
 /** Write fixture_image(...) as PNG or JPEG (quality 90). */
 void fixture_png(const char *path, size_t height, size_t width, size_t channels,
                  uint64_t seed);

@@ -29,10 +29,14 @@ static const char *write_flat(const char *folder, const char *name, size_t heigh
     const char *path = join(folder, name);
     MaeImage img = {0};
     MaeError err = {0};
+    uint8_t *bytes = NULL;
+    size_t size;
 
     ck_assert_ok(mae_image_reshape(&img, height, width, channels, MAE_PIXEL_U8, &err));
     memset(img.data, level, height * mae_image_row_bytes(&img));
-    ck_assert_ok(mae_image_write_png(path, &img, &err));
+    ck_assert_ok(mae_image_encode_png(&bytes, &size, &img, &err));
+    mae_test_write(path, bytes, size);
+    free(bytes);
     mae_image_done(&img);
     return path;
 }

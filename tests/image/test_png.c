@@ -309,36 +309,6 @@ START_TEST(encoding_refuses)
 }
 END_TEST
 
-START_TEST(writing_replaces_whole_files)
-{
-    char *folder = mae_test_folder(), path[2048], temporary[2100];
-    MaeImage img = fixture_picture(9, 9, 3, MAE_PIXEL_U8, 3), out = {0};
-    MaeError err = {0};
-    size_t size;
-    uint8_t *bytes;
-
-    (void)snprintf(path, sizeof path, "%s/a.png", folder);
-    (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    mae_test_write(path, "old", 3);
-    ck_assert_ok(mae_image_write_png(path, &img, &err));
-    ck_assert_int_ne(access(temporary, F_OK), 0);
-    bytes = mae_test_read(path, &size);
-    ck_assert_ok(mae_image_decode(&out, bytes, size, NULL, &err));
-    ck_assert_mem_eq(out.data, img.data, 9 * 9 * 3);
-    free(bytes);
-    (void)snprintf(path, sizeof path, "%s/none/a.png", folder);
-    ck_assert_fails(mae_image_write_png(path, &img, &err), MAE_ERR_IO, "none/a.png.tmp");
-    (void)snprintf(path, sizeof path, "%s/dir", folder);
-    (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    ck_assert_int_eq(mkdir(path, 0700), 0);
-    ck_assert_fails(mae_image_write_png(path, &img, &err), MAE_ERR_IO, "renamed");
-    ck_assert_int_ne(access(temporary, F_OK), 0);
-    mae_test_folder_remove(folder);
-    mae_image_done(&img);
-    mae_image_done(&out);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("image_png");
@@ -353,7 +323,6 @@ int main(void)
     tcase_add_loop_test(tc, damage_behind_checksums_is_survived, 0, 2);
     tcase_add_loop_test(tc, encoding_is_lossless, 0, 8);
     tcase_add_test(tc, encoding_refuses);
-    tcase_add_test(tc, writing_replaces_whole_files);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

@@ -13,11 +13,23 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler needs lock-free atom
 static atomic_int stop_signal; /* first signal that asked to stop */
 static atomic_int interrupts;  /* number of SIGINTs */
 
+/* At once, so that nobody presses again for want of an answer. */
+static void answer(void)
+{
+    static const char text[] = "\nstopping after this step, everything will be saved; "
+                               "Ctrl-C again leaves at once\n";
+    const int error = errno;
+
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    errno = error;
+}
+
 static void on_signal(int number)
 {
     int none = 0;
 
-    (void)atomic_compare_exchange_strong(&stop_signal, &none, number);
+    if (atomic_compare_exchange_strong(&stop_signal, &none, number))
+        answer();
     if (number == SIGINT && atomic_fetch_add(&interrupts, 1) > 0)
         _exit(MAE_EXIT_KILLED);
 }
@@ -37,6 +49,7 @@ MaeStatus mae_signals_install(MaeError *err)
 {
     MAE_TRY(install(SIGINT, on_signal, err));
     MAE_TRY(install(SIGTERM, on_signal, err));
+    MAE_TRY(install(SIGHUP, on_signal, err));
     return install(SIGUSR1, on_signal, err);
 }
 
@@ -57,6 +70,8 @@ const char *mae_signals_name(int number)
         return "SIGINT";
     case SIGTERM:
         return "SIGTERM";
+    case SIGHUP:
+        return "SIGHUP";
     case SIGUSR1:
         return "SIGUSR1";
     default:

@@ -1,7 +1,7 @@
 /**
  * @file signals.h
- * Asking a run to stop: the first SIGINT, SIGTERM or SIGUSR1 sets a flag that the trainer
- * looks at between steps; it then saves, and the tool ends with exit code 75.
+ * Asking a run to stop: the first SIGINT, SIGTERM, SIGHUP or SIGUSR1 sets a flag that the
+ * trainer looks at between steps; it then saves, and the tool ends with exit code 75.
  *
  * A second SIGINT ends the process at once with exit code 130. SIGPIPE is ignored, so
  * that a reader that went away is an error of the write and not a silent death. The state
@@ -17,7 +17,7 @@
 #include "base/status.h"
 
 /**
- * Install the handlers of the three signals, for a tool that looks at the flag; call once
+ * Install the handlers of the four signals, for a tool that looks at the flag; call once
  * at the start of main. MAE_ERR_IO if refused.
  */
 MaeStatus mae_signals_install(MaeError *err);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/signals.h"
@@ -94,6 +95,22 @@ MaeStatus mae_tool_print_json(MaeJson *root, int indent, MaeError *err)
         MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the results as JSON");
     (void)puts(text);
     free(text);
+    return MAE_OK;
+}
+
+MaeStatus mae_tool_check_output(const char *output, const char *const *inputs,
+                                size_t count, MaeError *err)
+{
+    struct stat out, in;
+
+    if (output == NULL || stat(output, &out) != 0)
+        return MAE_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (inputs[i] != NULL && stat(inputs[i], &in) == 0 && in.st_dev == out.st_dev &&
+            in.st_ino == out.st_ino)
+            MAE_FAIL(err, MAE_ERR_ARG, "%s: is an input too; name another file to write",
+                     output);
+    }
     return MAE_OK;
 }
 
