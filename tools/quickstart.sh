@@ -13,14 +13,14 @@ draws what it reconstructs, and fine-tunes a classifier on 600 labels, once from
 pretrained encoder and once from random weights. Everything goes to build/ and
 runs/quickstart/; to stop, press Ctrl-C, to go on, run it again.
 
-  --epochs N    epochs of pretraining (default: 3)
+  --epochs N    epochs of pretraining (default: 5)
   --no-install  take the machine as it is
 
 DATA=folder in the environment names another folder with the four files of Fashion-MNIST.
 END
 }
 
-epochs=3
+epochs=5
 install=yes
 while [ $# -gt 0 ]; do
     case $1 in
@@ -55,7 +55,7 @@ say()
 # accuracy LOG: top-1 accuracy in percent of the last epoch in a run's log.
 accuracy()
 {
-    sed -n 's/.*"test_acc1": *\([0-9.]*\).*/\1/p' "$1" | tail -n 1
+    sed -n 's/.*"test_acc1": *\([0-9.]*\).*/\1/p' "$1" | tail -n 1 | awk '{ printf "%.1f", $1 }'
 }
 
 if [ "$install" = yes ]; then

@@ -53,6 +53,9 @@ START_TEST(arena_overflow_is_sticky)
                     "sums");
     ck_assert_ptr_null(arena.base);
     ck_assert_uint_eq(arena.size, 0);
+    measure = (MaeArena){.used = (size_t)1 << 50};
+    ck_assert_fails(mae_arena_open(&arena, &measure, "too much", &err), MAE_ERR_NOMEM,
+                    "too much: 1125899906.8 MB are needed");
 }
 END_TEST
 

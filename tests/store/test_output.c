@@ -126,6 +126,32 @@ START_TEST(odd_files_are_refused)
 }
 END_TEST
 
+START_TEST(only_files_are_replaced)
+{
+    char *folder = mae_test_folder();
+    const Path fifo = path_in(folder, "fifo"), file = path_in(folder, "file");
+    const Path link = path_in(folder, "link");
+    MaeError err = {0};
+    struct stat st;
+
+    ck_assert_int_eq(mkfifo(fifo.text, 0600), 0);
+    mae_test_write(file.text, "old", 3);
+    ck_assert_int_eq(symlink(file.text, link.text), 0);
+    ck_assert_fails(mae_file_write_atomic(fifo.text, "x", 1, &err), MAE_ERR_ARG,
+                    "no regular file");
+    ck_assert_fails(mae_file_write_atomic(folder, "x", 1, &err), MAE_ERR_ARG,
+                    "no regular file");
+    ck_assert_fails(mae_file_write_atomic("/dev/null", "x", 1, &err), MAE_ERR_ARG,
+                    "no regular file");
+    ck_assert_fails(mae_file_write_atomic(link.text, "x", 1, &err), MAE_ERR_ARG,
+                    "the link leads to");
+    ck_assert(lstat(link.text, &st) == 0 && S_ISLNK(st.st_mode));
+    ck_assert(lstat(fifo.text, &st) == 0 && S_ISFIFO(st.st_mode));
+    ck_assert_ok(mae_file_write_atomic(file.text, "x", 1, &err));
+    mae_test_folder_remove(folder);
+}
+END_TEST
+
 START_TEST(folders_are_made_with_parents)
 {
     char *folder = mae_test_folder();
@@ -153,6 +179,7 @@ int main(void)
     tcase_add_test(tc, short_writes_and_interrupts_are_continued);
     tcase_add_test(tc, abort_and_stale_files);
     tcase_add_test(tc, odd_files_are_refused);
+    tcase_add_test(tc, only_files_are_replaced);
     tcase_add_test(tc, folders_are_made_with_parents);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
