@@ -26,7 +26,11 @@ bool mae_tensor_count(size_t *count, const size_t *shape, size_t ndim, size_t ma
 
 static bool same_shape(const MaeTensorInfo *info, const size_t *shape, size_t ndim)
 {
-    return info->ndim == ndim && memcmp(info->shape, shape, ndim * sizeof *shape) == 0;
+    for (size_t i = 0; i < ndim && i < info->ndim; i++) {
+        if (info->shape[i] != shape[i])
+            return false;
+    }
+    return info->ndim == ndim;
 }
 
 MaeStatus mae_tensor_expect(const char *where, const MaeTensorInfo *found,
