@@ -11,7 +11,7 @@ static const Values DEFAULTS = {.format = MAE_NAMES_TIMM};
 
 static const char *const FORMATS[] = {"timm", "hf", NULL};
 
-static const MaeOperand OPERANDS[] = {
+static const MaeToolOperand OPERANDS[] = {
     {"IN",
      "safetensors file with the names of MAE and timm or of Hugging Face, or a "
      "checkpoint",

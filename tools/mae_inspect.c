@@ -12,7 +12,7 @@ typedef struct Values {
 
 static const Values DEFAULTS = {.config = false};
 
-static const MaeOperand OPERANDS[] = {
+static const MaeToolOperand OPERANDS[] = {
     {"CHECKPOINT", "written by any of these tools", false, false},
     {.name = NULL},
 };

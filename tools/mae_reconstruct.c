@@ -17,7 +17,7 @@ static const Values DEFAULTS = {
 
 static const char *const STRATEGIES[] = {"random", "block", "grid", NULL};
 
-static const MaeOperand OPERANDS[] = {
+static const MaeToolOperand OPERANDS[] = {
     {"CHECKPOINT", "of an autoencoder, written by mae-pretrain or mae-convert", false,
      false},
     {"IMAGE", "JPEG or PNG files; without any, --data or --replay", true, true},
@@ -147,8 +147,8 @@ static MaeStatus reconstruct(Session *s, double ratio, MaeError *err)
         .gallery = g,
     };
     MAE_TRY(mae_preview_write(s->values->out, s->report.scores, &s->run,
-                              s->loaded.weights, g->images, &s->masks.mask, g->count,
-                              &spec, err));
+                              mae_weights_f32(s->loaded.weights), g->images,
+                              &s->masks.mask, g->count, &spec, err));
     return reconstruct_report_print(&s->report, s->tool->args.json, err);
 }
 
@@ -175,7 +175,7 @@ static MaeStatus run(Session *s, MaeError *err)
     if (ratio == DEFAULTS.mask_ratio)
         ratio = s->loaded.snapshot.mask_ratio;
     MAE_TRY(mae_pool_open(&s->pool, args->threads, err));
-    MAE_TRY(mae_gemm_open(&s->gemm, MAE_F32, err));
+    MAE_TRY(mae_gemm_open(&s->gemm, &(MaeGemmOptions){.threads = args->threads}, err));
     return s->values->replay != NULL ? replay(s, ratio, err) : reconstruct(s, ratio, err);
 }
 

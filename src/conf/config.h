@@ -55,6 +55,12 @@ typedef enum MaeConfPrecision {
     MAE_CONF_PRECISION_BF16,
 } MaeConfPrecision;
 
+typedef enum MaeConfBackend {
+    MAE_CONF_BACKEND_AUTO, /**< oneDNN where it is built and faster, else OpenBLAS */
+    MAE_CONF_BACKEND_OPENBLAS,
+    MAE_CONF_BACKEND_ONEDNN,
+} MaeConfBackend;
+
 typedef enum MaeConfInit { MAE_CONF_INIT_PRETRAINED, MAE_CONF_INIT_RANDOM } MaeConfInit;
 
 typedef enum MaeConfPool {
@@ -124,6 +130,7 @@ typedef struct MaeConfTrain {
     size_t batch_size;          /* global over all ranks; default 256, fine-tuning 64 */
     size_t accum_iter;          /* batches per optimiser step; default 1 */
     MaeConfPrecision precision; /* default auto */
+    MaeConfBackend backend;     /* default auto */
     uint64_t seed;              /* default 0, below 2^53 */
     size_t threads;             /* 0 = all processors this process may use */
     char output_dir[MAE_CONFIG_PATH]; /* run folder; required */

@@ -15,6 +15,7 @@ static const char *const PRESET[] = {"vit_micro", "vit_tiny", "vit_small", "vit_
 static const char *const STRATEGY[] = {"random", "block", "grid", NULL};
 static const char *const AUGMENT[] = {"none", "flip", "crop_flip", NULL};
 static const char *const PRECISION[] = {"auto", "f32", "bf16", NULL};
+static const char *const BACKEND[] = {"auto", "openblas", "onednn", NULL};
 static const char *const INIT[] = {"pretrained", "random", NULL};
 static const char *const POOL[] = {"mean", "cls", NULL};
 static const char *const MODE[] = {"full", NULL};
@@ -207,8 +208,13 @@ static const MaeKey TRAIN[] = {
      .aka = "accumulation,grad_accum,gradient_accumulation_steps,accum", .tools = BOTH},
     {"precision", MAE_KEY_CHOICE, FIELD(train.precision), .def = "auto",
      .choices = PRECISION,
-     .help = "Operands of matrix products; auto lets the machine decide.",
+     .help = "Operands of matrix products; auto is bf16 where the processor multiplies it "
+             "natively and the build has oneDNN, else f32.",
      .aka = "dtype,amp,mixed_precision", .tools = BOTH},
+    {"backend", MAE_KEY_CHOICE, FIELD(train.backend), .def = "auto", .choices = BACKEND,
+     .help = "Library of the matrix products; auto is oneDNN where it is built and the "
+             "processor has AVX-512, else OpenBLAS.",
+     .aka = "blas,gemm", .tools = BOTH, .flags = MAE_KEY_FREE},
     {"seed", MAE_KEY_SEED, FIELD(train.seed), .def = "0", .min = 0,
      .max = 9007199254740991.0, .help = "All random numbers of the run follow from it.",
      .aka = "random_seed", .tools = BOTH},

@@ -72,7 +72,7 @@ static MaeStatus draw(Drawing *d, size_t row, size_t i, const float *image,
 }
 
 /* Run the model over all images, as many at a time as the run takes. */
-static MaeStatus draw_all(Drawing *d, const float *w, const float *images,
+static MaeStatus draw_all(Drawing *d, MaeWeights w, const float *images,
                           const MaeMask *mask, size_t count, MaeError *err)
 {
     const size_t most = d->run->work.plan.batch;
@@ -93,7 +93,7 @@ static MaeStatus draw_all(Drawing *d, const float *w, const float *images,
 }
 
 MaeStatus mae_preview_write(const char *path, MaePreviewScore *scores,
-                            MaeAutoencoderRun *run, const float *w, const float *images,
+                            MaeAutoencoderRun *run, MaeWeights w, const float *images,
                             const MaeMask *mask, size_t count, const MaePreviewSpec *spec,
                             MaeError *err)
 {

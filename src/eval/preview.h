@@ -50,7 +50,7 @@ MaeDenorm mae_preview_denorm(const MaeAutoencoder *model, bool oracle);
  * @param images [N,C,H,W] normalised.  @param mask of N samples.
  */
 MaeStatus mae_preview_write(const char *path, MaePreviewScore *scores,
-                            MaeAutoencoderRun *run, const float *w, const float *images,
+                            MaeAutoencoderRun *run, MaeWeights w, const float *images,
                             const MaeMask *mask, size_t count, const MaePreviewSpec *spec,
                             MaeError *err);
 

@@ -174,7 +174,7 @@ static void put_chunk(Replay *r, size_t first, size_t batch)
 {
     const MaeAutoencoder *model = r->model;
 
-    mae_h5out_rows(r->out, "latent", first, batch, r->run.latent);
+    mae_h5out_rows(r->out, "latent", first, batch, r->run.latent.data);
     for (size_t i = 0; i < batch; i++)
         mae_patchify(r->rows + i * r->pixels, r->images + (first + i) * r->pixels,
                      &model->arch.grid);
@@ -195,11 +195,12 @@ static MaeStatus run_chunks(Replay *r, MaeError *err)
         const double share = (double)batch / (double)r->batch;
 
         r->loss +=
-            share * mae_autoencoder_forward(&r->run, r->w, r->images + first * r->pixels,
-                                            &mask, batch);
+            share * mae_autoencoder_forward(&r->run, mae_weights_f32(r->w),
+                                            r->images + first * r->pixels, &mask, batch);
         put_chunk(r, first, batch);
         if (r->spec->grads)
-            mae_autoencoder_backward(&r->run, r->dw, r->w, &mask, batch, share);
+            mae_autoencoder_backward(&r->run, r->dw, mae_weights_f32(r->w), &mask, batch,
+                                     share);
     }
     if (!isfinite(r->loss))
         MAE_FAIL(err, MAE_ERR_NUMERIC, "replay of %s: the loss is %g", r->spec->input,

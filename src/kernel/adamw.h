@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/operand.h"
+
 /** The numbers of one step; mae_adamw_step fills the bias corrections. */
 typedef struct MaeAdamWStep {
     double lr;
@@ -33,11 +35,12 @@ typedef struct MaeAdamWStep {
 void mae_adamw_step(MaeAdamWStep *step, uint64_t t);
 
 /**
- * @param[in,out] w [n] weights.  @param[in,out] m [n] first moment, 0 before step 1.
+ * @param[in,out] w [n] weights.  @param[out] copy [n] of the updated weights as operands;
+ * in an f32 run w itself.  @param[in,out] m [n] first moment, 0 before step 1.
  * @param[in,out] v [n] second moment, 0 before step 1.
- * @param g [n] gradient, not changed. No two of the four may overlap.
+ * @param g [n] gradient, not changed. No two of the buffers may overlap else.
  */
-void mae_adamw_update(float *w, float *m, float *v, const float *g, size_t n,
-                      const MaeAdamWStep *step);
+void mae_adamw_update(float *w, MaeOperand copy, float *m, float *v, const float *g,
+                      size_t n, const MaeAdamWStep *step);
 
 #endif /* MAE_KERNEL_ADAMW_H */

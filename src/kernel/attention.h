@@ -8,9 +8,11 @@
  *
  * Source   Vaswani et al. 2017, arXiv:1706.03762; backward from the saved log-sum-exp as
  *          in Dao et al. 2022, arXiv:2205.14135 (algorithm 4).
- * Shapes   N = tokens, H = heads, K = head dim, D = H*K; f32, row-major, contiguous.
+ * Shapes   N = tokens, H = heads, K = head dim, D = H*K; row-major, contiguous.
  *          qkv [N,3D] holds q | k | v, head h of each in columns h*K to (h+1)*K, which is
  *          the layout of timm's fused qkv projection.
+ * Types    qkv, out, dout and dqkv are operands of the gemm's type; scores and the sums
+ *          that dK and dV grow from are f32.
  * Memory   Never allocates. The caller lends scratch; its size does not grow with N^2
  *          once N exceeds a block of queries, so that it stays in the cache.
  * Errors   Cannot fail; broken preconditions assert.
@@ -24,30 +26,31 @@
 
 #include "kernel/gemm.h"
 
-/** Floats of scratch for one call of any function below. */
-size_t mae_attention_scratch(size_t tokens, size_t head_dim);
+/** Floats of scratch for one call of any function below with operands of @p type. */
+size_t mae_attention_scratch(size_t tokens, size_t head_dim, MaeDtype type);
 
 /**
  * @param[out] out [N,D] heads side by side.
  * @param[out] lse [H,N] log-sum-exp of the scaled scores, for backward; or NULL.
  * @param qkv [N,3D].
- * @param[out] scratch mae_attention_scratch(N, K) floats.
+ * @param[out] scratch mae_attention_scratch(N, K, type) floats, 64-byte aligned.
  */
-void mae_attention_forward(const MaeGemm *gemm, float *out, float *lse, const float *qkv,
-                           size_t tokens, size_t heads, size_t head_dim, float *scratch);
+void mae_attention_forward(const MaeGemm *gemm, MaeOperand out, float *lse,
+                           MaeOperand qkv, size_t tokens, size_t heads, size_t head_dim,
+                           float *scratch);
 
 /**
  * @param[out] dqkv [N,3D], overwritten.
  * @param dout [N,D] gradient of out.
  * @param out [N,D] @param qkv [N,3D] @param lse [H,N] as forward left them.
- * @param[out] scratch mae_attention_scratch(N, K) floats.
+ * @param[out] scratch mae_attention_scratch(N, K, type) floats, 64-byte aligned.
  */
-void mae_attention_backward(const MaeGemm *gemm, float *dqkv, const float *dout,
-                            const float *out, const float *qkv, const float *lse,
+void mae_attention_backward(const MaeGemm *gemm, MaeOperand dqkv, MaeOperand dout,
+                            MaeOperand out, MaeOperand qkv, const float *lse,
                             size_t tokens, size_t heads, size_t head_dim, float *scratch);
 
 /** Attention weights of one head, to look at: @param[out] map [N,N], row = query. */
-void mae_attention_map(const MaeGemm *gemm, float *map, const float *qkv, size_t tokens,
+void mae_attention_map(const MaeGemm *gemm, float *map, MaeOperand qkv, size_t tokens,
                        size_t heads, size_t head_dim, size_t head);
 
 #endif /* MAE_KERNEL_ATTENTION_H */

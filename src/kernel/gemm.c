@@ -1,97 +1,262 @@
 #include "kernel/gemm.h"
 
 #include <assert.h>
-#include <cblas.h>
-#include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* What openblas_get_parallel() returns for a build over OpenMP. */
-#define PARALLEL_OPENMP 2
+#include "kernel/gemm_driver.h"
+
+typedef struct Backend Backend;
 
 struct MaeGemm {
-    char backend[96];
+    Backend *backend;
+    size_t thread;
 };
 
-/* First word after the name of "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...". */
-static void describe(char *text, size_t size)
-{
-    char version[32] = "unknown version";
+struct Backend {
+    const MaeGemmDriver *driver;
+    void *state;
+    MaeDtype operand;
+    char name[96];
+    atomic_bool rehearsing, failed; /* failed: during this rehearsal */
+    size_t threads;
+    MaeGemm handles[]; /* [threads] */
+};
 
-    (void)sscanf(openblas_get_config(), "OpenBLAS %31s", version);
-    (void)snprintf(text, size, "OpenBLAS %s %s", version, openblas_get_corename());
+/* Best first: the first that multiplies the operands natively is the choice of auto. */
+static const MaeGemmDriver *const drivers[] = {
+#ifdef MAE_ONEDNN
+    &mae_gemm_onednn,
+#endif
+    &mae_gemm_openblas,
+};
+
+#define DRIVERS (sizeof drivers / sizeof *drivers)
+
+static const MaeGemmDriver *auto_driver(MaeDtype operand)
+{
+    for (size_t i = 0; i < DRIVERS; i++) {
+        if (drivers[i]->native(operand))
+            return drivers[i];
+    }
+    return NULL;
 }
 
-MaeStatus mae_gemm_open(MaeGemm **gemm, MaeDtype operand, MaeError *err)
+bool mae_gemm_native(MaeDtype type)
 {
+    return auto_driver(type) != NULL;
+}
+
+static MaeStatus choose(const MaeGemmDriver **driver, const MaeGemmOptions *options,
+                        MaeError *err)
+{
+    const char *wanted = options->backend == MAE_GEMM_ONEDNN ? "oneDNN" : "OpenBLAS";
+
+    *driver = NULL;
+    if (options->backend == MAE_GEMM_AUTO)
+        *driver = auto_driver(options->operand);
+    for (size_t i = 0; options->backend != MAE_GEMM_AUTO && i < DRIVERS; i++) {
+        if (strcmp(drivers[i]->name, wanted) == 0)
+            *driver = drivers[i];
+    }
+    if (*driver == NULL && options->operand == MAE_F32)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "backend: expected one that is built (OpenBLAS), got %s: install "
+                 "libdnnl-dev and build again",
+                 wanted);
+    if (*driver == NULL ||
+        (options->operand == MAE_BF16 && *driver == &mae_gemm_openblas))
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "precision: expected f32, got bf16: %s; leave train.precision at auto "
+                 "or set it to f32",
+                 options->backend == MAE_GEMM_OPENBLAS ? "OpenBLAS has no bf16 products"
+                 : DRIVERS == 1 ? "this build is without oneDNN (libdnnl-dev)"
+                                : "this processor has no bf16 products (AVX-512 BF16)");
+    return MAE_OK;
+}
+
+MaeStatus mae_gemm_open(MaeGemm **gemm, const MaeGemmOptions *options, MaeError *err)
+{
+    const size_t threads = options->threads > 0 ? options->threads : 1;
+    const MaeGemmDriver *driver;
+    Backend *backend;
+    char text[64];
+    MaeStatus status;
+
     *gemm = NULL;
-    if (operand != MAE_F32)
-        MAE_FAIL(err, MAE_ERR_ARG,
-                 "precision: expected f32, got bf16: OpenBLAS has no bf16 product here; "
-                 "bf16 needs a build with oneDNN");
-    if (openblas_get_parallel() == PARALLEL_OPENMP)
-        MAE_FAIL(err, MAE_ERR_ARG,
-                 "OpenBLAS: expected the pthread or serial variant, found the OpenMP "
-                 "variant, which can hang; install libopenblas0-pthread or select it "
-                 "with update-alternatives");
-    *gemm = calloc(1, sizeof **gemm);
-    if (*gemm == NULL)
-        MAE_FAIL(err, MAE_ERR_NOMEM, "gemm: out of memory for %zu bytes", sizeof **gemm);
-    openblas_set_num_threads(1);
-    describe((*gemm)->backend, sizeof(*gemm)->backend);
+    MAE_TRY(choose(&driver, options, err));
+    backend = calloc(1, sizeof *backend + threads * sizeof *backend->handles);
+    if (backend == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "gemm: out of memory for %zu threads", threads);
+    backend->driver = driver;
+    backend->operand = options->operand;
+    backend->threads = threads;
+    for (size_t i = 0; i < threads; i++)
+        backend->handles[i] = (MaeGemm){backend, i};
+    status = driver->open(&backend->state, text, sizeof text, threads, err);
+    if (status != MAE_OK) {
+        free(backend);
+        return status;
+    }
+    (void)snprintf(backend->name, sizeof backend->name, "%s %s", driver->name, text);
+    *gemm = backend->handles;
     return MAE_OK;
 }
 
 void mae_gemm_close(MaeGemm *gemm)
 {
-    free(gemm);
+    if (gemm == NULL)
+        return;
+    gemm->backend->driver->close(gemm->backend->state);
+    free(gemm->backend);
+}
+
+const MaeGemm *mae_gemm_thread(const MaeGemm *gemm, size_t thread)
+{
+    assert(thread < gemm->backend->threads);
+    return &gemm->backend->handles[thread];
+}
+
+size_t mae_gemm_threads(const MaeGemm *gemm)
+{
+    return gemm->backend->threads;
+}
+
+MaeDtype mae_gemm_operand(const MaeGemm *gemm)
+{
+    return gemm->backend->operand;
 }
 
 const char *mae_gemm_backend(const MaeGemm *gemm)
 {
-    return gemm->backend;
+    return gemm->backend->name;
 }
 
-/* Operands of one product, before transposition is looked at. */
-typedef struct Operand {
-    CBLAS_TRANSPOSE trans;
-    const float *data;
-    size_t ld;
-} Operand;
-
-static void product(float *c, size_t ldc, Operand a, Operand b, size_t m, size_t n,
-                    size_t k, float beta)
+bool mae_gemm_rehearse(const MaeGemm *gemm)
 {
-    assert(m <= INT_MAX && n <= INT_MAX && k <= INT_MAX);
-    assert(a.ld <= INT_MAX && b.ld <= INT_MAX && ldc <= INT_MAX);
-    assert(ldc >= n && a.ld >= (a.trans == CblasNoTrans ? k : m));
-    assert(b.ld >= (b.trans == CblasNoTrans ? n : k));
-    if (m == 0 || n == 0)
+    if (gemm->backend->driver->prepare == NULL)
+        return false;
+    gemm->backend->failed = false;
+    gemm->backend->rehearsing = true;
+    return true;
+}
+
+MaeStatus mae_gemm_rehearsed(const MaeGemm *gemm, MaeError *err)
+{
+    Backend *backend = gemm->backend;
+
+    assert(backend->rehearsing);
+    backend->rehearsing = false;
+    if (!backend->driver->prepared(backend->state) || backend->failed)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "gemm: out of memory for %zu product shapes",
+                 mae_gemm_shapes(gemm));
+    return MAE_OK;
+}
+
+size_t mae_gemm_shapes(const MaeGemm *gemm)
+{
+    const Backend *backend = gemm->backend;
+
+    return backend->driver->shapes != NULL ? backend->driver->shapes(backend->state) : 0;
+}
+
+static float element(const void *x, size_t i, MaeDtype type)
+{
+    return type == MAE_F32 ? ((const float *)x)[i]
+                           : mae_bf16_f32(((const uint16_t *)x)[i]);
+}
+
+/* For empty sums and for backends that ran out of memory. */
+static void plain(const MaeGemmShape *s, const MaeGemmData *d)
+{
+    const size_t a_row = s->form == MAE_GEMM_TN ? 1 : s->lda, a_step = s->lda + 1 - a_row;
+    const size_t b_column = s->form == MAE_GEMM_NT ? s->ldb : 1;
+    const size_t b_step = s->ldb + 1 - b_column;
+
+    for (size_t i = 0; i < s->m; i++) {
+        for (size_t j = 0; j < s->n; j++) {
+            float sum = 0.0f;
+
+            for (size_t p = 0; p < s->k; p++)
+                sum += element(d->a, i * a_row + p * a_step, s->operand) *
+                       element(d->b, j * b_column + p * b_step, s->operand);
+            sum += s->has_bias ? d->bias[j] : 0.0f;
+            sum += s->res != 0 ? d->res[i * s->ldc + j] : 0.0f;
+            if (s->out == MAE_F32)
+                ((float *)d->c)[i * s->ldc + j] = sum;
+            else
+                ((uint16_t *)d->c)[i * s->ldc + j] = mae_bf16(sum);
+        }
+    }
+}
+
+static void product(const MaeGemm *gemm, const MaeGemmShape *s, const MaeGemmData *d)
+{
+    Backend *backend = gemm->backend;
+
+    assert(s->ldc >= s->n && s->lda >= (s->form == MAE_GEMM_TN ? s->m : s->k));
+    assert(s->ldb >= (s->form == MAE_GEMM_NT ? s->k : s->n));
+    assert(s->out == MAE_F32 || (s->out == s->operand && s->res == 0));
+    if (s->m == 0 || s->n == 0)
         return;
-    cblas_sgemm(CblasRowMajor, a.trans, b.trans, (int)m, (int)n, (int)k, 1.0f, a.data,
-                (int)a.ld, b.data, (int)b.ld, beta, c, (int)ldc);
+    if (atomic_load_explicit(&backend->rehearsing, memory_order_relaxed)) {
+        if (s->k > 0 && !backend->driver->prepare(backend->state, s))
+            backend->failed = true;
+        return;
+    }
+    if (s->k == 0 || !backend->driver->run(backend->state, gemm->thread, s, d))
+        plain(s, d);
 }
 
-void mae_gemm_nt(const MaeGemm *gemm, float *c, size_t ldc, const float *a, size_t lda,
-                 const float *b, size_t ldb, size_t m, size_t n, size_t k, float beta)
+static MaeGemmShape shape(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, size_t ldc,
+                          size_t lda, size_t ldb, const size_t mnk[3], const float *bias,
+                          const float *res)
 {
-    (void)gemm;
-    product(c, ldc, (Operand){CblasNoTrans, a, lda}, (Operand){CblasTrans, b, ldb}, m, n,
-            k, beta);
+    return (MaeGemmShape){
+        .m = mnk[0],
+        .n = mnk[1],
+        .k = mnk[2],
+        .lda = lda,
+        .ldb = ldb,
+        .ldc = ldc,
+        .form = form,
+        .operand = gemm->backend->operand,
+        .out = c.type,
+        .has_bias = bias != NULL,
+        .res = res == NULL                    ? 0
+               : res == (const float *)c.data ? 2
+                                              : 1,
+    };
 }
 
-void mae_gemm_nn(const MaeGemm *gemm, float *c, size_t ldc, const float *a, size_t lda,
-                 const float *b, size_t ldb, size_t m, size_t n, size_t k, float beta)
+void mae_gemm_nt(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, size_t lda,
+                 const void *b, size_t ldb, size_t m, size_t n, size_t k,
+                 const float *bias, const float *res)
 {
-    (void)gemm;
-    product(c, ldc, (Operand){CblasNoTrans, a, lda}, (Operand){CblasNoTrans, b, ldb}, m,
-            n, k, beta);
+    const MaeGemmShape s =
+        shape(gemm, MAE_GEMM_NT, c, ldc, lda, ldb, (const size_t[]){m, n, k}, bias, res);
+
+    product(gemm, &s, &(MaeGemmData){c.data, a, b, bias, res});
 }
 
-void mae_gemm_tn(const MaeGemm *gemm, float *c, size_t ldc, const float *a, size_t lda,
-                 const float *b, size_t ldb, size_t m, size_t n, size_t k, float beta)
+void mae_gemm_nn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, size_t lda,
+                 const void *b, size_t ldb, size_t m, size_t n, size_t k,
+                 const float *bias, const float *res)
 {
-    (void)gemm;
-    product(c, ldc, (Operand){CblasTrans, a, lda}, (Operand){CblasNoTrans, b, ldb}, m, n,
-            k, beta);
+    const MaeGemmShape s =
+        shape(gemm, MAE_GEMM_NN, c, ldc, lda, ldb, (const size_t[]){m, n, k}, bias, res);
+
+    product(gemm, &s, &(MaeGemmData){c.data, a, b, bias, res});
+}
+
+void mae_gemm_tn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, size_t lda,
+                 const void *b, size_t ldb, size_t m, size_t n, size_t k,
+                 const float *bias, const float *res)
+{
+    const MaeGemmShape s =
+        shape(gemm, MAE_GEMM_TN, c, ldc, lda, ldb, (const size_t[]){m, n, k}, bias, res);
+
+    product(gemm, &s, &(MaeGemmData){c.data, a, b, bias, res});
 }

@@ -1,66 +1,115 @@
 /**
  * @file gemm.h
- * Matrix products in the three orientations a linear layer needs.
+ * Matrix products in the three orientations a linear layer needs, with what is added to
+ * them on the way out.
  *
- *   forward          Y[R,O]  = X[R,I] W[O,I]^T     mae_gemm_nt
- *   input gradient   dX[R,I] = dY[R,O] W[O,I]      mae_gemm_nn
- *   weight gradient  dW[O,I] = dY[R,O]^T X[R,I]    mae_gemm_tn
+ *   forward          Y[R,O]  = X[R,I] W[O,I]^T + bias + res     mae_gemm_nt
+ *   input gradient   dX[R,I] = dY[R,O] W[O,I]                   mae_gemm_nn
+ *   weight gradient  dW[O,I] += dY[R,O]^T X[R,I]                mae_gemm_tn
  *
- * Shapes   Row-major f32. A leading dimension is the distance between rows in floats and
- *          at least the number of columns, so a column block of a wider matrix is passed
- *          by pointer and leading dimension, without a copy. Sizes up to 2^31 - 1.
+ * Two backends: OpenBLAS (f32, any processor) and oneDNN (f32 and bf16), which needs a
+ * primitive for every shape. Those are made ahead of use by a rehearsal: between
+ * mae_gemm_rehearse and mae_gemm_rehearsed a product computes nothing and only prepares
+ * its shape, so the code that computes is also the code that plans. A shape nobody
+ * rehearsed is prepared when it is met.
+ *
+ * Shapes   Row-major. A leading dimension is the distance between rows in elements and at
+ *          least the number of columns, so a column block of a wider matrix is passed by
+ *          pointer and leading dimension, without a copy. Sizes up to 2^31 - 1.
+ * Types    A and B are operands of the type the context was opened for; C is f32 or that
+ *          type. Sums are taken in f32 and rounded once.
  * Results  Repeatable: the same call gives the same bits on the same processor. The last
  *          bits depend on m, n and k, so work must be cut into tiles by shape, never by
  *          the number of threads.
- * Errors   Only opening can fail; broken preconditions assert.
- * Threads  A product runs in the calling thread alone. One context serves any number of
- *          threads. Opening sets the BLAS library of the whole process to one thread.
+ * Errors   Only opening and rehearsing can fail; a product whose primitive could not be
+ *          made is computed by plain loops. Broken preconditions assert.
+ * Threads  A handle serves one thread, mae_gemm_thread finds that of another; a product
+ *          runs in the calling thread alone. Opening sets the BLAS library of the whole
+ *          process to one thread.
  */
 #ifndef MAE_KERNEL_GEMM_H
 #define MAE_KERNEL_GEMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "base/operand.h"
 #include "base/status.h"
 
-/** Number type of the operands A and B; C is always f32. */
-typedef enum MaeDtype {
-    MAE_F32,
-    MAE_BF16,
-} MaeDtype;
+/** Which library multiplies. */
+typedef enum MaeGemmBackend {
+    MAE_GEMM_AUTO, /* oneDNN where it is built and faster, else OpenBLAS */
+    MAE_GEMM_OPENBLAS,
+    MAE_GEMM_ONEDNN,
+} MaeGemmBackend;
 
-/** The backend of the products, read-only once open. */
+typedef struct MaeGemmOptions {
+    MaeDtype operand; /* default f32 */
+    MaeGemmBackend backend;
+    size_t threads; /* handles that are needed; 0: 1 */
+} MaeGemmOptions;
+
+/** One thread's end of the backend. */
 typedef struct MaeGemm MaeGemm;
+
+/** True if this build and processor multiply operands of @p type without emulation. */
+bool mae_gemm_native(MaeDtype type);
 
 /**
  * Open the backend.
- * @param[out] gemm closed by mae_gemm_close; NULL on failure.
- * @param operand MAE_F32; MAE_BF16 is refused by this backend.
- * @return ARG for an operand type or a BLAS build that cannot be used (OpenBLAS with
- *         OpenMP threads hangs in forked children and ignores our thread pool), NOMEM.
+ * @param[out] gemm handle of thread 0, closed by mae_gemm_close; NULL on failure.
+ * @return ARG for a backend that is not built, an operand type it does not multiply, or a
+ *         BLAS build that cannot be used (OpenBLAS with OpenMP threads hangs in forked
+ *         children and ignores our thread pool), NOMEM.
  */
-MaeStatus mae_gemm_open(MaeGemm **gemm, MaeDtype operand, MaeError *err);
+MaeStatus mae_gemm_open(MaeGemm **gemm, const MaeGemmOptions *options, MaeError *err);
 
-/** Accepts NULL. The BLAS library stays at one thread. */
+/** @param gemm any handle; all of them close. Accepts NULL. */
 void mae_gemm_close(MaeGemm *gemm);
 
-/** Library, version and core, e.g. "OpenBLAS 0.3.21 Cooperlake"; owned by @p gemm. */
+/** Handle of thread @p thread, below the number of threads it was opened for. */
+const MaeGemm *mae_gemm_thread(const MaeGemm *gemm, size_t thread);
+
+/** Handles there are. */
+size_t mae_gemm_threads(const MaeGemm *gemm);
+
+/** Type of the operands A and B. */
+MaeDtype mae_gemm_operand(const MaeGemm *gemm);
+
+/** Library, version and core: "OpenBLAS 0.3.21 Cooperlake", "oneDNN 2.6.3 avx512"; owned. */
 const char *mae_gemm_backend(const MaeGemm *gemm);
 
 /**
- * C[m,n] = A[m,k] B[n,k]^T + beta C.
- * @param[in,out] c [m,n], must not overlap @p a or @p b; not read if @p beta is 0.
- * @param beta 0 overwrites, 1 accumulates. With k = 0 the product is zero.
+ * From here on products only prepare their shapes.
+ * @return false, and nothing changes, if the backend has nothing to prepare.
  */
-void mae_gemm_nt(const MaeGemm *gemm, float *c, size_t ldc, const float *a, size_t lda,
-                 const float *b, size_t ldb, size_t m, size_t n, size_t k, float beta);
+bool mae_gemm_rehearse(const MaeGemm *gemm);
 
-/** C[m,n] = A[m,k] B[k,n] + beta C; otherwise as mae_gemm_nt. */
-void mae_gemm_nn(const MaeGemm *gemm, float *c, size_t ldc, const float *a, size_t lda,
-                 const float *b, size_t ldb, size_t m, size_t n, size_t k, float beta);
+/** End of the rehearsal. @return NOMEM if a shape could not be prepared. */
+MaeStatus mae_gemm_rehearsed(const MaeGemm *gemm, MaeError *err);
 
-/** C[m,n] = A[k,m]^T B[k,n] + beta C; otherwise as mae_gemm_nt. */
-void mae_gemm_tn(const MaeGemm *gemm, float *c, size_t ldc, const float *a, size_t lda,
-                 const float *b, size_t ldb, size_t m, size_t n, size_t k, float beta);
+/** Shapes prepared so far: constant once everything was rehearsed. */
+size_t mae_gemm_shapes(const MaeGemm *gemm);
+
+/**
+ * C[m,n] = A[m,k] B[n,k]^T + bias + res.
+ * @param[out] c [m,n], must not overlap @p a or @p b.
+ * @param bias [n] or NULL.
+ * @param res [m,n] f32, rows @p ldc apart, or NULL; may be C itself, which accumulates;
+ *        needs an f32 C. With k = 0 the product is zero.
+ */
+void mae_gemm_nt(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, size_t lda,
+                 const void *b, size_t ldb, size_t m, size_t n, size_t k,
+                 const float *bias, const float *res);
+
+/** C[m,n] = A[m,k] B[k,n] + bias + res; otherwise as mae_gemm_nt. */
+void mae_gemm_nn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, size_t lda,
+                 const void *b, size_t ldb, size_t m, size_t n, size_t k,
+                 const float *bias, const float *res);
+
+/** C[m,n] = A[k,m]^T B[k,n] + bias + res; otherwise as mae_gemm_nt. */
+void mae_gemm_tn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, size_t lda,
+                 const void *b, size_t ldb, size_t m, size_t n, size_t k,
+                 const float *bias, const float *res);
 
 #endif /* MAE_KERNEL_GEMM_H */

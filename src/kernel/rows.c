@@ -9,6 +9,7 @@ extern const MaeRowsTable mae_rows_portable;
 #ifdef MAE_ROWS_X86
 extern const MaeRowsTable mae_rows_avx2;
 extern const MaeRowsTable mae_rows_avx512;
+extern const MaeRowsTable mae_rows_avx512bf16;
 
 static bool have_avx2(void)
 {
@@ -22,6 +23,11 @@ static bool have_avx512(void)
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512dq");
 }
+
+static bool have_avx512bf16(void)
+{
+    return have_avx512() && __builtin_cpu_supports("avx512bf16");
+}
 #endif
 
 const MaeRowsTable *mae_rows_table(size_t i)
@@ -33,6 +39,8 @@ const MaeRowsTable *mae_rows_table(size_t i)
         return &mae_rows_avx2;
     if (i == 2 && have_avx512())
         return &mae_rows_avx512;
+    if (i == 3 && have_avx512bf16())
+        return &mae_rows_avx512bf16;
 #endif
     return NULL;
 }
@@ -56,14 +64,14 @@ const char *mae_rows_isa(void)
     return mae_rows_best()->name;
 }
 
-void mae_rows_layernorm(float *y, float *mean, float *rstd, const float *x,
+void mae_rows_layernorm(MaeOperand y, float *mean, float *rstd, const float *x,
                         const float *gamma, const float *beta, size_t rows, size_t width,
                         float eps)
 {
     mae_rows_best()->layernorm(y, mean, rstd, x, gamma, beta, rows, width, eps);
 }
 
-void mae_rows_layernorm_grad(float *dx, float *y, float *dgamma, float *dbeta,
+void mae_rows_layernorm_grad(float *dx, MaeOperand y, float *dgamma, float *dbeta,
                              const float *dres, const float *dy, const float *x,
                              const float *mean, const float *rstd, const float *gamma,
                              const float *beta, size_t rows, size_t width)
@@ -72,35 +80,30 @@ void mae_rows_layernorm_grad(float *dx, float *y, float *dgamma, float *dbeta,
                                     beta, rows, width);
 }
 
-void mae_rows_bias(float *x, const float *bias, size_t rows, size_t width)
+void mae_rows_residual(float *out, const float *res, const float *x, const float *scale,
+                       size_t group, size_t rows, size_t width)
 {
-    mae_rows_best()->bias(x, bias, rows, width);
+    mae_rows_best()->residual(out, res, x, scale, group, rows, width);
 }
 
-void mae_rows_bias_residual(float *out, const float *res, const float *x,
-                            const float *bias, const float *scale, size_t group,
-                            size_t rows, size_t width)
+void mae_rows_enter(MaeOperand y, float *sum, const float *x, const float *scale,
+                    size_t group, size_t rows, size_t width)
 {
-    mae_rows_best()->bias_residual(out, res, x, bias, scale, group, rows, width);
+    mae_rows_best()->enter(y, sum, x, scale, group, rows, width);
 }
 
-void mae_rows_gelu(float *y, const float *x, size_t n)
+void mae_rows_gelu(MaeOperand y, MaeOperand x, size_t n)
 {
     mae_rows_best()->gelu(y, x, n);
 }
 
-void mae_rows_bias_gelu(float *y, float *pre, const float *bias, size_t rows,
-                        size_t width)
+void mae_rows_gelu_grad(MaeOperand dx, MaeOperand y, float *sum, MaeOperand x,
+                        size_t rows, size_t width)
 {
-    mae_rows_best()->bias_gelu(y, pre, bias, rows, width);
+    mae_rows_best()->gelu_grad(dx, y, sum, x, rows, width);
 }
 
-void mae_rows_gelu_grad(float *dx, float *y, const float *x, size_t n)
-{
-    mae_rows_best()->gelu_grad(dx, y, x, n);
-}
-
-void mae_rows_colsum(float *sum, const float *x, size_t rows, size_t width, size_t ld)
+void mae_rows_colsum(float *sum, MaeOperand x, size_t rows, size_t width, size_t ld)
 {
     mae_rows_best()->colsum(sum, x, rows, width, ld);
 }
@@ -120,22 +123,23 @@ void mae_rows_axpy(float *y, float a, const float *x, size_t n)
     mae_rows_best()->axpy(y, a, x, n);
 }
 
-void mae_rows_dot(float *out, const float *a, size_t lda, const float *b, size_t ldb,
+void mae_rows_dot(float *out, MaeOperand a, size_t lda, MaeOperand b, size_t ldb,
                   size_t rows, size_t width)
 {
     mae_rows_best()->dot(out, a, lda, b, ldb, rows, width);
 }
 
-void mae_rows_softmax(float *p, float *lse, size_t rows, size_t width, size_t ld,
-                      float scale)
+void mae_rows_softmax(MaeOperand p, float *lse, float *s, size_t rows, size_t width,
+                      size_t ld, float scale)
 {
-    mae_rows_best()->softmax(p, lse, rows, width, ld, scale);
+    mae_rows_best()->softmax(p, lse, s, rows, width, ld, scale);
 }
 
-void mae_rows_softmax_grad(float *s, float *dp, const float *lse, const float *delta,
-                           size_t rows, size_t width, size_t ld, float scale)
+void mae_rows_softmax_grad(MaeOperand p, MaeOperand ds, float *s, float *dp,
+                           const float *lse, const float *delta, size_t rows,
+                           size_t width, size_t ld, float scale)
 {
-    mae_rows_best()->softmax_grad(s, dp, lse, delta, rows, width, ld, scale);
+    mae_rows_best()->softmax_grad(p, ds, s, dp, lse, delta, rows, width, ld, scale);
 }
 
 void mae_rows_cross_entropy(double *loss, float *dlogits, const float *logits,

@@ -5,6 +5,9 @@
  */
 #include <assert.h>
 #include <float.h>
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
 
 #include "kernel/rows_math.h"
 #include "kernel/rows_table.h"
@@ -17,6 +20,49 @@ extern const MaeRowsTable MAE_ROWS_TABLE;
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
+}
+
+/* --- operands --------------------------------------------------------------------- */
+
+/*
+ * Loops compute in f32. Operands that are f32 are read and written where they lie; bf16
+ * ones pass through a buffer of CHUNK numbers that stays in the level-1 cache.
+ */
+#define CHUNK 512
+
+static const float *widened(float *buffer, MaeOperand x, size_t at, size_t n)
+{
+    const uint16_t *from = (const uint16_t *)x.data + at;
+
+    if (x.type == MAE_F32)
+        return (const float *)x.data + at;
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        buffer[i] = mae_bf16_f32(from[i]);
+    return buffer;
+}
+
+/* Where to put the f32 numbers that narrow() then makes elements @p at and on. */
+static float *room(float *buffer, MaeOperand y, size_t at)
+{
+    return y.type == MAE_F32 ? (float *)y.data + at : buffer;
+}
+
+static void narrow(MaeOperand y, size_t at, const float *x, size_t n)
+{
+    uint16_t *to = (uint16_t *)y.data + at;
+    size_t i = 0;
+
+    if (y.type == MAE_F32)
+        return;
+#ifdef __AVX512BF16__
+    for (; i + 16 <= n; i += 16)
+        _mm256_storeu_si256((__m256i *)(void *)(to + i),
+                            (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x + i)));
+#endif
+#pragma omp simd
+    for (size_t j = i; j < n; j++)
+        to[j] = mae_bf16(x[j]);
 }
 
 /* --- layer norm ------------------------------------------------------------------- */
@@ -37,23 +83,32 @@ static void row_stats(float *mean, float *rstd, const float *x, size_t width, fl
     *rstd = 1.0f / sqrtf(sq / (float)width + eps);
 }
 
-static void row_normalize(float *y, const float *x, float mean, float rstd,
+static void row_normalize(MaeOperand y, size_t at, const float *x, float mean, float rstd,
                           const float *gamma, const float *beta, size_t width)
 {
+    float buffer[CHUNK];
+
+    for (size_t first = 0; first < width; first += CHUNK) {
+        const size_t n = smaller(CHUNK, width - first);
+        const float *xs = x + first, *g = gamma + first, *b = beta + first;
+        float *ys = room(buffer, y, at + first);
+
 #pragma omp simd
-    for (size_t i = 0; i < width; i++)
-        y[i] = gamma[i] * ((x[i] - mean) * rstd) + beta[i];
+        for (size_t i = 0; i < n; i++)
+            ys[i] = g[i] * ((xs[i] - mean) * rstd) + b[i];
+        narrow(y, at + first, ys, n);
+    }
 }
 
-static void layernorm(float *y, float *mean, float *rstd, const float *x,
+static void layernorm(MaeOperand y, float *mean, float *rstd, const float *x,
                       const float *gamma, const float *beta, size_t rows, size_t width,
                       float eps)
 {
-    for (size_t r = 0; r < rows; r++, x += width, y += width) {
+    for (size_t r = 0; r < rows; r++, x += width) {
         float mu, rs;
 
         row_stats(&mu, &rs, x, width, eps);
-        row_normalize(y, x, mu, rs, gamma, beta, width);
+        row_normalize(y, r * width, x, mu, rs, gamma, beta, width);
         if (mean != NULL)
             mean[r] = mu;
         if (rstd != NULL)
@@ -85,7 +140,7 @@ static RowMeans row_grad_means(float *dgamma, float *dbeta, const float *dy,
     return (RowMeans){g_sum / (float)width, gx_sum / (float)width};
 }
 
-static void layernorm_grad(float *dx, float *y, float *dgamma, float *dbeta,
+static void layernorm_grad(float *dx, MaeOperand y, float *dgamma, float *dbeta,
                            const float *dres, const float *dy, const float *x,
                            const float *mean, const float *rstd, const float *gamma,
                            const float *beta, size_t rows, size_t width)
@@ -104,89 +159,111 @@ static void layernorm_grad(float *dx, float *y, float *dgamma, float *dbeta,
                 dx[i] = dres[i] + rs * (gamma[i] * dy[i] - m.g - (x[i] - mu) * rs * m.gx);
             dres += width;
         }
-        if (y != NULL) {
-            row_normalize(y, x, mu, rs, gamma, beta, width);
-            y += width;
-        }
+        if (y.data != NULL)
+            row_normalize(y, r * width, x, mu, rs, gamma, beta, width);
         dx += width;
         dy += width;
         x += width;
     }
 }
 
-/* --- bias, residual, GELU --------------------------------------------------------- */
+/* --- residual, GELU --------------------------------------------------------------- */
 
-static void bias_add(float *x, const float *bias, size_t rows, size_t width)
+static void residual(float *out, const float *res, const float *x, const float *scale,
+                     size_t group, size_t rows, size_t width)
 {
-    for (size_t r = 0; r < rows; r++, x += width) {
+    assert(group > 0);
+    for (size_t r = 0; r < rows; r++, out += width, res += width, x += width) {
+        const float s = scale[r / group];
+
 #pragma omp simd
         for (size_t i = 0; i < width; i++)
-            x[i] += bias[i];
+            out[i] = res[i] + s * x[i];
     }
 }
 
-static void bias_residual(float *out, const float *res, const float *x, const float *bias,
-                          const float *scale, size_t group, size_t rows, size_t width)
+static void enter(MaeOperand y, float *sum, const float *x, const float *scale,
+                  size_t group, size_t rows, size_t width)
 {
+    float buffer[CHUNK];
+
     assert(scale == NULL || group > 0);
-    for (size_t r = 0; r < rows; r++, out += width, res += width, x += width) {
+    for (size_t r = 0; r < rows; r++) {
         const float s = scale == NULL ? 1.0f : scale[r / group];
 
-#pragma omp simd
-        for (size_t i = 0; i < width; i++)
-            out[i] = res[i] + s * (x[i] + bias[i]);
-    }
-}
+        for (size_t first = 0; first < width; first += CHUNK) {
+            const size_t n = smaller(CHUNK, width - first), at = r * width + first;
+            const float *xs = x + at;
+            float *ys = room(buffer, y, at), *total = sum + first;
 
-static void gelu(float *y, const float *x, size_t n)
-{
+            if (sum == NULL) {
 #pragma omp simd
-    for (size_t i = 0; i < n; i++)
-        y[i] = x[i] * rows_normal(x[i]).below;
-}
-
-static void bias_gelu(float *y, float *pre, const float *bias, size_t rows, size_t width)
-{
-    for (size_t r = 0; r < rows; r++, y += width, pre += width) {
+                for (size_t i = 0; i < n; i++)
+                    ys[i] = s * xs[i];
+            } else {
 #pragma omp simd
-        for (size_t i = 0; i < width; i++) {
-            const float x = pre[i] + bias[i];
-
-            pre[i] = x;
-            y[i] = x * rows_normal(x).below;
+                for (size_t i = 0; i < n; i++) {
+                    ys[i] = s * xs[i];
+                    total[i] += ys[i];
+                }
+            }
+            narrow(y, at, ys, n);
         }
     }
 }
 
-static void gelu_grad(float *dx, float *y, const float *x, size_t n)
+static void gelu(MaeOperand y, MaeOperand x, size_t count)
 {
-    if (y == NULL) {
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) {
-            const RowsNormal at = rows_normal(x[i]);
+    float buffer[CHUNK];
 
-            dx[i] *= at.below + x[i] * at.density;
-        }
-        return;
+    for (size_t at = 0; at < count; at += CHUNK) {
+        const size_t n = smaller(CHUNK, count - at);
+        const float *xs = widened(buffer, x, at, n);
+        float *ys = room(buffer, y, at);
+
+#pragma omp simd
+        for (size_t i = 0; i < n; i++)
+            ys[i] = xs[i] * rows_normal(xs[i]).below;
+        narrow(y, at, ys, n);
     }
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) {
-        const float xi = x[i];
-        const RowsNormal at = rows_normal(xi);
+}
 
-        dx[i] *= at.below + xi * at.density;
-        y[i] = xi * at.below;
+static void gelu_grad(MaeOperand dx, MaeOperand y, float *sum, MaeOperand x, size_t rows,
+                      size_t width)
+{
+    float dx_buffer[CHUNK], y_buffer[CHUNK], x_buffer[CHUNK];
+
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t first = 0; first < width; first += CHUNK) {
+            const size_t n = smaller(CHUNK, width - first), at = r * width + first;
+            const float *xs = widened(x_buffer, x, at, n);
+            const float *dy = widened(dx_buffer, dx, at, n);
+            float *dxs = room(dx_buffer, dx, at), *ys = room(y_buffer, y, at);
+            float *total = sum + first;
+
+#pragma omp simd
+            for (size_t i = 0; i < n; i++) {
+                const float xi = xs[i];
+                const RowsNormal normal = rows_normal(xi);
+                const float d = dy[i] * (normal.below + xi * normal.density);
+
+                dxs[i] = d;
+                ys[i] = xi * normal.below;
+                total[i] += d;
+            }
+            narrow(dx, at, dxs, n);
+            narrow(y, at, ys, n);
+        }
     }
 }
 
 /* --- sums and vectors ------------------------------------------------------------- */
 
 /* Four rows per pass over the sums; each column still adds its rows in order. */
-static void colsum(float *sum, const float *x, size_t rows, size_t width, size_t ld)
+static void colsum_f32(float *sum, const float *x, size_t rows, size_t width, size_t ld)
 {
     size_t r = 0;
 
-    assert(ld >= width);
     for (; r + 4 <= rows; r += 4) {
         const float *a = x + r * ld, *b = a + ld, *c = b + ld, *d = c + ld;
 
@@ -203,6 +280,38 @@ static void colsum(float *sum, const float *x, size_t rows, size_t width, size_t
     }
 }
 
+static void colsum_bf16(float *sum, const uint16_t *x, size_t rows, size_t width,
+                        size_t ld)
+{
+    size_t r = 0;
+
+    for (; r + 4 <= rows; r += 4) {
+        const uint16_t *a = x + r * ld, *b = a + ld, *c = b + ld, *d = c + ld;
+
+#pragma omp simd
+        for (size_t i = 0; i < width; i++)
+            sum[i] = (((sum[i] + mae_bf16_f32(a[i])) + mae_bf16_f32(b[i])) +
+                      mae_bf16_f32(c[i])) +
+                     mae_bf16_f32(d[i]);
+    }
+    for (; r < rows; r++) {
+        const uint16_t *a = x + r * ld;
+
+#pragma omp simd
+        for (size_t i = 0; i < width; i++)
+            sum[i] += mae_bf16_f32(a[i]);
+    }
+}
+
+static void colsum(float *sum, MaeOperand x, size_t rows, size_t width, size_t ld)
+{
+    assert(ld >= width);
+    if (x.type == MAE_BF16)
+        colsum_bf16(sum, x.data, rows, width, ld);
+    else
+        colsum_f32(sum, x.data, rows, width, ld);
+}
+
 static void add(float *y, const float *x, size_t n)
 {
 #pragma omp simd
@@ -210,11 +319,16 @@ static void add(float *y, const float *x, size_t n)
         y[i] += x[i];
 }
 
-static void scale_by(float *x, float a, size_t n)
+static void scale_to(float *y, float a, const float *x, size_t n)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
-        x[i] *= a;
+        y[i] = a * x[i];
+}
+
+static void scale_by(float *x, float a, size_t n)
+{
+    scale_to(x, a, x, n);
 }
 
 static void axpy(float *y, float a, const float *x, size_t n)
@@ -224,16 +338,24 @@ static void axpy(float *y, float a, const float *x, size_t n)
         y[i] += a * x[i];
 }
 
-static void dot(float *out, const float *a, size_t lda, const float *b, size_t ldb,
+static void dot(float *out, MaeOperand a, size_t lda, MaeOperand b, size_t ldb,
                 size_t rows, size_t width)
 {
+    float a_buffer[CHUNK], b_buffer[CHUNK];
+
     assert(lda >= width && ldb >= width);
-    for (size_t r = 0; r < rows; r++, a += lda, b += ldb) {
+    for (size_t r = 0; r < rows; r++) {
         float sum = 0.0f;
 
+        for (size_t first = 0; first < width; first += CHUNK) {
+            const size_t n = smaller(CHUNK, width - first);
+            const float *as = widened(a_buffer, a, r * lda + first, n);
+            const float *bs = widened(b_buffer, b, r * ldb + first, n);
+
 #pragma omp simd reduction(+ : sum)
-        for (size_t i = 0; i < width; i++)
-            sum += a[i] * b[i];
+            for (size_t i = 0; i < n; i++)
+                sum += as[i] * bs[i];
+        }
         out[r] = sum;
     }
 }
@@ -284,43 +406,48 @@ static float row_max(const float *x, size_t n)
 }
 
 /* Work over the padding too: whole vectors, no remainder loop. */
-static void softmax(float *p, float *lse, size_t rows, size_t width, size_t ld,
-                    float scale)
+static void softmax(MaeOperand p, float *lse, float *s, size_t rows, size_t width,
+                    size_t ld, float scale)
 {
     assert(ld >= width && scale > 0.0f);
-    for (size_t r = 0; r < rows; r++, p += ld) {
-        float max, sum = 0.0f;
+    for (size_t r = 0; r < rows; r++, s += ld) {
+        float max, sum = 0.0f, *ps = room(s, p, r * ld);
 
         for (size_t i = width; i < ld; i++)
-            p[i] = -INFINITY;
-        max = row_max(p, ld);
+            s[i] = -INFINITY;
+        max = row_max(s, ld);
 #pragma omp simd reduction(+ : sum)
         for (size_t i = 0; i < ld; i++) {
-            p[i] = rows_exp((p[i] - max) * scale);
-            sum += p[i];
+            s[i] = rows_exp((s[i] - max) * scale);
+            sum += s[i];
         }
-        scale_by(p, 1.0f / sum, ld);
+        scale_to(ps, 1.0f / sum, s, ld);
+        narrow(p, r * ld, ps, ld);
         if (lse != NULL)
             lse[r] = scale * max + logf(sum);
     }
 }
 
-static void softmax_grad(float *s, float *dp, const float *lse, const float *delta,
-                         size_t rows, size_t width, size_t ld, float scale)
+static void softmax_grad(MaeOperand p, MaeOperand ds, float *s, float *dp,
+                         const float *lse, const float *delta, size_t rows, size_t width,
+                         size_t ld, float scale)
 {
     assert(ld >= width);
     for (size_t r = 0; r < rows; r++, s += ld, dp += ld) {
         const float row_lse = lse[r], row_delta = delta[r];
+        float *ps = room(s, p, r * ld), *dss = room(dp, ds, r * ld);
 
         for (size_t i = width; i < ld; i++)
             s[i] = dp[i] = 0.0f;
 #pragma omp simd
         for (size_t i = 0; i < ld; i++) {
-            const float p = rows_exp(scale * s[i] - row_lse);
+            const float pi = rows_exp(scale * s[i] - row_lse);
 
-            s[i] = p;
-            dp[i] = scale * p * (dp[i] - row_delta);
+            ps[i] = pi;
+            dss[i] = scale * pi * (dp[i] - row_delta);
         }
+        narrow(p, r * ld, ps, ld);
+        narrow(ds, r * ld, dss, ld);
     }
 }
 
@@ -369,8 +496,8 @@ static void cross_entropy(double *loss, float *dlogits, const float *logits,
 
 /* --- AdamW ------------------------------------------------------------------------ */
 
-static void adamw(float *w, float *m, float *v, const float *g, size_t n,
-                  const MaeAdamWStep *step)
+static void adamw(float *w, MaeOperand copy, float *m, float *v, const float *g,
+                  size_t count, const MaeAdamWStep *step)
 {
     const float keep = (float)(1.0 - step->lr * step->weight_decay);
     const float beta1 = (float)step->beta1, rest1 = (float)(1.0 - step->beta1);
@@ -379,15 +506,20 @@ static void adamw(float *w, float *m, float *v, const float *g, size_t n,
     const float root = (float)sqrt(step->bias2), eps = (float)step->eps;
     const float grad_scale = (float)step->grad_scale;
 
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) {
-        const float grad = grad_scale * g[i];
-        const float mi = beta1 * m[i] + rest1 * grad;
-        const float vi = beta2 * v[i] + rest2 * grad * grad;
+    for (size_t at = 0; at < count; at += CHUNK) {
+        const size_t n = smaller(CHUNK, count - at);
 
-        m[i] = mi;
-        v[i] = vi;
-        w[i] = keep * w[i] - rate * (mi / (sqrtf(vi) / root + eps));
+#pragma omp simd
+        for (size_t i = at; i < at + n; i++) {
+            const float grad = grad_scale * g[i];
+            const float mi = beta1 * m[i] + rest1 * grad;
+            const float vi = beta2 * v[i] + rest2 * grad * grad;
+
+            m[i] = mi;
+            v[i] = vi;
+            w[i] = keep * w[i] - rate * (mi / (sqrtf(vi) / root + eps));
+        }
+        narrow(copy, at, w + at, n);
     }
 }
 
@@ -411,10 +543,9 @@ const MaeRowsTable MAE_ROWS_TABLE = {
     .name = MAE_ROWS_NAME,
     .layernorm = layernorm,
     .layernorm_grad = layernorm_grad,
-    .bias = bias_add,
-    .bias_residual = bias_residual,
+    .residual = residual,
+    .enter = enter,
     .gelu = gelu,
-    .bias_gelu = bias_gelu,
     .gelu_grad = gelu_grad,
     .colsum = colsum,
     .add = add,

@@ -14,40 +14,43 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/operand.h"
 #include "kernel/adamw.h"
 
 /** Kernels of one instruction set. */
 typedef struct MaeRowsTable {
-    const char *name; /* "portable", "avx2", "avx512" */
-    void (*layernorm)(float *y, float *mean, float *rstd, const float *x,
+    const char *name; /* "portable", "avx2", "avx512", "avx512bf16" */
+    void (*layernorm)(MaeOperand y, float *mean, float *rstd, const float *x,
                       const float *gamma, const float *beta, size_t rows, size_t width,
                       float eps);
-    void (*layernorm_grad)(float *dx, float *y, float *dgamma, float *dbeta,
+    void (*layernorm_grad)(float *dx, MaeOperand y, float *dgamma, float *dbeta,
                            const float *dres, const float *dy, const float *x,
                            const float *mean, const float *rstd, const float *gamma,
                            const float *beta, size_t rows, size_t width);
-    void (*bias)(float *x, const float *bias, size_t rows, size_t width);
-    void (*bias_residual)(float *out, const float *res, const float *x, const float *bias,
-                          const float *scale, size_t group, size_t rows, size_t width);
-    void (*gelu)(float *y, const float *x, size_t n);
-    void (*bias_gelu)(float *y, float *pre, const float *bias, size_t rows, size_t width);
-    void (*gelu_grad)(float *dx, float *y, const float *x, size_t n);
-    void (*colsum)(float *sum, const float *x, size_t rows, size_t width, size_t ld);
+    void (*residual)(float *out, const float *res, const float *x, const float *scale,
+                     size_t group, size_t rows, size_t width);
+    void (*enter)(MaeOperand y, float *sum, const float *x, const float *scale,
+                  size_t group, size_t rows, size_t width);
+    void (*gelu)(MaeOperand y, MaeOperand x, size_t n);
+    void (*gelu_grad)(MaeOperand dx, MaeOperand y, float *sum, MaeOperand x, size_t rows,
+                      size_t width);
+    void (*colsum)(float *sum, MaeOperand x, size_t rows, size_t width, size_t ld);
     void (*add)(float *y, const float *x, size_t n);
     void (*scale)(float *x, float a, size_t n);
     void (*axpy)(float *y, float a, const float *x, size_t n);
-    void (*dot)(float *out, const float *a, size_t lda, const float *b, size_t ldb,
+    void (*dot)(float *out, MaeOperand a, size_t lda, MaeOperand b, size_t ldb,
                 size_t rows, size_t width);
-    void (*softmax)(float *p, float *lse, size_t rows, size_t width, size_t ld,
-                    float scale);
-    void (*softmax_grad)(float *s, float *dp, const float *lse, const float *delta,
-                         size_t rows, size_t width, size_t ld, float scale);
+    void (*softmax)(MaeOperand p, float *lse, float *s, size_t rows, size_t width,
+                    size_t ld, float scale);
+    void (*softmax_grad)(MaeOperand p, MaeOperand ds, float *s, float *dp,
+                         const float *lse, const float *delta, size_t rows, size_t width,
+                         size_t ld, float scale);
     void (*cross_entropy)(double *loss, float *dlogits, const float *logits,
                           const float *targets, float grad_scale, size_t rows,
                           size_t classes);
     double (*sumsq)(const float *x, size_t n);
     bool (*finite)(const float *x, size_t n);
-    void (*adamw)(float *w, float *m, float *v, const float *g, size_t n,
+    void (*adamw)(float *w, MaeOperand copy, float *m, float *v, const float *g, size_t n,
                   const MaeAdamWStep *step);
     void (*exp)(float *y, const float *x, size_t n);    /* y = e^x; for tests */
     void (*normal)(float *y, const float *x, size_t n); /* y = Phi(x); for tests */

@@ -9,9 +9,10 @@ void mae_kernel_versions(char *text, size_t size)
 {
     MaeError err = {0};
     MaeGemm *gemm = NULL;
-    const MaeStatus status = mae_gemm_open(&gemm, MAE_F32, &err);
+    const MaeStatus status = mae_gemm_open(&gemm, &(MaeGemmOptions){0}, &err);
 
-    (void)snprintf(text, size, "%s; row kernels %s; precision f32",
-                   status == MAE_OK ? mae_gemm_backend(gemm) : err.msg, mae_rows_isa());
+    (void)snprintf(text, size, "%s; row kernels %s; precision %s",
+                   status == MAE_OK ? mae_gemm_backend(gemm) : err.msg, mae_rows_isa(),
+                   mae_gemm_native(MAE_BF16) ? "f32, bf16" : "f32");
     mae_gemm_close(gemm);
 }

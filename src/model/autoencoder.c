@@ -78,28 +78,35 @@ static void reserve(MaeAutoencoderRun *run, MaeArena *arena, const MaeCompute *c
     const MaeAutoencoder *model = run->model;
     const size_t tokens = run->visible + 1, all = model->patches + 1;
     const MaeTrunk *encoder = &model->encoder.trunk, *decoder = &model->decoder;
+    const MaeDtype operand = mae_gemm_operand(compute->gemm);
     const MaeWorkPlan plan = {
         .batch = batch,
         .tile_images = mae_work_tile_images(tokens),
         .sum_total = model->table.sum_total,
         .backward = backward,
         .trunk_count = 2,
-        .trunks = {{batch, tokens, encoder->width, encoder->hidden, encoder->heads},
-                   {batch, all, decoder->width, decoder->hidden, decoder->heads}},
+        .trunks = {{batch, tokens, encoder->width, encoder->hidden, encoder->heads,
+                    operand},
+                   {batch, all, decoder->width, decoder->hidden, decoder->heads,
+                    operand}},
     };
 
     mae_work_reserve(&run->work, arena, &plan, compute);
     mae_encoder_reserve(&model->encoder, &run->encoder, arena, batch, run->visible,
-                        backward);
+                        operand, backward);
     mae_layernorm_reserve(&run->norm, arena, batch * tokens);
-    run->latent = mae_arena_floats(arena, batch * tokens * encoder->width);
-    mae_trunk_reserve(decoder, &run->decoder, arena, batch, all, backward);
+    run->latent = mae_operand_carve(arena, operand, batch * tokens * encoder->width);
+    mae_trunk_reserve(decoder, &run->decoder, arena, batch, all, operand, backward);
     mae_layernorm_reserve(&run->decoder_norm, arena, batch * all);
     run->pred = mae_arena_floats(arena, batch * all * model->values);
     run->target = mae_arena_floats(arena, batch * all * model->values);
     run->losses = mae_arena_bytes(arena, batch, sizeof *run->losses);
-    if (backward)
-        run->dlatent = mae_arena_floats(arena, batch * tokens * decoder->width);
+    if (!backward)
+        return;
+    run->dpred = operand == MAE_F32
+                     ? mae_operand_f32(run->target)
+                     : mae_operand_carve(arena, operand, batch * all * model->values);
+    run->dlatent = mae_operand_carve(arena, operand, batch * tokens * decoder->width);
 }
 
 MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder *model,
@@ -129,7 +136,8 @@ void mae_autoencoder_run_close(MaeAutoencoderRun *run)
 /* What the tile functions of one call share. */
 typedef struct Call {
     MaeAutoencoderRun *run;
-    const float *w, *images;
+    MaeWeights w;
+    const float *images;
     const MaeMask *mask;
     size_t batch;
     float *dstream; /* gradient of a residual stream, one of work.dx */
@@ -139,12 +147,12 @@ typedef struct Call {
 
 /* Decoder input of one image. @param embedded [1+V,E] of this image, bias included. */
 static void place_mask_tokens(const MaeAutoencoder *model, float *x,
-                              const float *embedded, const float *w,
+                              const float *embedded, MaeWeights w,
                               const uint32_t *ids_restore, size_t visible)
 {
     const size_t width = model->arch.decoder_dim;
-    const float *pos = w + model->decoder_pos_embed.off;
-    const float *hidden = w + model->mask_token.off;
+    const float *pos = w.f32 + model->decoder_pos_embed.off;
+    const float *hidden = w.f32 + model->mask_token.off;
 
     memcpy(x, embedded, width * sizeof *x);
     mae_rows_add(x, pos, width);
@@ -163,27 +171,29 @@ static void decode_tile(const Call *call, MaeTile encoded, size_t thread)
 {
     MaeAutoencoderRun *run = call->run;
     const MaeAutoencoder *model = run->model;
-    const MaeGemm *gemm = run->work.compute.gemm;
+    const MaeGemm *gemm = mae_gemm_thread(run->work.compute.gemm, thread);
     const size_t all = model->patches + 1, width = model->arch.decoder_dim;
     const size_t tokens = encoded.tokens, row0 = encoded.image * all;
     const MaeTile tile = {encoded.image, encoded.images, all};
-    float *narrow = run->work.scratch[thread].narrow;
+    const MaeOperand latent =
+        mae_operand_at(run->latent, encoded.image * tokens * model->arch.embed_dim);
+    const MaeBlockScratch *scratch = &run->work.scratch[thread];
 
-    mae_linear_forward(&model->decoder_embed, gemm, narrow,
-                       run->latent + encoded.image * tokens * model->arch.embed_dim,
-                       call->w, encoded.images * tokens);
+    mae_linear_forward(&model->decoder_embed, gemm, mae_operand_f32(scratch->narrow),
+                       latent.data, call->w, NULL, encoded.images * tokens);
     for (size_t i = 0; i < encoded.images; i++)
         place_mask_tokens(model, run->decoder.x[0] + (row0 + i * all) * width,
-                          narrow + i * tokens * width, call->w,
+                          scratch->narrow + i * tokens * width, call->w,
                           call->mask->ids_restore + (encoded.image + i) * model->patches,
                           run->visible);
     mae_trunk_forward(&model->decoder, &run->work, &run->decoder, call->w, NULL,
                       call->batch, tile, thread);
-    mae_layernorm_forward(&model->decoder_norm, narrow, &run->decoder_norm,
+    mae_layernorm_forward(&model->decoder_norm, scratch->operand, &run->decoder_norm,
                           run->decoder.x[model->decoder.depth] + row0 * width, call->w,
                           row0, tile.images * all);
-    mae_linear_forward(&model->decoder_pred, gemm, run->pred + row0 * model->values,
-                       narrow, call->w, tile.images * all);
+    mae_linear_forward(&model->decoder_pred, gemm,
+                       mae_operand_f32(run->pred + row0 * model->values),
+                       scratch->operand.data, call->w, NULL, tile.images * all);
 }
 
 static void forward_tile(void *ctx, size_t index, size_t thread)
@@ -198,23 +208,24 @@ static void forward_tile(void *ctx, size_t index, size_t thread)
 
     mae_encoder_forward(&model->encoder, &run->work, &run->encoder, call->w, call->images,
                         call->mask->ids_keep, NULL, call->batch, tile, thread);
-    mae_layernorm_forward(&model->norm, run->latent + row0 * width, &run->norm,
-                          trunk->x[model->encoder.trunk.depth] + row0 * width, call->w,
-                          row0, tile.images * tile.tokens);
+    mae_layernorm_forward(&model->norm, mae_operand_at(run->latent, row0 * width),
+                          &run->norm, trunk->x[model->encoder.trunk.depth] + row0 * width,
+                          call->w, row0, tile.images * tile.tokens);
     decode_tile(call, tile, thread);
     for (size_t i = tile.image; i < tile.image + tile.images; i++) {
         const size_t at = (i * (model->patches + 1) + 1) * model->values;
 
-        mae_pixel_target(run->target + at, call->images + i * pixels, &model->arch.grid,
-                         model->arch.norm_pix_loss);
+        if (call->images != NULL)
+            mae_pixel_target(run->target + at, call->images + i * pixels,
+                             &model->arch.grid, model->arch.norm_pix_loss);
         run->losses[i] = mae_pixel_loss(run->pred + at, run->target + at,
                                         call->mask->mask + i * model->patches,
                                         model->patches, model->values);
     }
 }
 
-double mae_autoencoder_forward(MaeAutoencoderRun *run, const float *w,
-                               const float *images, const MaeMask *mask, size_t batch)
+double mae_autoencoder_forward(MaeAutoencoderRun *run, MaeWeights w, const float *images,
+                               const MaeMask *mask, size_t batch)
 {
     const size_t hidden = run->model->patches - run->visible;
     Call call = {.run = run, .w = w, .images = images, .mask = mask, .batch = batch};
@@ -238,21 +249,24 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
     const MaeTile tile = mae_work_tile(&run->work, call->batch, all, index);
     const size_t row0 = tile.image * all, rows = tile.images * all;
     const size_t at = row0 * model->arch.decoder_dim;
-    float *sums = mae_work_sums(&run->work, index), *dpred = run->target + row0 * values;
+    const MaeOperand dpred = mae_operand_at(run->dpred, row0 * values);
+    float *sums = mae_work_sums(&run->work, index);
     float *narrow = run->work.scratch[thread].narrow;
 
     memset(sums, 0, run->work.plan.sum_total * sizeof *sums);
     for (size_t i = tile.image; i < tile.image + tile.images; i++) {
-        memset(run->target + i * all * values, 0, values * sizeof *dpred);
+        memset(run->target + i * all * values, 0, values * sizeof *run->target);
         mae_pixel_loss_grad(
             run->target + (i * all + 1) * values, run->pred + (i * all + 1) * values,
             call->mask->mask + i * model->patches, model->patches, values, call->scale);
     }
-    mae_linear_backward_bias(&model->decoder_pred, sums, dpred, rows);
-    mae_linear_backward_input(&model->decoder_pred, run->work.compute.gemm, narrow, dpred,
-                              call->w, rows);
+    mae_rows_enter(dpred, sums + model->decoder_pred.bias.sum,
+                   run->target + row0 * values, NULL, 1, rows, values);
+    mae_linear_backward_input(&model->decoder_pred,
+                              mae_gemm_thread(run->work.compute.gemm, thread),
+                              mae_operand_f32(narrow), dpred.data, call->w, rows);
     mae_layernorm_backward(&model->decoder_norm, call->dstream + at,
-                           run->work.grads.norm1 + at, sums, narrow, NULL,
+                           mae_operand_at(run->work.grads.norm1, at), sums, narrow, NULL,
                            run->decoder.x[model->decoder.depth] + at, &run->decoder_norm,
                            call->w, row0, rows);
 }
@@ -266,49 +280,50 @@ static void embed_backward_tile(void *ctx, size_t index, size_t thread)
     const MaeTile tile = mae_work_tile(&run->work, call->batch, run->visible + 1, index);
     const size_t width = model->arch.decoder_dim, row0 = tile.image * tile.tokens;
     const size_t rows = tile.images * tile.tokens, at = row0 * model->arch.embed_dim;
+    const MaeOperand none = {NULL, run->latent.type};
     float *sums = mae_work_sums(&run->work, index);
     float *narrow = run->work.scratch[thread].narrow;
+    float *bias = sums + model->decoder_embed.bias.sum;
 
     for (size_t i = tile.image; i < tile.image + tile.images; i++) {
         const uint32_t *restore = call->mask->ids_restore + i * model->patches;
         const float *dx = call->dstream + i * (model->patches + 1) * width;
-        float *dlatent = run->dlatent + i * tile.tokens * width;
+        const MaeOperand dlatent = mae_operand_at(run->dlatent, i * tile.tokens * width);
 
-        memcpy(dlatent, dx, width * sizeof *dx);
+        mae_rows_enter(dlatent, bias, dx, NULL, 1, 1, width);
         for (size_t l = 0; l < model->patches; l++) {
             dx += width;
             if (restore[l] < run->visible)
-                memcpy(dlatent + (1 + restore[l]) * width, dx, width * sizeof *dx);
+                mae_rows_enter(mae_operand_at(dlatent, (1 + restore[l]) * width), bias,
+                               dx, NULL, 1, 1, width);
             else
                 mae_rows_add(sums + model->mask_token.sum, dx, width);
         }
     }
-    mae_linear_backward_bias(&model->decoder_embed, sums, run->dlatent + row0 * width,
-                             rows);
-    mae_linear_backward_input(&model->decoder_embed, run->work.compute.gemm, narrow,
-                              run->dlatent + row0 * width, call->w, rows);
-    mae_layernorm_backward(&model->norm, call->dnext + at, NULL, sums, narrow, NULL,
+    mae_linear_backward_input(
+        &model->decoder_embed, mae_gemm_thread(run->work.compute.gemm, thread),
+        mae_operand_f32(narrow), mae_operand_at(run->dlatent, row0 * width).data, call->w,
+        rows);
+    mae_layernorm_backward(&model->norm, call->dnext + at, none, sums, narrow, NULL,
                            run->encoder.trunk.x[model->encoder.trunk.depth] + at,
                            &run->norm, call->w, row0, rows);
 }
 
-void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, const float *w,
+void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeWeights w,
                               const MaeMask *mask, size_t batch, double scale)
 {
     const MaeAutoencoder *model = run->model;
     const MaeWork *work = &run->work;
     const size_t hidden = model->patches - run->visible;
-    const MaeWeightGrad pred = {model->decoder_pred.weight.off,
-                                model->decoder_pred.in,
-                                model->decoder_pred.out,
-                                run->target,
-                                work->grads.norm1,
-                                batch * (model->patches + 1)};
+    const MaeWeightGrad pred = {
+        model->decoder_pred.weight.off, model->decoder_pred.in,
+        model->decoder_pred.out,        run->dpred.data,
+        work->grads.norm1.data,         batch * (model->patches + 1)};
     const MaeWeightGrad embed = {model->decoder_embed.weight.off,
                                  model->decoder_embed.in,
                                  model->decoder_embed.out,
-                                 run->dlatent,
-                                 run->latent,
+                                 run->dlatent.data,
+                                 run->latent.data,
                                  batch * (run->visible + 1)};
     Call call = {
         .run = run, .w = w, .mask = mask, .batch = batch, .dstream = work->dx[0]};
@@ -329,4 +344,18 @@ void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, const float *w,
     mae_encoder_backward(&model->encoder, work, dw, call.dnext, &run->encoder, w,
                          mask->ids_keep, NULL, batch, run->visible + 1);
     mae_work_combine_sums(work, &model->table, dw, batch);
+}
+
+MaeStatus mae_autoencoder_rehearse(MaeAutoencoderRun *run, float *dw, MaeWeights w,
+                                   const MaeMask *mask, size_t batch, MaeError *err)
+{
+    const MaeGemm *gemm = run->work.compute.gemm;
+    const size_t count = dw != NULL ? batch : mae_work_rehearsal(&run->work, batch);
+
+    if (count == 0 || !mae_gemm_rehearse(gemm))
+        return MAE_OK;
+    (void)mae_autoencoder_forward(run, w, NULL, mask, count);
+    if (dw != NULL)
+        mae_autoencoder_backward(run, dw, w, mask, count, 1.0);
+    return mae_gemm_rehearsed(gemm, err);
 }

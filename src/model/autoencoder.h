@@ -57,13 +57,14 @@ typedef struct MaeAutoencoderRun {
     size_t visible; /* V */
     MaeEncoderCache encoder;
     MaeLayerNormCache norm;
-    float *latent; /* [B,1+V,D] */
+    MaeOperand latent; /* [B,1+V,D] */
     MaeTrunkCache decoder;
     MaeLayerNormCache decoder_norm;
-    float *pred;    /* [B,1+L,P]; row 0 of an image belongs to the class token */
-    float *target;  /* [B,1+L,P]; backward turns it into the gradient of pred */
-    float *dlatent; /* [B*(1+V),E] gradient of decoder_embed's output */
-    double *losses; /* [B] sum over hidden patches of the mean squared error */
+    float *pred;        /* [B,1+L,P]; row 0 of an image belongs to the class token */
+    float *target;      /* [B,1+L,P]; backward turns it into the gradient of pred */
+    MaeOperand dpred;   /* [B,1+L,P] that gradient; in an f32 run target itself */
+    MaeOperand dlatent; /* [B*(1+V),E] gradient of decoder_embed's output */
+    double *losses;     /* [B] sum over hidden patches of the mean squared error */
 } MaeAutoencoderRun;
 
 /**
@@ -84,14 +85,23 @@ void mae_autoencoder_run_close(MaeAutoencoderRun *run);
  * @param mask of the batch, its V that of the run.
  * @return the loss; 0 if no patch is hidden.
  */
-double mae_autoencoder_forward(MaeAutoencoderRun *run, const float *w,
-                               const float *images, const MaeMask *mask, size_t batch);
+double mae_autoencoder_forward(MaeAutoencoderRun *run, MaeWeights w, const float *images,
+                               const MaeMask *mask, size_t batch);
+
+/**
+ * Prepare the products of batches of @p batch images (kernel/gemm.h), so that none is
+ * prepared while training. What the run holds is overwritten.
+ * @param[out] dw [table.total] backward's too, garbage afterwards; NULL: forward only.
+ * @param mask valid masks of @p batch images.
+ */
+MaeStatus mae_autoencoder_rehearse(MaeAutoencoderRun *run, float *dw, MaeWeights w,
+                                   const MaeMask *mask, size_t batch, MaeError *err);
 
 /**
  * Gradients of scale * loss of the batch that forward just saw.
  * @param[in,out] dw [table.total], accumulated (+=).
  */
-void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, const float *w,
+void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeWeights w,
                               const MaeMask *mask, size_t batch, double scale);
 
 #endif /* MAE_MODEL_AUTOENCODER_H */

@@ -56,6 +56,7 @@ static void reserve(MaeClassifierRun *run, MaeArena *arena, const MaeCompute *co
     const MaeTrunk *trunk = &model->encoder.trunk;
     const size_t patches = mae_patch_count(&model->arch.grid);
     const size_t classes = model->arch.classes, width = trunk->width;
+    const MaeDtype operand = mae_gemm_operand(compute->gemm);
     const MaeWorkPlan plan = {
         .batch = batch,
         .tile_images = mae_work_tile_images(patches + 1),
@@ -63,16 +64,19 @@ static void reserve(MaeClassifierRun *run, MaeArena *arena, const MaeCompute *co
         .backward = backward,
         .drop_path = backward,
         .trunk_count = 1,
-        .trunks = {{batch, patches + 1, width, trunk->hidden, trunk->heads}},
+        .trunks = {{batch, patches + 1, width, trunk->hidden, trunk->heads, operand}},
     };
 
     mae_work_reserve(&run->work, arena, &plan, compute);
-    mae_encoder_reserve(&model->encoder, &run->encoder, arena, batch, patches, backward);
+    mae_encoder_reserve(&model->encoder, &run->encoder, arena, batch, patches, operand,
+                        backward);
     mae_layernorm_reserve(&run->norm, arena, batch);
     run->pooled = mae_arena_floats(arena, batch * width);
-    run->normed = mae_arena_floats(arena, batch * width);
+    run->normed = mae_operand_carve(arena, operand, batch * width);
     run->logits = mae_arena_floats(arena, batch * classes);
     run->dlogits = mae_arena_floats(arena, batch * classes);
+    run->dhead = operand == MAE_F32 ? mae_operand_f32(run->dlogits)
+                                    : mae_operand_carve(arena, operand, batch * classes);
     run->scales = mae_arena_floats(arena, 2 * trunk->depth * batch);
     run->losses = mae_arena_bytes(arena, batch, sizeof *run->losses);
 }
@@ -118,7 +122,8 @@ void mae_classifier_drop_path(MaeClassifierRun *run, double rate, uint64_t seed,
 
 typedef struct Call {
     MaeClassifierRun *run;
-    const float *w, *images, *scales;
+    MaeWeights w;
+    const float *images, *scales;
     size_t batch;
 } Call;
 
@@ -131,7 +136,7 @@ static void pool_tokens(float *pooled, const float *x, MaePooling pooling, size_
         return;
     }
     memset(pooled, 0, width * sizeof *pooled);
-    mae_rows_colsum(pooled, x + width, tokens - 1, width, width);
+    mae_rows_colsum(pooled, mae_operand_view(x + width), tokens - 1, width, width);
     mae_rows_scale(pooled, 1.0f / (float)(tokens - 1), width);
 }
 
@@ -162,14 +167,14 @@ static void forward_tile(void *ctx, size_t index, size_t thread)
     for (size_t i = tile.image; i < tile.image + tile.images; i++)
         pool_tokens(run->pooled + i * width, x + i * tokens * width, model->arch.pooling,
                     tokens, width);
-    mae_layernorm_forward(&model->norm, run->normed + at, &run->norm, run->pooled + at,
-                          call->w, tile.image, tile.images);
-    mae_linear_forward(&model->head, run->work.compute.gemm,
-                       run->logits + tile.image * model->arch.classes, run->normed + at,
-                       call->w, tile.images);
+    mae_layernorm_forward(&model->norm, mae_operand_at(run->normed, at), &run->norm,
+                          run->pooled + at, call->w, tile.image, tile.images);
+    mae_linear_forward(&model->head, mae_gemm_thread(run->work.compute.gemm, thread),
+                       mae_operand_f32(run->logits + tile.image * model->arch.classes),
+                       mae_operand_at(run->normed, at).data, call->w, NULL, tile.images);
 }
 
-void mae_classifier_forward(MaeClassifierRun *run, const float *w, const float *images,
+void mae_classifier_forward(MaeClassifierRun *run, MaeWeights w, const float *images,
                             const float *scales, size_t batch)
 {
     Call call = {run, w, images, scales, batch};
@@ -211,16 +216,20 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
     const MaeClassifier *model = run->model;
     const size_t tokens = run->work.plan.trunks[0].tokens, width = model->arch.embed_dim;
     const MaeTile tile = mae_work_tile(&run->work, call->batch, tokens, index);
-    const float *dlogits = run->dlogits + tile.image * model->arch.classes;
+    const size_t classes = model->arch.classes, logit0 = tile.image * classes;
+    const MaeOperand dhead = mae_operand_at(run->dhead, logit0);
+    const MaeOperand none = {NULL, dhead.type};
     const size_t at = tile.image * width;
     float *sums = mae_work_sums(&run->work, index);
     float *narrow = run->work.scratch[thread].narrow;
 
     memset(sums, 0, run->work.plan.sum_total * sizeof *sums);
-    mae_linear_backward_bias(&model->head, sums, dlogits, tile.images);
-    mae_linear_backward_input(&model->head, run->work.compute.gemm, narrow, dlogits,
-                              call->w, tile.images);
-    mae_layernorm_backward(&model->norm, narrow, NULL, sums, narrow, NULL,
+    mae_rows_enter(dhead, sums + model->head.bias.sum, run->dlogits + logit0, NULL, 1,
+                   tile.images, classes);
+    mae_linear_backward_input(&model->head,
+                              mae_gemm_thread(run->work.compute.gemm, thread),
+                              mae_operand_f32(narrow), dhead.data, call->w, tile.images);
+    mae_layernorm_backward(&model->norm, narrow, none, sums, narrow, NULL,
                            run->pooled + at, &run->norm, call->w, tile.image,
                            tile.images);
     for (size_t i = 0; i < tile.images; i++)
@@ -228,13 +237,13 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
                       narrow + i * width, model->arch.pooling, tokens, width);
 }
 
-void mae_classifier_backward(MaeClassifierRun *run, float *dw, const float *w,
+void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeWeights w,
                              const float *scales, size_t batch)
 {
     const MaeClassifier *model = run->model;
     const MaeWork *work = &run->work;
-    const MaeWeightGrad head = {model->head.weight.off, model->head.in, model->head.out,
-                                run->dlogits,           run->normed,    batch};
+    const MaeWeightGrad head = {model->head.weight.off, model->head.in,   model->head.out,
+                                run->dhead.data,        run->normed.data, batch};
     Call call = {.run = run, .w = w, .scales = scales, .batch = batch};
 
     assert(work->plan.backward && batch > 0 && batch <= work->plan.batch);
@@ -244,4 +253,18 @@ void mae_classifier_backward(MaeClassifierRun *run, float *dw, const float *w,
     mae_encoder_backward(&model->encoder, work, dw, work->dx[0], &run->encoder, w, NULL,
                          scales, batch, work->plan.trunks[0].tokens);
     mae_work_combine_sums(work, &model->table, dw, batch);
+}
+
+MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeWeights w,
+                                  size_t batch, MaeError *err)
+{
+    const MaeGemm *gemm = run->work.compute.gemm;
+    const size_t count = dw != NULL ? batch : mae_work_rehearsal(&run->work, batch);
+
+    if (count == 0 || !mae_gemm_rehearse(gemm))
+        return MAE_OK;
+    mae_classifier_forward(run, w, NULL, NULL, count);
+    if (dw != NULL)
+        mae_classifier_backward(run, dw, w, NULL, count);
+    return mae_gemm_rehearsed(gemm, err);
 }

@@ -52,12 +52,13 @@ typedef struct MaeClassifierRun {
     MaeWork work;
     MaeEncoderCache encoder;
     MaeLayerNormCache norm;
-    float *pooled;  /* [B,D] */
-    float *normed;  /* [B,D] input of the head */
-    float *logits;  /* [B,K] */
-    float *dlogits; /* [B,K] */
-    float *scales;  /* [depth,2,B] of stochastic depth */
-    double *losses; /* [B] */
+    float *pooled;     /* [B,D] */
+    MaeOperand normed; /* [B,D] input of the head */
+    float *logits;     /* [B,K] */
+    float *dlogits;    /* [B,K] */
+    MaeOperand dhead;  /* [B,K] dlogits as operand; in an f32 run dlogits itself */
+    float *scales;     /* [depth,2,B] of stochastic depth */
+    double *losses;    /* [B] */
 } MaeClassifierRun;
 
 /** Plan and allocate for batches of up to @p batch images. @param compute borrowed. */
@@ -80,7 +81,7 @@ void mae_classifier_drop_path(MaeClassifierRun *run, double rate, uint64_t seed,
  * Logits of a batch, left in run->logits.
  * @param scales run->scales, or NULL for no stochastic depth (evaluation).
  */
-void mae_classifier_forward(MaeClassifierRun *run, const float *w, const float *images,
+void mae_classifier_forward(MaeClassifierRun *run, MaeWeights w, const float *images,
                             const float *scales, size_t batch);
 
 /**
@@ -95,8 +96,16 @@ double mae_classifier_loss(MaeClassifierRun *run, const float *targets, size_t b
 void mae_classifier_targets(float *targets, const int64_t *labels, double smoothing,
                             size_t batch, size_t classes);
 
+/**
+ * Prepare the products of batches of @p batch images (kernel/gemm.h), so that none is
+ * prepared while training. What the run holds is overwritten.
+ * @param[out] dw [table.total] backward's too, garbage afterwards; NULL: forward only.
+ */
+MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeWeights w,
+                                  size_t batch, MaeError *err);
+
 /** Gradients, after forward and loss. @param[in,out] dw accumulated (+=). */
-void mae_classifier_backward(MaeClassifierRun *run, float *dw, const float *w,
+void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeWeights w,
                              const float *scales, size_t batch);
 
 #endif /* MAE_MODEL_CLASSIFIER_H */

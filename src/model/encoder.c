@@ -53,46 +53,51 @@ void mae_encoder_init(const MaeEncoder *encoder, float *w, MaeRng *rng)
 }
 
 void mae_encoder_reserve(const MaeEncoder *encoder, MaeEncoderCache *cache,
-                         MaeArena *arena, size_t batch, size_t patches, bool keep)
+                         MaeArena *arena, size_t batch, size_t patches, MaeDtype operand,
+                         bool keep)
 {
-    cache->patches = mae_arena_floats(arena, batch * patches * encoder->patch.in);
-    mae_trunk_reserve(&encoder->trunk, &cache->trunk, arena, batch, patches + 1, keep);
+    cache->patches =
+        mae_operand_carve(arena, operand, batch * patches * encoder->patch.in);
+    mae_trunk_reserve(&encoder->trunk, &cache->trunk, arena, batch, patches + 1, operand,
+                      keep);
 }
 
-/* Rows of the first block's input, for one image. @param embedded [V,D] without bias. */
+/* Rows of the first block's input, for one image. @param embedded [V,D]. */
 static void place_tokens(const MaeEncoder *encoder, float *x, const float *embedded,
-                         const float *w, const uint32_t *ids, size_t patches)
+                         MaeWeights w, const uint32_t *ids, size_t patches)
 {
     const size_t width = encoder->patch.out;
-    const float *pos = w + encoder->pos_embed.off, *bias = w + encoder->patch.bias.off;
+    const float *pos = w.f32 + encoder->pos_embed.off;
 
-    memcpy(x, w + encoder->cls_token.off, width * sizeof *x);
+    memcpy(x, w.f32 + encoder->cls_token.off, width * sizeof *x);
     mae_rows_add(x, pos, width);
     for (size_t v = 0; v < patches; v++) {
         const size_t id = ids != NULL ? ids[v] : v;
 
         x += width;
-        mae_rows_bias_residual(x, pos + (1 + id) * width, embedded + v * width, bias,
-                               NULL, 1, 1, width);
+        memcpy(x, embedded + v * width, width * sizeof *x);
+        mae_rows_add(x, pos + (1 + id) * width, width);
     }
 }
 
 void mae_encoder_forward(const MaeEncoder *encoder, const MaeWork *work,
-                         const MaeEncoderCache *cache, const float *w,
-                         const float *images, const uint32_t *ids, const float *scales,
-                         size_t batch, MaeTile tile, size_t thread)
+                         const MaeEncoderCache *cache, MaeWeights w, const float *images,
+                         const uint32_t *ids, const float *scales, size_t batch,
+                         MaeTile tile, size_t thread)
 {
     const MaePatchGrid *grid = &encoder->grid;
     const size_t pixels = grid->channels * grid->height * grid->width;
     const size_t patches = tile.tokens - 1, width = encoder->patch.out;
-    float *rows = cache->patches + tile.image * patches * encoder->patch.in;
+    const MaeOperand rows =
+        mae_operand_at(cache->patches, tile.image * patches * encoder->patch.in);
     float *embedded = work->scratch[thread].narrow;
 
-    for (size_t i = 0; i < tile.images; i++)
-        mae_patchify_conv(rows + i * patches * encoder->patch.in,
+    for (size_t i = 0; images != NULL && i < tile.images; i++)
+        mae_patchify_conv(mae_operand_at(rows, i * patches * encoder->patch.in),
                           images + (tile.image + i) * pixels, grid,
                           ids != NULL ? ids + (tile.image + i) * patches : NULL, patches);
-    mae_linear_product(&encoder->patch, work->compute.gemm, embedded, rows, w,
+    mae_linear_forward(&encoder->patch, mae_gemm_thread(work->compute.gemm, thread),
+                       mae_operand_f32(embedded), rows.data, w, NULL,
                        tile.images * patches);
     for (size_t i = 0; i < tile.images; i++)
         place_tokens(encoder, cache->trunk.x[0] + (tile.image + i) * tile.tokens * width,
@@ -117,15 +122,15 @@ static void tokens_backward(void *ctx, size_t index, size_t thread)
     const MaeTile tile = mae_work_tile(b->work, b->batch, b->tokens, index);
     const size_t width = b->encoder->patch.out, patches = tile.tokens - 1;
     float *sums = mae_work_sums(b->work, index);
-    float *packed = b->work->grads.norm1 + tile.image * patches * width;
 
     (void)thread;
     for (size_t i = tile.image; i < tile.image + tile.images; i++) {
         const float *dx = b->dx + i * tile.tokens * width;
-        float *rows = b->work->grads.norm1 + i * patches * width;
+        const MaeOperand rows = mae_operand_at(b->work->grads.norm1, i * patches * width);
 
         mae_rows_add(sums + b->encoder->cls_token.sum, dx, width);
-        memcpy(rows, dx + width, patches * width * sizeof *rows);
+        mae_rows_enter(rows, sums + b->encoder->patch.bias.sum, dx + width, NULL, 1,
+                       patches, width);
         if (!b->encoder->pos_trained)
             continue;
         mae_rows_add(sums + b->encoder->pos_embed.sum, dx, width);
@@ -133,14 +138,13 @@ static void tokens_backward(void *ctx, size_t index, size_t thread)
             const size_t id = b->ids != NULL ? b->ids[i * patches + v] : v;
 
             mae_rows_add(sums + b->encoder->pos_embed.sum + (1 + id) * width,
-                         rows + v * width, width);
+                         dx + (1 + v) * width, width);
         }
     }
-    mae_linear_backward_bias(&b->encoder->patch, sums, packed, tile.images * patches);
 }
 
 void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float *dw,
-                          float *dout, const MaeEncoderCache *cache, const float *w,
+                          float *dout, const MaeEncoderCache *cache, MaeWeights w,
                           const uint32_t *ids, const float *scales, size_t batch,
                           size_t tokens)
 {
@@ -151,8 +155,8 @@ void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float 
         .off = encoder->patch.weight.off,
         .in = encoder->patch.in,
         .out = encoder->patch.out,
-        .dy = work->grads.norm1,
-        .x = cache->patches,
+        .dy = work->grads.norm1.data,
+        .x = cache->patches.data,
         .rows = batch * (tokens - 1),
     };
 

@@ -34,7 +34,7 @@ typedef struct MaeEncoder {
 
 /** Written by forward, read by backward. */
 typedef struct MaeEncoderCache {
-    float *patches; /* [B*V,C*p*p] operand of the patch embedding */
+    MaeOperand patches; /* [B*V,C*p*p] input of the patch embedding */
     MaeTrunkCache trunk;
 } MaeEncoderCache;
 
@@ -56,25 +56,26 @@ void mae_encoder_init(const MaeEncoder *encoder, float *w, MaeRng *rng);
 
 /** @param patches V, most patches an image brings.  @param keep backward will follow. */
 void mae_encoder_reserve(const MaeEncoder *encoder, MaeEncoderCache *cache,
-                         MaeArena *arena, size_t batch, size_t patches, bool keep);
+                         MaeArena *arena, size_t batch, size_t patches, MaeDtype operand,
+                         bool keep);
 
 /**
  * One tile: leaves the last block's output in cache->trunk.x[depth] [B*N,D].
- * @param images [B,C,H,W] normalised.
+ * @param images [B,C,H,W] normalised; NULL: the patches of the last call, or zeros.
  * @param ids [B,V] patches of each image in token order, or NULL for all in order.
  * @param scales [depth,2,B] of stochastic depth, or NULL.
  */
 void mae_encoder_forward(const MaeEncoder *encoder, const MaeWork *work,
-                         const MaeEncoderCache *cache, const float *w,
-                         const float *images, const uint32_t *ids, const float *scales,
-                         size_t batch, MaeTile tile, size_t thread);
+                         const MaeEncoderCache *cache, MaeWeights w, const float *images,
+                         const uint32_t *ids, const float *scales, size_t batch,
+                         MaeTile tile, size_t thread);
 
 /**
  * Whole batch, from the gradient of the last block's output, one of work->dx.
  * @param[in,out] dw accumulated (+=); row sums go to the tiles' buffers.
  */
 void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float *dw,
-                          float *dout, const MaeEncoderCache *cache, const float *w,
+                          float *dout, const MaeEncoderCache *cache, MaeWeights w,
                           const uint32_t *ids, const float *scales, size_t batch,
                           size_t tokens);
 

@@ -31,6 +31,13 @@ MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t i
     };
 }
 
+size_t mae_work_rehearsal(const MaeWork *work, size_t batch)
+{
+    const size_t tile = work->plan.tile_images, last = batch % tile;
+
+    return batch < tile ? batch : tile + last;
+}
+
 float *mae_work_sums(const MaeWork *work, size_t tile)
 {
     return work->sums + tile * work->plan.sum_total;
@@ -125,10 +132,10 @@ void mae_trunk_init(const MaeTrunk *trunk, float *w, MaeRng *rng)
 }
 
 void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *arena,
-                       size_t batch, size_t tokens, bool keep)
+                       size_t batch, size_t tokens, MaeDtype operand, bool keep)
 {
-    const MaeBlockSizes sizes = {batch, tokens, trunk->width, trunk->hidden,
-                                 trunk->heads};
+    const MaeBlockSizes sizes = {batch,         tokens,       trunk->width,
+                                 trunk->hidden, trunk->heads, operand};
     const size_t streams = trunk->depth + 1;
 
     cache->blocks = mae_arena_bytes(arena, streams, sizeof *cache->blocks);
@@ -148,20 +155,22 @@ void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *ar
 }
 
 void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
-                       const MaeTrunkCache *cache, const float *w, const float *scales,
+                       const MaeTrunkCache *cache, MaeWeights w, const float *scales,
                        size_t batch, MaeTile tile, size_t thread)
 {
     for (size_t i = 0; i < trunk->depth; i++)
-        mae_block_forward(&trunk->blocks[i], work->compute.gemm, cache->x[i + 1],
-                          &cache->blocks[i], &work->scratch[thread], cache->x[i], w,
-                          scales != NULL ? scales + 2 * i * batch : NULL, batch, tile);
+        mae_block_forward(&trunk->blocks[i], mae_gemm_thread(work->compute.gemm, thread),
+                          cache->x[i + 1], &cache->blocks[i], &work->scratch[thread],
+                          cache->x[i], w, scales != NULL ? scales + 2 * i * batch : NULL,
+                          batch, tile);
 }
 
 typedef struct BlockBackward {
     const MaeTrunk *trunk;
     const MaeWork *work;
     const MaeTrunkCache *cache;
-    const float *w, *scales, *dout;
+    MaeWeights w;
+    const float *scales, *dout;
     float *dx;
     size_t index, batch, tokens;
 } BlockBackward;
@@ -170,15 +179,15 @@ static void backward_tile(void *ctx, size_t tile, size_t thread)
 {
     const BlockBackward *b = ctx;
 
-    mae_block_backward(&b->trunk->blocks[b->index], b->work->compute.gemm, b->dx,
-                       mae_work_sums(b->work, tile), &b->work->grads,
-                       &b->work->scratch[thread], b->dout, b->cache->x[b->index],
-                       &b->cache->blocks[b->index], b->w, b->scales, b->batch,
-                       mae_work_tile(b->work, b->batch, b->tokens, tile));
+    mae_block_backward(
+        &b->trunk->blocks[b->index], mae_gemm_thread(b->work->compute.gemm, thread),
+        b->dx, mae_work_sums(b->work, tile), &b->work->grads, &b->work->scratch[thread],
+        b->dout, b->cache->x[b->index], &b->cache->blocks[b->index], b->w, b->scales,
+        b->batch, mae_work_tile(b->work, b->batch, b->tokens, tile));
 }
 
 float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
-                          float *dout, const MaeTrunkCache *cache, const float *w,
+                          float *dout, const MaeTrunkCache *cache, MaeWeights w,
                           const float *scales, size_t batch, size_t tokens)
 {
     float *dx = dout == work->dx[0] ? work->dx[1] : work->dx[0];

@@ -75,6 +75,9 @@ size_t mae_work_tiles(const MaeWork *work, size_t batch);
 /** Tile @p index of a batch whose images have @p tokens rows. */
 MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t index);
 
+/** Images whose forward pass meets every tile size of a batch of @p batch. */
+size_t mae_work_rehearsal(const MaeWork *work, size_t batch);
+
 /** This tile's row sums [sum_total]. */
 float *mae_work_sums(const MaeWork *work, size_t tile);
 
@@ -102,14 +105,14 @@ void mae_trunk_init(const MaeTrunk *trunk, float *w, MaeRng *rng);
 
 /** @param keep false: no backward will follow, all blocks share one cache. */
 void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *arena,
-                       size_t batch, size_t tokens, bool keep);
+                       size_t batch, size_t tokens, MaeDtype operand, bool keep);
 
 /**
  * Run one tile through all blocks, from cache->x[0] to cache->x[depth].
  * @param scales [depth,2,batch] of stochastic depth, or NULL.
  */
 void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
-                       const MaeTrunkCache *cache, const float *w, const float *scales,
+                       const MaeTrunkCache *cache, MaeWeights w, const float *scales,
                        size_t batch, MaeTile tile, size_t thread);
 
 /**
@@ -118,7 +121,7 @@ void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
  * @return the gradient of cache->x[0] [R,D]: one of work->dx.
  */
 float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
-                          float *dout, const MaeTrunkCache *cache, const float *w,
+                          float *dout, const MaeTrunkCache *cache, MaeWeights w,
                           const float *scales, size_t batch, size_t tokens);
 
 #endif /* MAE_MODEL_TRUNK_H */

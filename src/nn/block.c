@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "kernel/attention.h"
 #include "kernel/rows.h"
@@ -35,11 +34,11 @@ void mae_block_reserve(MaeBlockCache *cache, MaeArena *arena, const MaeBlockSize
 
     mae_layernorm_reserve(&cache->norm1, arena, rows);
     mae_layernorm_reserve(&cache->norm2, arena, rows);
-    cache->qkv = mae_arena_floats(arena, rows * 3 * sizes->width);
+    cache->qkv = mae_operand_carve(arena, sizes->operand, rows * 3 * sizes->width);
     cache->lse = mae_arena_floats(arena, rows * sizes->heads);
-    cache->attention = mae_arena_floats(arena, rows * sizes->width);
+    cache->attention = mae_operand_carve(arena, sizes->operand, rows * sizes->width);
     cache->x1 = mae_arena_floats(arena, rows * sizes->width);
-    cache->fc1 = mae_arena_floats(arena, rows * sizes->hidden);
+    cache->fc1 = mae_operand_carve(arena, sizes->operand, rows * sizes->hidden);
 }
 
 static size_t larger(size_t a, size_t b)
@@ -57,17 +56,22 @@ void mae_block_reserve_scratch(MaeBlockScratch *scratch, MaeArena *arena,
         const size_t head_dim = sizes[i].width / sizes[i].heads;
 
         narrow = larger(narrow, rows * sizes[i].width);
-        wide = larger(wide, rows * larger(sizes[i].hidden, 3 * sizes[i].width));
-        attention = larger(attention, mae_attention_scratch(sizes[i].tokens, head_dim));
+        wide = larger(wide, rows * sizes[i].hidden);
+        attention = larger(attention, mae_attention_scratch(sizes[i].tokens, head_dim,
+                                                            sizes[i].operand));
     }
     scratch->narrow = mae_arena_floats(arena, narrow);
-    scratch->wide = mae_arena_floats(arena, wide);
+    scratch->operand = mae_operand_carve(arena, sizes->operand, narrow);
+    scratch->wide = mae_operand_carve(arena, sizes->operand, wide);
     scratch->attention = mae_arena_floats(arena, attention);
 }
 
 void mae_block_reserve_grads(MaeBlockGrads *grads, MaeArena *arena,
                              const MaeBlockSizes *sizes, size_t count, bool drop_path)
 {
+    const MaeDtype type = sizes->operand;
+    const bool own = drop_path || type != MAE_F32;
+    const MaeOperand none = {NULL, type};
     size_t width = 0, hidden = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -76,14 +80,14 @@ void mae_block_reserve_grads(MaeBlockGrads *grads, MaeArena *arena,
         width = larger(width, rows * sizes[i].width);
         hidden = larger(hidden, rows * sizes[i].hidden);
     }
-    grads->norm1 = mae_arena_floats(arena, width);
-    grads->norm2 = mae_arena_floats(arena, width);
-    grads->gelu = mae_arena_floats(arena, hidden);
-    grads->dqkv = mae_arena_floats(arena, 3 * width);
-    grads->dfc1 = mae_arena_floats(arena, hidden);
+    grads->norm1 = mae_operand_carve(arena, type, width);
+    grads->norm2 = mae_operand_carve(arena, type, width);
+    grads->gelu = mae_operand_carve(arena, type, hidden);
+    grads->dqkv = mae_operand_carve(arena, type, 3 * width);
+    grads->dfc1 = mae_operand_carve(arena, type, hidden);
     grads->dx1 = mae_arena_floats(arena, width);
-    grads->scaled1 = drop_path ? mae_arena_floats(arena, width) : NULL;
-    grads->scaled2 = drop_path ? mae_arena_floats(arena, width) : NULL;
+    grads->dproj = own ? mae_operand_carve(arena, type, width) : none;
+    grads->dfc2 = own ? mae_operand_carve(arena, type, width) : none;
 }
 
 void mae_block_init(const MaeBlock *block, float *w, MaeRng *rng)
@@ -96,101 +100,137 @@ void mae_block_init(const MaeBlock *block, float *w, MaeRng *rng)
     mae_linear_init(&block->fc2, w, rng);
 }
 
-/* out = res + s * (branch + bias), s per image. All pointers at the tile's first row. */
-static void add_branch(float *out, const float *res, const float *branch,
-                       const float *bias, const float *scales, size_t width, MaeTile tile)
+/*
+ * out = res + s * lin(x), s per image; all pointers at the tile's first row.
+ */
+static void leave_branch(const MaeLinear *lin, const MaeGemm *gemm, float *out,
+                         const float *res, const void *x, MaeWeights w,
+                         const float *scales, float *narrow, MaeTile tile)
 {
-    mae_rows_bias_residual(out, res, branch, bias,
-                           scales != NULL ? scales + tile.image : NULL, tile.tokens,
-                           tile.images * tile.tokens, width);
+    const size_t rows = tile.images * tile.tokens;
+
+    if (scales == NULL) {
+        mae_linear_forward(lin, gemm, mae_operand_f32(out), x, w, res, rows);
+        return;
+    }
+    mae_linear_forward(lin, gemm, mae_operand_f32(narrow), x, w, NULL, rows);
+    mae_rows_residual(out, res, narrow, scales + tile.image, tile.tokens, rows, lin->out);
 }
 
-/* Gradient that enters a branch at this tile: dy itself, or a copy scaled per image. */
-static const float *enter_branch(float *scaled, const float *dy, const float *scales,
-                                 size_t width, MaeTile tile)
+/* Whether the residual stream's gradient can serve as operand of a branch as it is. */
+static bool serves(MaeOperand own, const float *scales)
 {
-    const size_t step = tile.tokens * width;
+    return own.data == NULL || (own.type == MAE_F32 && scales == NULL);
+}
 
-    if (scales == NULL)
-        return dy + tile.image * step;
-    for (size_t i = tile.image; i < tile.image + tile.images; i++) {
-        memcpy(scaled + i * step, dy + i * step, step * sizeof *dy);
-        mae_rows_scale(scaled + i * step, scales[i], step);
+/*
+ * Gradient that enters a branch at this tile, and its row sums: dy itself where it can
+ * serve as operand, else converted and scaled per image. @return the tile's first row.
+ */
+static const void *enter_branch(const MaeLinear *lin, MaeOperand own, float *sums,
+                                const float *dy, const float *scales, MaeTile tile)
+{
+    const size_t at = tile.image * tile.tokens * lin->out;
+    const size_t rows = tile.images * tile.tokens;
+
+    if (serves(own, scales)) {
+        mae_linear_backward_bias(lin, sums, mae_operand_view(dy + at), rows);
+        return dy + at;
     }
-    return scaled + tile.image * step;
+    own = mae_operand_at(own, at);
+    mae_rows_enter(own, sums + lin->bias.sum, dy + at,
+                   scales != NULL ? scales + tile.image : NULL, tile.tokens, rows,
+                   lin->out);
+    return own.data;
 }
 
 void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
                        const MaeBlockCache *cache, const MaeBlockScratch *scratch,
-                       const float *x, const float *w, const float *scales, size_t batch,
+                       const float *x, MaeWeights w, const float *scales, size_t batch,
                        MaeTile tile)
 {
     const size_t width = block->width, hidden = block->fc1.out, n = tile.tokens;
     const size_t row0 = tile.image * n, rows = tile.images * n;
     const size_t at = row0 * width;
-    float *qkv = cache->qkv + 3 * at, *fc1 = cache->fc1 + row0 * hidden;
+    const MaeOperand qkv = mae_operand_at(cache->qkv, 3 * at);
+    const MaeOperand attention = mae_operand_at(cache->attention, at);
+    const MaeOperand fc1 = mae_operand_at(cache->fc1, row0 * hidden);
 
-    mae_layernorm_forward(&block->norm1, scratch->narrow, &cache->norm1, x + at, w, row0,
+    mae_layernorm_forward(&block->norm1, scratch->operand, &cache->norm1, x + at, w, row0,
                           rows);
-    mae_linear_forward(&block->qkv, gemm, qkv, scratch->narrow, w, rows);
+    mae_linear_forward(&block->qkv, gemm, qkv, scratch->operand.data, w, NULL, rows);
     for (size_t i = 0; i < tile.images; i++)
-        mae_attention_forward(gemm, cache->attention + at + i * n * width,
+        mae_attention_forward(gemm, mae_operand_at(attention, i * n * width),
                               cache->lse + (tile.image + i) * block->heads * n,
-                              qkv + 3 * i * n * width, n, block->heads,
+                              mae_operand_at(qkv, 3 * i * n * width), n, block->heads,
                               width / block->heads, scratch->attention);
-    mae_linear_product(&block->proj, gemm, scratch->narrow, cache->attention + at, w,
-                       rows);
-    add_branch(cache->x1 + at, x + at, scratch->narrow, w + block->proj.bias.off, scales,
-               width, tile);
-    mae_layernorm_forward(&block->norm2, scratch->narrow, &cache->norm2, cache->x1 + at,
+    leave_branch(&block->proj, gemm, cache->x1 + at, x + at, attention.data, w, scales,
+                 scratch->narrow, tile);
+    mae_layernorm_forward(&block->norm2, scratch->operand, &cache->norm2, cache->x1 + at,
                           w, row0, rows);
-    mae_linear_product(&block->fc1, gemm, fc1, scratch->narrow, w, rows);
-    mae_rows_bias_gelu(scratch->wide, fc1, w + block->fc1.bias.off, rows, hidden);
-    mae_linear_product(&block->fc2, gemm, scratch->narrow, scratch->wide, w, rows);
-    add_branch(out + at, cache->x1 + at, scratch->narrow, w + block->fc2.bias.off,
-               scales != NULL ? scales + batch : NULL, width, tile);
+    mae_linear_forward(&block->fc1, gemm, fc1, scratch->operand.data, w, NULL, rows);
+    mae_rows_gelu(scratch->wide, fc1, rows * hidden);
+    leave_branch(&block->fc2, gemm, out + at, cache->x1 + at, scratch->wide.data, w,
+                 scales != NULL ? scales + batch : NULL, scratch->narrow, tile);
+}
+
+/* From the gradient of the attention's output to that of norm1's output, in narrow. */
+static void attention_backward(const MaeBlock *block, const MaeGemm *gemm, float *sums,
+                               const MaeBlockGrads *grads, const MaeBlockScratch *scratch,
+                               const MaeBlockCache *cache, MaeWeights w, MaeTile tile)
+{
+    const size_t width = block->width, n = tile.tokens, rows = tile.images * n;
+    const size_t at = tile.image * n * width;
+    const MaeOperand dqkv = mae_operand_at(grads->dqkv, 3 * at);
+
+    for (size_t i = 0; i < tile.images; i++) {
+        const size_t step = i * n * width;
+
+        mae_attention_backward(gemm, mae_operand_at(dqkv, 3 * step),
+                               mae_operand_at(scratch->operand, step),
+                               mae_operand_at(cache->attention, at + step),
+                               mae_operand_at(cache->qkv, 3 * (at + step)),
+                               cache->lse + (tile.image + i) * block->heads * n, n,
+                               block->heads, width / block->heads, scratch->attention);
+    }
+    mae_linear_backward_bias(&block->qkv, sums, dqkv, rows);
+    mae_linear_backward_input(&block->qkv, gemm, mae_operand_f32(scratch->narrow),
+                              dqkv.data, w, rows);
 }
 
 void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
                         float *sums, const MaeBlockGrads *grads,
                         const MaeBlockScratch *scratch, const float *dout, const float *x,
-                        const MaeBlockCache *cache, const float *w, const float *scales,
+                        const MaeBlockCache *cache, MaeWeights w, const float *scales,
                         size_t batch, MaeTile tile)
 {
-    const size_t width = block->width, hidden = block->fc1.out, n = tile.tokens;
-    const size_t row0 = tile.image * n, rows = tile.images * n;
+    const size_t width = block->width, hidden = block->fc1.out;
+    const size_t row0 = tile.image * tile.tokens, rows = tile.images * tile.tokens;
     const size_t at = row0 * width, wide_at = row0 * hidden;
-    float *dfc1 = grads->dfc1 + wide_at, *dx1 = grads->dx1 + at,
-          *dqkv = grads->dqkv + 3 * at;
-    const float *dy;
+    const MaeOperand dfc1 = mae_operand_at(grads->dfc1, wide_at);
+    float *dx1 = grads->dx1 + at;
+    const void *dy;
 
-    dy = enter_branch(grads->scaled2, dout, scales != NULL ? scales + batch : NULL, width,
-                      tile);
-    mae_linear_backward_bias(&block->fc2, sums, dy, rows);
+    dy = enter_branch(&block->fc2, grads->dfc2, sums, dout,
+                      scales != NULL ? scales + batch : NULL, tile);
     mae_linear_backward_input(&block->fc2, gemm, dfc1, dy, w, rows);
-    mae_rows_gelu_grad(dfc1, grads->gelu + wide_at, cache->fc1 + wide_at, rows * hidden);
-    mae_linear_backward_bias(&block->fc1, sums, dfc1, rows);
-    mae_linear_backward_input(&block->fc1, gemm, scratch->narrow, dfc1, w, rows);
-    mae_layernorm_backward(&block->norm2, dx1, grads->norm2 + at, sums, scratch->narrow,
-                           dout + at, cache->x1 + at, &cache->norm2, w, row0, rows);
+    mae_rows_gelu_grad(dfc1, mae_operand_at(grads->gelu, wide_at),
+                       sums + block->fc1.bias.sum, mae_operand_at(cache->fc1, wide_at),
+                       rows, hidden);
+    mae_linear_backward_input(&block->fc1, gemm, mae_operand_f32(scratch->narrow),
+                              dfc1.data, w, rows);
+    mae_layernorm_backward(&block->norm2, dx1, mae_operand_at(grads->norm2, at), sums,
+                           scratch->narrow, dout + at, cache->x1 + at, &cache->norm2, w,
+                           row0, rows);
 
-    dy = enter_branch(grads->scaled1, grads->dx1, scales, width, tile);
-    mae_linear_backward_bias(&block->proj, sums, dy, rows);
-    mae_linear_backward_input(&block->proj, gemm, scratch->narrow, dy, w, rows);
-    for (size_t i = 0; i < tile.images; i++)
-        mae_attention_backward(
-            gemm, dqkv + 3 * i * n * width, scratch->narrow + i * n * width,
-            cache->attention + at + i * n * width, cache->qkv + 3 * (at + i * n * width),
-            cache->lse + (tile.image + i) * block->heads * n, n, block->heads,
-            width / block->heads, scratch->attention);
-    mae_linear_backward_bias(&block->qkv, sums, dqkv, rows);
-    mae_linear_backward_input(&block->qkv, gemm, scratch->narrow, dqkv, w, rows);
-    mae_layernorm_backward(&block->norm1, dx + at, grads->norm1 + at, sums,
+    dy = enter_branch(&block->proj, grads->dproj, sums, grads->dx1, scales, tile);
+    mae_linear_backward_input(&block->proj, gemm, scratch->operand, dy, w, rows);
+    attention_backward(block, gemm, sums, grads, scratch, cache, w, tile);
+    mae_layernorm_backward(&block->norm1, dx + at, mae_operand_at(grads->norm1, at), sums,
                            scratch->narrow, dx1, x + at, &cache->norm1, w, row0, rows);
 }
 
-static MaeWeightGrad job(const MaeLinear *lin, const float *dy, const float *x,
-                         size_t rows)
+static MaeWeightGrad job(const MaeLinear *lin, const void *dy, const void *x, size_t rows)
 {
     return (MaeWeightGrad){.off = lin->weight.off,
                            .in = lin->in,
@@ -200,17 +240,22 @@ static MaeWeightGrad job(const MaeLinear *lin, const float *dy, const float *x,
                            .rows = rows};
 }
 
+/* What enter_branch left for the batch. */
+static const void *entered(MaeOperand own, const float *dy, const float *scales)
+{
+    return serves(own, scales) ? dy : own.data;
+}
+
 void mae_block_weight_grads(const MaeBlock *block, const MaeGemm *gemm, MaePool *pool,
                             float *dw, const MaeBlockGrads *grads, const float *dout,
                             const MaeBlockCache *cache, const float *scales, size_t rows)
 {
-    const float *dproj = scales != NULL ? grads->scaled1 : grads->dx1;
-    const float *dfc2 = scales != NULL ? grads->scaled2 : dout;
     const MaeWeightGrad jobs[] = {
-        job(&block->qkv, grads->dqkv, grads->norm1, rows),
-        job(&block->proj, dproj, cache->attention, rows),
-        job(&block->fc1, grads->dfc1, grads->norm2, rows),
-        job(&block->fc2, dfc2, grads->gelu, rows),
+        job(&block->qkv, grads->dqkv.data, grads->norm1.data, rows),
+        job(&block->proj, entered(grads->dproj, grads->dx1, scales),
+            cache->attention.data, rows),
+        job(&block->fc1, grads->dfc1.data, grads->norm2.data, rows),
+        job(&block->fc2, entered(grads->dfc2, dout, scales), grads->gelu.data, rows),
     };
 
     mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, pool, gemm, dw);

@@ -8,13 +8,14 @@
  * s1, s2: per-image scales of stochastic depth, 1 without it. GELU is exact (erf), qkv
  * has a bias, attention is scaled by 1 / sqrt(head dim).
  *
- * Forward keeps what backward cannot cheaply rebuild (10 D floats a row for an MLP ratio
- * of 4); norm outputs and GELU outputs are recomputed in backward. Backward of a tile
+ * Forward keeps what backward cannot cheaply rebuild (for an MLP ratio of 4: 8 D operands
+ * and 2 D floats a row); norm outputs and GELU outputs are recomputed in backward. Backward of a tile
  * yields the input gradient and this tile's row sums; the four weight gradients follow
  * for the whole batch through mae_block_weight_grads.
  *
  * Source   Dosovitskiy et al. 2020, arXiv:2010.11929; timm's Block as used by
  *          facebookresearch/mae. Stochastic depth: Huang et al. 2016, arXiv:1603.09382.
+ * Types    Operands have the type of the gemm; x, x1, out and their gradients are f32.
  * Shapes   R = rows = images * tokens, D width, F = hidden width of the MLP, H heads.
  * Memory   Never allocates; caches and buffers come from an arena.
  * Errors   Cannot fail; broken preconditions assert.
@@ -26,7 +27,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/arena.h"
+#include "base/operand.h"
 #include "base/param.h"
 #include "base/pool.h"
 #include "base/rng.h"
@@ -52,36 +53,38 @@ typedef struct MaeTile {
 /** Kept from forward to backward for the whole batch. */
 typedef struct MaeBlockCache {
     MaeLayerNormCache norm1, norm2;
-    float *qkv;       /* [R,3D] */
-    float *lse;       /* [images,H,N] */
-    float *attention; /* [R,D] heads side by side, before proj */
-    float *x1;        /* [R,D] */
-    float *fc1;       /* [R,F] before GELU */
+    MaeOperand qkv;       /* [R,3D] */
+    float *lse;           /* [images,H,N] */
+    MaeOperand attention; /* [R,D] heads side by side, before proj */
+    float *x1;            /* [R,D] */
+    MaeOperand fc1;       /* [R,F] before GELU */
 } MaeBlockCache;
 
 /** One thread's working memory, for the largest tile. */
 typedef struct MaeBlockScratch {
-    float *narrow;    /* [R,D] of one tile */
-    float *wide;      /* [R,max(F,3D)] of one tile */
-    float *attention; /* mae_attention_scratch() floats */
+    float *narrow;      /* [R,D] of one tile */
+    MaeOperand operand; /* [R,D] of one tile */
+    MaeOperand wide;    /* [R,F] of one tile */
+    float *attention;   /* mae_attention_scratch() floats */
 } MaeBlockScratch;
 
 /** What backward writes for the weight gradients, whole batch; shared by all blocks. */
 typedef struct MaeBlockGrads {
-    float *norm1;   /* [R,D] recomputed output of norm1: input of qkv */
-    float *norm2;   /* [R,D] recomputed output of norm2: input of fc1 */
-    float *gelu;    /* [R,F] recomputed GELU: input of fc2 */
-    float *dqkv;    /* [R,3D] */
-    float *dfc1;    /* [R,F] gradient before GELU */
-    float *dx1;     /* [R,D] gradient of x1 */
-    float *scaled1; /* [R,D] s1 * dx1; NULL without stochastic depth */
-    float *scaled2; /* [R,D] s2 * dout; NULL without stochastic depth */
+    MaeOperand norm1; /* [R,D] recomputed output of norm1: input of qkv */
+    MaeOperand norm2; /* [R,D] recomputed output of norm2: input of fc1 */
+    MaeOperand gelu;  /* [R,F] recomputed GELU: input of fc2 */
+    MaeOperand dqkv;  /* [R,3D] */
+    MaeOperand dfc1;  /* [R,F] gradient before GELU */
+    float *dx1;       /* [R,D] gradient of x1 */
+    MaeOperand dproj; /* [R,D] s1 * dx1; no data if that is dx1 itself */
+    MaeOperand dfc2;  /* [R,D] s2 * dout; no data if that is dout itself */
 } MaeBlockGrads;
 
 /** Sizes of one user of a block's memory. */
 typedef struct MaeBlockSizes {
     size_t images, tokens; /* of a batch (or of a tile, for scratch) */
     size_t width, hidden, heads;
+    MaeDtype operand;
 } MaeBlockSizes;
 
 /** Register the parameters under @p scope, e.g. "blocks.0". */
@@ -109,7 +112,7 @@ void mae_block_init(const MaeBlock *block, float *w, MaeRng *rng);
  */
 void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
                        const MaeBlockCache *cache, const MaeBlockScratch *scratch,
-                       const float *x, const float *w, const float *scales, size_t batch,
+                       const float *x, MaeWeights w, const float *scales, size_t batch,
                        MaeTile tile);
 
 /**
@@ -120,7 +123,7 @@ void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
 void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
                         float *sums, const MaeBlockGrads *grads,
                         const MaeBlockScratch *scratch, const float *dout, const float *x,
-                        const MaeBlockCache *cache, const float *w, const float *scales,
+                        const MaeBlockCache *cache, MaeWeights w, const float *scales,
                         size_t batch, MaeTile tile);
 
 /**

@@ -29,20 +29,21 @@ void mae_layernorm_init(const MaeLayerNorm *ln, float *w)
     }
 }
 
-void mae_layernorm_forward(const MaeLayerNorm *ln, float *y,
-                           const MaeLayerNormCache *cache, const float *x, const float *w,
+void mae_layernorm_forward(const MaeLayerNorm *ln, MaeOperand y,
+                           const MaeLayerNormCache *cache, const float *x, MaeWeights w,
                            size_t row0, size_t rows)
 {
-    mae_rows_layernorm(y, cache->mean + row0, cache->rstd + row0, x, w + ln->gamma.off,
-                       w + ln->beta.off, rows, ln->width, MAE_LAYERNORM_EPS);
+    mae_rows_layernorm(y, cache->mean + row0, cache->rstd + row0, x,
+                       w.f32 + ln->gamma.off, w.f32 + ln->beta.off, rows, ln->width,
+                       MAE_LAYERNORM_EPS);
 }
 
-void mae_layernorm_backward(const MaeLayerNorm *ln, float *dx, float *y, float *sums,
+void mae_layernorm_backward(const MaeLayerNorm *ln, float *dx, MaeOperand y, float *sums,
                             const float *dy, const float *dres, const float *x,
-                            const MaeLayerNormCache *cache, const float *w, size_t row0,
+                            const MaeLayerNormCache *cache, MaeWeights w, size_t row0,
                             size_t rows)
 {
     mae_rows_layernorm_grad(dx, y, sums + ln->gamma.sum, sums + ln->beta.sum, dres, dy, x,
-                            cache->mean + row0, cache->rstd + row0, w + ln->gamma.off,
-                            w + ln->beta.off, rows, ln->width);
+                            cache->mean + row0, cache->rstd + row0, w.f32 + ln->gamma.off,
+                            w.f32 + ln->beta.off, rows, ln->width);
 }

@@ -27,28 +27,21 @@ void mae_linear_init(const MaeLinear *lin, float *w, MaeRng *rng)
     memset(w + lin->bias.off, 0, lin->bias.count * sizeof *w);
 }
 
-void mae_linear_product(const MaeLinear *lin, const MaeGemm *gemm, float *y,
-                        const float *x, const float *w, size_t rows)
+void mae_linear_forward(const MaeLinear *lin, const MaeGemm *gemm, MaeOperand y,
+                        const void *x, MaeWeights w, const float *res, size_t rows)
 {
-    mae_gemm_nt(gemm, y, lin->out, x, lin->in, w + lin->weight.off, lin->in, rows,
-                lin->out, lin->in, 0.0f);
+    mae_gemm_nt(gemm, y, lin->out, x, lin->in, mae_weights_at(w, lin->weight.off),
+                lin->in, rows, lin->out, lin->in, w.f32 + lin->bias.off, res);
 }
 
-void mae_linear_forward(const MaeLinear *lin, const MaeGemm *gemm, float *y,
-                        const float *x, const float *w, size_t rows)
+void mae_linear_backward_input(const MaeLinear *lin, const MaeGemm *gemm, MaeOperand dx,
+                               const void *dy, MaeWeights w, size_t rows)
 {
-    mae_linear_product(lin, gemm, y, x, w, rows);
-    mae_rows_bias(y, w + lin->bias.off, rows, lin->out);
+    mae_gemm_nn(gemm, dx, lin->in, dy, lin->out, mae_weights_at(w, lin->weight.off),
+                lin->in, rows, lin->in, lin->out, NULL, NULL);
 }
 
-void mae_linear_backward_input(const MaeLinear *lin, const MaeGemm *gemm, float *dx,
-                               const float *dy, const float *w, size_t rows)
-{
-    mae_gemm_nn(gemm, dx, lin->in, dy, lin->out, w + lin->weight.off, lin->in, rows,
-                lin->in, lin->out, 0.0f);
-}
-
-void mae_linear_backward_bias(const MaeLinear *lin, float *sums, const float *dy,
+void mae_linear_backward_bias(const MaeLinear *lin, float *sums, MaeOperand dy,
                               size_t rows)
 {
     mae_rows_colsum(sums + lin->bias.sum, dy, rows, lin->out, lin->out);

@@ -1,7 +1,7 @@
 #include "nn/patchify.h"
 
+#include "kernel/rows.h"
 #include <assert.h>
-#include <string.h>
 
 MaeStatus mae_patch_grid_check(const MaePatchGrid *grid, MaeError *err)
 {
@@ -83,17 +83,19 @@ void mae_unpatchify(float *image, const float *patches, const MaePatchGrid *grid
     }
 }
 
-void mae_patchify_conv(float *rows, const float *image, const MaePatchGrid *grid,
+void mae_patchify_conv(MaeOperand rows, const float *image, const MaePatchGrid *grid,
                        const uint32_t *ids, size_t count)
 {
     const size_t plane = grid->height * grid->width;
+    size_t at = 0;
 
     for (size_t v = 0; v < count; v++) {
         const float *corner = image + mae_patch_offset(grid, ids != NULL ? ids[v] : v);
 
         for (size_t c = 0; c < grid->channels; c++)
-            for (size_t i = 0; i < grid->patch; i++, rows += grid->patch)
-                memcpy(rows, corner + c * plane + i * grid->width,
-                       grid->patch * sizeof *rows);
+            for (size_t i = 0; i < grid->patch; i++, at += grid->patch)
+                mae_rows_enter(mae_operand_at(rows, at), NULL,
+                               corner + c * plane + i * grid->width, NULL, 1, 1,
+                               grid->patch);
     }
 }

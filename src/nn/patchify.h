@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/operand.h"
 #include "base/status.h"
 
 /** How an image [C,H,W] is cut; all fields positive, H and W divisible by patch. */
@@ -54,10 +55,10 @@ void mae_unpatchify(float *image, const float *patches, const MaePatchGrid *grid
 
 /**
  * Rows of the patch embedding's operand (im2col) for chosen patches.
- * @param[out] rows [count,P] in convolution order, overwritten.
+ * @param[out] rows [count,P] operands in convolution order, overwritten.
  * @param ids [count] patch indices below L in any order, or NULL for 0 .. count-1.
  */
-void mae_patchify_conv(float *rows, const float *image, const MaePatchGrid *grid,
+void mae_patchify_conv(MaeOperand rows, const float *image, const MaePatchGrid *grid,
                        const uint32_t *ids, size_t count);
 
 #endif /* MAE_NN_PATCHIFY_H */

@@ -10,6 +10,7 @@ typedef struct Grid {
     const MaeWeightGrad *jobs;
     const MaeGemm *gemm;
     float *dw;
+    size_t size; /* bytes of an operand */
 } Grid;
 
 static size_t bands(const MaeWeightGrad *job)
@@ -21,22 +22,23 @@ static void run_band(void *ctx, size_t tile, size_t thread)
 {
     const Grid *grid = ctx;
     const MaeWeightGrad *job = grid->jobs;
+    float *dw;
     size_t first, count;
 
-    (void)thread;
     for (; tile >= bands(job); job++)
         tile -= bands(job);
     first = tile * BAND;
     count = job->out - first < BAND ? job->out - first : BAND;
-    mae_gemm_tn(grid->gemm, grid->dw + job->off + first * job->in, job->in,
-                job->dy + first, job->out, job->x, job->in, count, job->in, job->rows,
-                1.0f);
+    dw = grid->dw + job->off + first * job->in;
+    mae_gemm_tn(mae_gemm_thread(grid->gemm, thread), mae_operand_f32(dw), job->in,
+                (const char *)job->dy + first * grid->size, job->out, job->x, job->in,
+                count, job->in, job->rows, NULL, dw);
 }
 
 void mae_weight_grad_run(const MaeWeightGrad *jobs, size_t count, MaePool *pool,
                          const MaeGemm *gemm, float *dw)
 {
-    Grid grid = {.jobs = jobs, .gemm = gemm, .dw = dw};
+    Grid grid = {jobs, gemm, dw, mae_dtype_size(mae_gemm_operand(gemm))};
     size_t tiles = 0;
 
     for (size_t i = 0; i < count; i++)

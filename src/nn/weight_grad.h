@@ -22,11 +22,11 @@
 
 /** One product: dW += dy^T x. */
 typedef struct MaeWeightGrad {
-    size_t off;      /* first element of dW in the gradients */
-    size_t in, out;  /* dW [out,in] */
-    const float *dy; /* [R,out] */
-    const float *x;  /* [R,in] */
-    size_t rows;     /* R */
+    size_t off;     /* first element of dW in the gradients */
+    size_t in, out; /* dW [out,in] */
+    const void *dy; /* [R,out] operands */
+    const void *x;  /* [R,in] operands */
+    size_t rows;    /* R */
 } MaeWeightGrad;
 
 /**

@@ -21,9 +21,10 @@ static void update_tile(void *ctx, size_t index, size_t thread)
     (void)thread;
     numbers.lr = job->step->lr * group->lr_scale;
     numbers.weight_decay = group->weight_decay;
-    mae_adamw_update(job->step->weights + tile->off, opt->state[EXP_AVG] + tile->off,
-                     opt->state[EXP_AVG_SQ] + tile->off, job->step->grads + tile->off,
-                     tile->count, &numbers);
+    mae_adamw_update(job->step->weights + tile->off,
+                     mae_operand_at(job->step->operands, tile->off),
+                     opt->state[EXP_AVG] + tile->off, opt->state[EXP_AVG_SQ] + tile->off,
+                     job->step->grads + tile->off, tile->count, &numbers);
 }
 
 static void adamw_step(const MaeOptim *opt, MaePool *pool, const MaeOptimStep *step)

@@ -79,11 +79,12 @@ void mae_optim_init(MaeOptim *opt)
     opt->steps = 0;
 }
 
-void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, const float *grads,
-                    double lr, double grad_scale)
+void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand operands,
+                    const float *grads, double lr, double grad_scale)
 {
     const MaeOptimStep step = {
         .weights = weights,
+        .operands = operands,
         .grads = grads,
         .lr = lr,
         .grad_scale = grad_scale,

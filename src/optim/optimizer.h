@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/operand.h"
 #include "base/param.h"
 #include "base/pool.h"
 #include "base/status.h"
@@ -30,7 +31,9 @@ typedef struct MaeOptim MaeOptim;
 
 /** What a driver's step works on; mutable buffers are those of its object. */
 typedef struct MaeOptimStep {
-    float *weights;     /* [total], updated */
+    float *weights; /* [total], updated */
+    MaeOperand
+        operands;       /* [total] of the updated weights; in an f32 run weights itself */
     const float *grads; /* [total] */
     double lr;          /* of the schedule, before a group's lr_scale */
     double grad_scale;  /* multiplies every gradient: averaging and clipping */
@@ -83,10 +86,11 @@ void mae_optim_init(MaeOptim *opt);
 
 /**
  * One update of every trained parameter: weights, slots and step count.
- * @param[in,out] weights [total].  @param grads [total], not changed.
+ * @param[in,out] weights [total].  @param[out] operands [total] of the updated weights
+ * as the products read them; in an f32 run weights itself.  @param grads [total], not changed.
  * @param lr of the schedule.  @param grad_scale multiplies the gradients first.
  */
-void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, const float *grads,
-                    double lr, double grad_scale);
+void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand operands,
+                    const float *grads, double lr, double grad_scale);
 
 #endif /* MAE_OPTIM_OPTIMIZER_H */

@@ -34,7 +34,20 @@ static MaeStatus check_labels(const Finetune *f, const MaeBatch *batch, MaeError
     return MAE_OK;
 }
 
-static MaeStatus step(void *ctx, const MaeBatch *batch, const float *w, float *dw,
+static MaeStatus rehearse(void *ctx, MaeWeights w, float *dw, MaeError *err)
+{
+    Finetune *f = ctx;
+    const size_t test = mae_config_eval_batch(f->cfg);
+
+    MAE_TRY(mae_classifier_rehearse(&f->run, dw, w, f->cfg->train.batch_size, err));
+    if (f->session.inputs.val == NULL)
+        return MAE_OK;
+    MAE_TRY(mae_classifier_rehearse(&f->run, NULL, w, test, err));
+    return mae_classifier_rehearse(
+        &f->run, NULL, w, mae_dataset_info(f->session.inputs.val)->count % test, err);
+}
+
+static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
                       double scale, double *loss, MaeError *err)
 {
     Finetune *f = ctx;
@@ -53,8 +66,8 @@ static MaeStatus step(void *ctx, const MaeBatch *batch, const float *w, float *d
     return MAE_OK;
 }
 
-static MaeStatus test_set(Finetune *f, const float *w, MaeAccuracy *accuracy,
-                          double *loss, MaeError *err)
+static MaeStatus test_set(Finetune *f, MaeWeights w, MaeAccuracy *accuracy, double *loss,
+                          MaeError *err)
 {
     MaeLoader *loader = f->session.inputs.val_loader;
     double sum = 0.0;
@@ -82,7 +95,7 @@ static MaeStatus test_set(Finetune *f, const float *w, MaeAccuracy *accuracy,
     return MAE_OK;
 }
 
-static MaeStatus evaluate(void *ctx, const float *w, size_t epoch, bool last,
+static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
                           MaeJson *record, double *score, MaeError *err)
 {
     Finetune *f = ctx;
@@ -275,6 +288,7 @@ static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
     MaeSession *session = &f->session;
     const MaeTask task = {.ctx = f,
                           .table = &f->model.table,
+                          .rehearse = rehearse,
                           .step = step,
                           .evaluate = evaluate,
                           .describe = describe};
@@ -288,6 +302,7 @@ static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
     mae_session_release(session);
     mae_ckpt_close(f->source);
     f->source = NULL;
+    MAE_TRY(mae_trainer_ready(trainer, err));
     MAE_TRY(mae_trainer_preflight(trainer, f->run.arena.size,
                                   mae_inputs_bytes(&session->inputs), err));
     MAE_TRY(mae_run_folder_begin(&session->folder, f->cfg, history != NULL ? history : "",

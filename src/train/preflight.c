@@ -16,8 +16,8 @@ static void optimiser_step(MaeTrainer *trainer)
     const uint64_t steps = trainer->optim.steps;
 
     memset(trainer->dw, 0, trainer->task.table->total * sizeof *trainer->dw);
-    mae_optim_step(&trainer->optim, trainer->compute.pool, trainer->w, trainer->dw, 0.0,
-                   1.0);
+    mae_optim_step(&trainer->optim, trainer->compute.pool, trainer->w, trainer->operands,
+                   trainer->dw, 0.0, 1.0);
     trainer->optim.steps = steps;
 }
 
@@ -32,8 +32,9 @@ static MaeStatus measure(MaeTrainer *trainer, double *seconds, MaeError *err)
     for (size_t i = 0; i <= MEASURED_STEPS && status == MAE_OK; i++) {
         if (i == 1)
             started = mae_clock_now();
-        status = trainer->task.step(trainer->task.ctx, batch, trainer->w, trainer->dw,
-                                    0.0, &loss, err);
+        status =
+            trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
+                               trainer->dw, 0.0, &loss, err);
     }
     *seconds = (mae_clock_now() - started) / MEASURED_STEPS * (double)accum;
     if (batch != NULL)

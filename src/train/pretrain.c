@@ -53,7 +53,23 @@ static void draw_masks(Pretrain *p, const MaeBatch *batch, uint32_t epoch)
     mae_maskset_draw(&p->masks, p->cfg->train.seed, epoch, batch->samples, batch->size);
 }
 
-static MaeStatus step(void *ctx, const MaeBatch *batch, const float *w, float *dw,
+static MaeStatus rehearse(void *ctx, MaeWeights w, float *dw, MaeError *err)
+{
+    Pretrain *p = ctx;
+    const size_t batch = p->cfg->train.batch_size, test = mae_config_eval_batch(p->cfg);
+    const MaeMask *mask = &p->masks.mask;
+
+    mae_maskset_draw(&p->masks, p->cfg->train.seed, 0, NULL, batch > test ? batch : test);
+    MAE_TRY(mae_autoencoder_rehearse(&p->run, dw, w, mask, batch, err));
+    if (p->session.inputs.val == NULL)
+        return MAE_OK;
+    MAE_TRY(mae_autoencoder_rehearse(&p->run, NULL, w, mask, test, err));
+    return mae_autoencoder_rehearse(&p->run, NULL, w, mask,
+                                    mae_dataset_info(p->session.inputs.val)->count % test,
+                                    err);
+}
+
+static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
                       double scale, double *loss, MaeError *err)
 {
     Pretrain *p = ctx;
@@ -67,7 +83,7 @@ static MaeStatus step(void *ctx, const MaeBatch *batch, const float *w, float *d
 }
 
 /* Mean loss over data.val with fixed masks. */
-static MaeStatus held_out_loss(Pretrain *p, const float *w, double *loss, MaeError *err)
+static MaeStatus held_out_loss(Pretrain *p, MaeWeights w, double *loss, MaeError *err)
 {
     MaeLoader *loader = p->session.inputs.val_loader;
     double sum = 0.0;
@@ -94,7 +110,7 @@ static MaeStatus held_out_loss(Pretrain *p, const float *w, double *loss, MaeErr
     return MAE_OK;
 }
 
-static MaeStatus write_preview(Pretrain *p, const float *w, size_t epoch, MaeError *err)
+static MaeStatus write_preview(Pretrain *p, MaeWeights w, size_t epoch, MaeError *err)
 {
     const MaePreviewSpec spec = {.mean = p->session.inputs.mean,
                                  .std = p->session.inputs.std,
@@ -107,7 +123,7 @@ static MaeStatus write_preview(Pretrain *p, const float *w, size_t epoch, MaeErr
                              p->preview_count, &spec, err);
 }
 
-static MaeStatus evaluate(void *ctx, const float *w, size_t epoch, bool last,
+static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
                           MaeJson *record, double *score, MaeError *err)
 {
     Pretrain *p = ctx;
@@ -319,6 +335,7 @@ static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
     MaeSession *session = &p->session;
     const MaeTask task = {.ctx = p,
                           .table = &p->model.table,
+                          .rehearse = rehearse,
                           .step = step,
                           .evaluate = evaluate,
                           .describe = describe};
@@ -332,6 +349,7 @@ static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
     else
         mae_autoencoder_init(&p->model, trainer->w, p->cfg->train.seed);
     mae_session_release(session);
+    MAE_TRY(mae_trainer_ready(trainer, err));
     MAE_TRY(mae_trainer_preflight(trainer, p->run.arena.size,
                                   mae_inputs_bytes(&session->inputs), err));
     if (!mae_trainer_finished(trainer)) {

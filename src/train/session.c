@@ -58,14 +58,38 @@ static MaeStatus same_run(const MaeSession *session, const MaeConfig *cfg,
     return MAE_OK;
 }
 
+static MaeStatus open_products(MaeSession *session, const MaeConfig *cfg,
+                               const MaeLog *log, MaeError *err)
+{
+    const MaeConfPrecision wanted = cfg->train.precision;
+    const bool automatic = wanted == MAE_CONF_PRECISION_AUTO;
+    const bool openblas = cfg->train.backend == MAE_CONF_BACKEND_OPENBLAS;
+    const bool bf16 = automatic ? !openblas && mae_gemm_native(MAE_BF16)
+                                : wanted == MAE_CONF_PRECISION_BF16;
+    const MaeGemmOptions options = {
+        .operand = bf16 ? MAE_BF16 : MAE_F32,
+        .backend = openblas                                        ? MAE_GEMM_OPENBLAS
+                   : cfg->train.backend == MAE_CONF_BACKEND_ONEDNN ? MAE_GEMM_ONEDNN
+                                                                   : MAE_GEMM_AUTO,
+        .threads = mae_pool_threads(session->pool),
+    };
+
+    MAE_TRY(mae_gemm_open(&session->gemm, &options, err));
+    mae_log(log, MAE_LOG_INFO, "precision %s%s, products by %s",
+            mae_dtype_name(options.operand),
+            !automatic ? ""
+            : bf16     ? " (auto: this processor multiplies it natively)"
+                       : " (auto: no native bf16 products here)",
+            mae_gemm_backend(session->gemm));
+    return MAE_OK;
+}
+
 static MaeStatus open_parts(MaeSession *session, const MaeConfig *cfg,
                             MaeSnapshotKind kind, const MaeTrainHooks *hooks,
                             MaeError *err)
 {
-    const bool bf16 = cfg->train.precision == MAE_CONF_PRECISION_BF16;
-
-    MAE_TRY(mae_gemm_open(&session->gemm, bf16 ? MAE_BF16 : MAE_F32, err));
     MAE_TRY(mae_pool_open(&session->pool, cfg->train.threads, err));
+    MAE_TRY(open_products(session, cfg, &hooks->log, err));
     session->compute = (MaeCompute){.pool = session->pool, .gemm = session->gemm};
     MAE_TRY(mae_run_folder_open(&session->folder, cfg, &hooks->log, err));
     if (session->folder.resume[0] == '\0')

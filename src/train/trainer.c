@@ -6,13 +6,20 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "kernel/rows.h"
 
 #define LARGEST_NORM 1e18 /* its square fits a float */
 
 static void reserve(MaeTrainer *trainer, MaeArena *arena)
 {
+    const MaeDtype operand = mae_gemm_operand(trainer->compute.gemm);
+
     trainer->w = mae_arena_floats(arena, trainer->task.table->total);
     trainer->dw = mae_arena_floats(arena, trainer->task.table->total);
+    trainer->operands =
+        operand == MAE_F32
+            ? mae_operand_f32(trainer->w)
+            : mae_operand_carve(arena, operand, trainer->task.table->total);
     mae_optim_reserve(&trainer->optim, arena);
     mae_clip_reserve(&trainer->clip, arena);
 }
@@ -67,6 +74,32 @@ void mae_trainer_close(MaeTrainer *trainer)
 size_t mae_trainer_bytes(const MaeTrainer *trainer)
 {
     return trainer->arena.size;
+}
+
+MaeWeights mae_trainer_weights(const MaeTrainer *trainer)
+{
+    return (MaeWeights){trainer->w, trainer->operands.data, trainer->operands.type};
+}
+
+static void refresh_tile(void *ctx, size_t index, size_t thread)
+{
+    const MaeTrainer *trainer = ctx;
+    const size_t total = trainer->task.table->total, at = index * MAE_TILE_SIZE;
+
+    (void)thread;
+    mae_rows_enter(mae_operand_at(trainer->operands, at), NULL, trainer->w + at, NULL, 1,
+                   1, total - at < MAE_TILE_SIZE ? total - at : MAE_TILE_SIZE);
+}
+
+MaeStatus mae_trainer_ready(MaeTrainer *trainer, MaeError *err)
+{
+    const size_t total = trainer->task.table->total;
+
+    if (trainer->operands.type != MAE_F32)
+        mae_pool_run(trainer->compute.pool, (total + MAE_TILE_SIZE - 1) / MAE_TILE_SIZE,
+                     refresh_tile, trainer);
+    return trainer->task.rehearse(trainer->task.ctx, mae_trainer_weights(trainer),
+                                  trainer->dw, err);
 }
 
 void mae_trainer_set_loader(MaeTrainer *trainer, MaeLoader *loader)
@@ -168,8 +201,9 @@ static MaeStatus accumulate(MaeTrainer *trainer, double *loss, size_t *images,
         MaeStatus status;
 
         MAE_TRY(mae_loader_next(trainer->loader, &batch, err));
-        status = trainer->task.step(trainer->task.ctx, batch, trainer->w, trainer->dw,
-                                    1.0 / (double)accum, &one, err);
+        status =
+            trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
+                               trainer->dw, 1.0 / (double)accum, &one, err);
         if (status == MAE_OK && !isfinite(one))
             status = blame(trainer, batch, one, err);
         *images += batch->size;
@@ -207,8 +241,8 @@ static MaeStatus update(MaeTrainer *trainer, MaeError *err)
                           err));
     factor = mae_clip_factor(norm, cfg->optim.clip_grad);
     MAE_TRY(check_norm(trainer, norm * factor, err));
-    mae_optim_step(&trainer->optim, trainer->compute.pool, trainer->w, trainer->dw, lr,
-                   factor);
+    mae_optim_step(&trainer->optim, trainer->compute.pool, trainer->w, trainer->operands,
+                   trainer->dw, lr, factor);
     trainer->state.batch += cfg->train.accum_iter;
     trainer->state.step++;
     trainer->state.samples += images;
@@ -299,7 +333,7 @@ static MaeStatus close_epoch(MaeTrainer *trainer, bool last, double *score, MaeE
     mae_trainer_show(trainer, true);
     record = begin_record(trainer, lr);
     status =
-        trainer->task.evaluate(trainer->task.ctx, trainer->w,
+        trainer->task.evaluate(trainer->task.ctx, mae_trainer_weights(trainer),
                                (size_t)trainer->state.epoch, last, record, score, err);
     if (status != MAE_OK) {
         mae_json_free(record);

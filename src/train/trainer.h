@@ -36,8 +36,11 @@ typedef struct MaeTask {
     void *ctx;
     const MaeParamTable *table;
 
+    /** Prepare the products of all batches to come; @p dw is free to write into. */
+    MaeStatus (*rehearse)(void *ctx, MaeWeights w, float *dw, MaeError *err);
+
     /** Loss of a batch; dw += scale * its gradient. */
-    MaeStatus (*step)(void *ctx, const MaeBatch *batch, const float *w, float *dw,
+    MaeStatus (*step)(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
                       double scale, double *loss, MaeError *err);
 
     /**
@@ -46,7 +49,7 @@ typedef struct MaeTask {
      * done again when the run goes on.
      * @param[out] score higher is better; left alone if there is none.
      */
-    MaeStatus (*evaluate)(void *ctx, const float *w, size_t epoch, bool last,
+    MaeStatus (*evaluate)(void *ctx, MaeWeights w, size_t epoch, bool last,
                           MaeJson *record, double *score, MaeError *err);
 
     /** Fill kind, arch, mask_ratio, mean, std and class_names (borrowed). */
@@ -79,7 +82,8 @@ typedef struct MaeTrainer {
     MaeLoader *loader;
     MaeRunFolder *folder;
     MaeArena arena;
-    float *w, *dw; /* [table.total] weights and gradients */
+    float *w, *dw;       /* [table.total] weights and gradients */
+    MaeOperand operands; /* [table.total] weights as operands; in an f32 run w itself */
     MaeOptim optim;
     MaeClip clip;
     MaeSchedule schedule;
@@ -133,6 +137,15 @@ void mae_trainer_set_loader(MaeTrainer *trainer, MaeLoader *loader);
 /** Take weights, optimiser state and position from a checkpoint of the same task. */
 MaeStatus mae_trainer_resume(MaeTrainer *trainer, const MaeCkptReader *reader,
                              const MaeSnapshot *snapshot, MaeError *err);
+
+/**
+ * Weights are in place: derive the operands from them and prepare all products. Whoever
+ * writes trainer->w calls this before anything else below.
+ */
+MaeStatus mae_trainer_ready(MaeTrainer *trainer, MaeError *err);
+
+/** Weights as the model reads them. */
+MaeWeights mae_trainer_weights(const MaeTrainer *trainer);
 
 /**
  * Measure real updates without changing anything and report size, memory, time and disk.

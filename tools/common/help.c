@@ -116,7 +116,7 @@ static void list_operands(FILE *out, const MaeCommand *command)
     if (command->operands == NULL && !command->overrides)
         return;
     fputs("\nArguments:\n", out);
-    for (const MaeOperand *a = command->operands; a != NULL && a->name != NULL; a++)
+    for (const MaeToolOperand *a = command->operands; a != NULL && a->name != NULL; a++)
         entry(out, a->name, a->help);
     if (command->overrides)
         entry(out, "key.path=value", "sets a key of the configuration; may be repeated");
@@ -125,7 +125,7 @@ static void list_operands(FILE *out, const MaeCommand *command)
 static void print_usage(FILE *out, const MaeCommand *command)
 {
     fprintf(out, "Usage: %s [options]", command->name);
-    for (const MaeOperand *a = command->operands; a != NULL && a->name != NULL; a++)
+    for (const MaeToolOperand *a = command->operands; a != NULL && a->name != NULL; a++)
         fprintf(out, a->optional ? " [%s%s]" : " %s%s", a->name,
                 a->repeats ? " ..." : "");
     fputs(command->overrides ? " [key.path=value ...]\n\n" : "\n\n", out);

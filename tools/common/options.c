@@ -297,7 +297,7 @@ static bool is_override(const char *arg)
 
 static MaeStatus check_operands(const Parser *p)
 {
-    const MaeOperand *operands = p->command->operands;
+    const MaeToolOperand *operands = p->command->operands;
     const size_t given = p->args->operand_count;
     size_t i = 0;
 

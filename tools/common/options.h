@@ -51,18 +51,18 @@ typedef struct MaeOption {
 } MaeOption;
 
 /** One positional argument; the last one of a tool may repeat. */
-typedef struct MaeOperand {
+typedef struct MaeToolOperand {
     const char *name; /* "CONFIG.yaml" */
     const char *help;
     bool optional;
     bool repeats; /* last one only: takes all further ones */
-} MaeOperand;
+} MaeToolOperand;
 
 /** A tool as its user sees it; constant. Tables end with a row whose name is NULL. */
 typedef struct MaeCommand {
     const char *name;    /* "mae-pretrain" */
     const char *summary; /* one line: what it does */
-    const MaeOperand *operands;
+    const MaeToolOperand *operands;
     const MaeOption *options; /* NULL = only the common ones */
     const void *defaults;     /* of the tool's struct; NULL if there are no options */
     size_t values_size;       /* bytes of the tool's struct */

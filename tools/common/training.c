@@ -9,7 +9,7 @@
 
 const MaeTrainingValues mae_training_defaults = {.print_config = false};
 
-const MaeOperand mae_training_operands[] = {
+const MaeToolOperand mae_training_operands[] = {
     {"CONFIG.yaml", "configuration; without one every key has its default", true, false},
     {.name = NULL},
 };

@@ -19,7 +19,7 @@ typedef struct MaeTrainingValues {
 } MaeTrainingValues;
 
 extern const MaeTrainingValues mae_training_defaults;
-extern const MaeOperand mae_training_operands[];
+extern const MaeToolOperand mae_training_operands[];
 extern const MaeOption mae_training_options[];
 
 /** A training function of the library. */

@@ -1,0 +1,57 @@
+/**
+ * @file gemm_driver.h
+ * What a backend of the matrix products implements; private to src/kernel.
+ *
+ * Threads  A driver is called for distinct threads concurrently; rehearsal ends are not.
+ */
+#ifndef MAE_KERNEL_GEMM_DRIVER_H
+#define MAE_KERNEL_GEMM_DRIVER_H
+
+#include "kernel/gemm.h"
+
+/** How A and B are stored: n as they are read, t turned. */
+typedef enum MaeGemmForm { MAE_GEMM_NT, MAE_GEMM_NN, MAE_GEMM_TN } MaeGemmForm;
+
+/** All that a product depends on but for the numbers; compared as bytes, no padding. */
+typedef struct MaeGemmShape {
+    size_t m, n, k, lda, ldb, ldc;
+    uint32_t form;     /* MaeGemmForm */
+    uint32_t operand;  /* MaeDtype of A and B */
+    uint32_t out;      /* MaeDtype of C */
+    uint16_t has_bias; /* 0, 1 */
+    uint16_t res;      /* 0 none, 1 a matrix of its own, 2 C itself */
+} MaeGemmShape;
+
+/** The numbers of one product. */
+typedef struct MaeGemmData {
+    void *c;
+    const void *a, *b;
+    const float *bias, *res;
+} MaeGemmData;
+
+/** One backend. Functions but native and open get what open made. */
+typedef struct MaeGemmDriver {
+    const char *name; /* "OpenBLAS", "oneDNN" */
+
+    /** Whether this processor multiplies such operands at full speed. */
+    bool (*native)(MaeDtype operand);
+
+    /** @param[out] text e.g. "0.3.21 Cooperlake". */
+    MaeStatus (*open)(void **state, char *text, size_t size, size_t threads,
+                      MaeError *err);
+    void (*close)(void *state); /* accepts NULL */
+
+    /** @return false if it cannot; nothing is written then. */
+    bool (*run)(void *state, size_t thread, const MaeGemmShape *shape,
+                const MaeGemmData *data);
+
+    /** NULL if there is nothing to prepare. @return false if memory ran out. */
+    bool (*prepare)(void *state, const MaeGemmShape *shape);
+    bool (*prepared)(void *state); /* ends a rehearsal: memory of all threads */
+    size_t (*shapes)(const void *state);
+} MaeGemmDriver;
+
+extern const MaeGemmDriver mae_gemm_openblas;
+extern const MaeGemmDriver mae_gemm_onednn; /* only where MAE_ONEDNN is defined */
+
+#endif /* MAE_KERNEL_GEMM_DRIVER_H */

@@ -1,0 +1,75 @@
+#include <assert.h>
+#include <cblas.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/gemm_driver.h"
+#include "kernel/rows.h"
+
+/* What openblas_get_parallel() returns for a build over OpenMP. */
+#define PARALLEL_OPENMP 2
+
+static bool native(MaeDtype operand)
+{
+    return operand == MAE_F32;
+}
+
+/* First word after the name of "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...". */
+static void describe(char *text, size_t size)
+{
+    char version[32] = "unknown version";
+
+    (void)sscanf(openblas_get_config(), "OpenBLAS %31s", version);
+    (void)snprintf(text, size, "%s %s", version, openblas_get_corename());
+}
+
+static MaeStatus blas_open(void **state, char *text, size_t size, size_t threads,
+                           MaeError *err)
+{
+    (void)threads;
+    *state = NULL;
+    if (openblas_get_parallel() == PARALLEL_OPENMP)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "OpenBLAS: expected the pthread or serial variant, found the OpenMP "
+                 "variant, which can hang; install libopenblas0-pthread or select it "
+                 "with update-alternatives");
+    openblas_set_num_threads(1);
+    describe(text, size);
+    return MAE_OK;
+}
+
+static void blas_close(void *state)
+{
+    (void)state;
+}
+
+static bool blas_run(void *state, size_t thread, const MaeGemmShape *s,
+                     const MaeGemmData *d)
+{
+    float *c = d->c;
+
+    (void)state;
+    (void)thread;
+    assert(s->m <= INT_MAX && s->n <= INT_MAX && s->k <= INT_MAX);
+    assert(s->lda <= INT_MAX && s->ldb <= INT_MAX && s->ldc <= INT_MAX);
+    if (s->operand != MAE_F32)
+        return false;
+    for (size_t r = 0; s->res == 1 && r < s->m; r++)
+        memcpy(c + r * s->ldc, d->res + r * s->ldc, s->n * sizeof *c);
+    cblas_sgemm(CblasRowMajor, s->form == MAE_GEMM_TN ? CblasTrans : CblasNoTrans,
+                s->form == MAE_GEMM_NT ? CblasTrans : CblasNoTrans, (int)s->m, (int)s->n,
+                (int)s->k, 1.0f, d->a, (int)s->lda, d->b, (int)s->ldb,
+                s->res != 0 ? 1.0f : 0.0f, c, (int)s->ldc);
+    for (size_t r = 0; s->has_bias && r < s->m; r++)
+        mae_rows_add(c + r * s->ldc, d->bias, s->n);
+    return true;
+}
+
+const MaeGemmDriver mae_gemm_openblas = {
+    .name = "OpenBLAS",
+    .native = native,
+    .open = blas_open,
+    .close = blas_close,
+    .run = blas_run,
+};
