@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pool.h"
 #include "kernel/gemm_driver.h"
 
 typedef struct Backend Backend;
@@ -79,7 +80,8 @@ static MaeStatus choose(const MaeGemmDriver **driver, const MaeGemmOptions *opti
 
 MaeStatus mae_gemm_open(MaeGemm **gemm, const MaeGemmOptions *options, MaeError *err)
 {
-    const size_t threads = options->threads > 0 ? options->threads : 1;
+    const size_t threads =
+        options->threads > 0 ? options->threads : mae_pool_processors();
     const MaeGemmDriver *driver;
     Backend *backend;
     char text[64];

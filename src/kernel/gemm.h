@@ -46,7 +46,7 @@ typedef enum MaeGemmBackend {
 typedef struct MaeGemmOptions {
     MaeDtype operand; /* default f32 */
     MaeGemmBackend backend;
-    size_t threads; /* handles that are needed; 0: 1 */
+    size_t threads; /* handles that are needed; 0: as mae_pool_open */
 } MaeGemmOptions;
 
 /** One thread's end of the backend. */
