@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "support/operand.h"
 #include "support/test.h"
 
 uint64_t ref_seed(void)
@@ -69,6 +70,29 @@ void ref_close(const MaeRowsTable *t, const char *what, const float *got,
                       t->name, what, rows, width, i / width, i % width, (double)got[i],
                       want[i], off, atol + rtol * top, (unsigned long long)ref_seed());
     }
+}
+
+void ref_close_operand(const MaeRowsTable *t, const char *what, MaeOperand got,
+                       const double *want, size_t rows, size_t width, double tol)
+{
+    const double half = got.type == MAE_F32 ? 0.0 : 0x1p-9;
+    float *values = test_floats(got, rows * width);
+    double top = 0.0;
+
+    for (size_t i = 0; i < rows * width; i++)
+        top = fmax(top, fabs(want[i]));
+    for (size_t i = 0; i < rows * width; i++) {
+        const double off = fabs((double)values[i] - want[i]);
+        const double most = tol + tol * top + half * fabs(want[i]);
+
+        ck_assert_msg(off <= most,
+                      "%s %s %s [%zu,%zu] at [%zu,%zu]: got %.9g, want %.9g, off %.3g, "
+                      "tolerance %.3g, seed %llu",
+                      t->name, mae_dtype_name(got.type), what, rows, width, i / width,
+                      i % width, (double)values[i], want[i], off, most,
+                      (unsigned long long)ref_seed());
+    }
+    free(values);
 }
 
 void ref_near(float got, float want, float tol)

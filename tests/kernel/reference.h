@@ -14,6 +14,9 @@
 #include "base/rng.h"
 #include "kernel/rows_table.h"
 
+/** Tables there may be, see mae_rows_table. */
+#define REF_TABLES 4
+
 /** Seed of this run: the clock, or MAE_TEST_SEED; printed on stderr. */
 uint64_t ref_seed(void);
 
@@ -37,6 +40,13 @@ double *ref_doubles(size_t n);
  */
 void ref_close(const MaeRowsTable *t, const char *what, const float *got,
                const double *want, size_t rows, size_t width, double atol, double rtol);
+
+/**
+ * The same of operands, which may also be off by half a unit in the last place: 2^-9 of
+ * the value in bf16. @param tol of the f32 arithmetic, both absolute and relative.
+ */
+void ref_close_operand(const MaeRowsTable *t, const char *what, MaeOperand got,
+                       const double *want, size_t rows, size_t width, double tol);
 
 /** |got - want| <= tol; NaN fails. */
 void ref_near(float got, float want, float tol);
