@@ -75,7 +75,6 @@ void ref_close(const MaeRowsTable *t, const char *what, const float *got,
 void ref_close_operand(const MaeRowsTable *t, const char *what, MaeOperand got,
                        const double *want, size_t rows, size_t width, double tol)
 {
-    const double half = got.type == MAE_F32 ? 0.0 : 0x1p-9;
     float *values = test_floats(got, rows * width);
     double top = 0.0;
 
@@ -83,7 +82,7 @@ void ref_close_operand(const MaeRowsTable *t, const char *what, MaeOperand got,
         top = fmax(top, fabs(want[i]));
     for (size_t i = 0; i < rows * width; i++) {
         const double off = fabs((double)values[i] - want[i]);
-        const double most = tol + tol * top + half * fabs(want[i]);
+        const double most = tol + tol * top + test_half_unit(want[i], got.type);
 
         ck_assert_msg(off <= most,
                       "%s %s %s [%zu,%zu] at [%zu,%zu]: got %.9g, want %.9g, off %.3g, "

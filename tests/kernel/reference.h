@@ -42,8 +42,7 @@ void ref_close(const MaeRowsTable *t, const char *what, const float *got,
                const double *want, size_t rows, size_t width, double atol, double rtol);
 
 /**
- * The same of operands, which may also be off by half a unit in the last place: 2^-9 of
- * the value in bf16. @param tol of the f32 arithmetic, both absolute and relative.
+ * The same of operands, which may also be off by half a unit in their last place. @param tol of the f32 arithmetic, both absolute and relative.
  */
 void ref_close_operand(const MaeRowsTable *t, const char *what, MaeOperand got,
                        const double *want, size_t rows, size_t width, double tol);

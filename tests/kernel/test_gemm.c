@@ -171,7 +171,7 @@ static void check(const MaeGemm *gemm, const Form *f, const Case *c)
         const bool inside = column < c->n;
         const double want = inside ? element(f, c, &d, row, column) : (double)d.c[i];
         const double most = (inside ? 1e-6 * (4.0 + (double)c->k) : 0.0) +
-                            (inside && c->out != MAE_F32 ? 0x1p-9 * fabs(want) : 0.0);
+                            (inside ? test_half_unit(want, c->out) : 0.0);
 
         ck_assert_msg(
             fabs((double)got[i] - want) <= most,

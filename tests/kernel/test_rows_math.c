@@ -115,7 +115,7 @@ START_TEST(tables_are_ordered)
 
     while (mae_rows_table(count) != NULL)
         count++;
-    ck_assert(count >= 1 && count <= 3);
+    ck_assert(count >= 1 && count <= REF_TABLES);
     ck_assert_ptr_eq(mae_rows_best(), mae_rows_table(count - 1));
     ck_assert_ptr_eq(mae_rows_best(), mae_rows_best());
     ck_assert_str_eq(mae_rows_table(0)->name, "portable");

@@ -74,6 +74,11 @@ MaeWeights test_weights(const float *w, size_t n, MaeDtype type, void **owned)
     return (MaeWeights){w, *owned, type};
 }
 
+double test_half_unit(double x, MaeDtype type)
+{
+    return type == MAE_F32 || x == 0.0 ? 0.0 : ldexp(1.0, ilogb(x) - 8);
+}
+
 double test_distance(const float *got, const float *want, size_t n)
 {
     double off = 0.0, size = 0.0;

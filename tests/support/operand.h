@@ -42,6 +42,9 @@ void test_round(float *x, size_t n, MaeDtype type);
  */
 MaeWeights test_weights(const float *w, size_t n, MaeDtype type, void **owned);
 
+/** Half a unit in the last place of @p x as bf16, which rounding may cost; 0 in f32. */
+double test_half_unit(double x, MaeDtype type);
+
 /** |got - want| / |want|, both as one vector. */
 double test_distance(const float *got, const float *want, size_t n);
 

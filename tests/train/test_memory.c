@@ -121,6 +121,11 @@ static void parts_open(Parts *p)
     reserve(p, &p->arena);
     mae_optim_init(&p->optim);
     mae_autoencoder_init(&p->model, p->w, 0);
+    for (size_t i = 0; i < BATCH; i++)
+        mae_mask_draw(&p->mask, i, 0, 1, i, &p->scratch);
+    for (size_t batch = BATCH - 2; batch <= BATCH; batch += 2)
+        ck_assert_ok(mae_autoencoder_rehearse(&p->run, p->dw, mae_weights_f32(p->w),
+                                              &p->mask, batch, &err));
 }
 
 static void parts_close(Parts *p)
