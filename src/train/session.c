@@ -58,15 +58,19 @@ static MaeStatus same_run(const MaeSession *session, const MaeConfig *cfg,
     return MAE_OK;
 }
 
-static MaeStatus open_parts(MaeSession *session, const MaeConfig *cfg,
-                            MaeSnapshotKind kind, const MaeTrainHooks *hooks,
-                            MaeError *err)
+static MaeStatus open_compute(MaeSession *session, const MaeConfig *cfg, MaeError *err)
 {
     const bool bf16 = cfg->train.precision == MAE_CONF_PRECISION_BF16;
 
     MAE_TRY(mae_gemm_open(&session->gemm, bf16 ? MAE_BF16 : MAE_F32, err));
     MAE_TRY(mae_pool_open(&session->pool, cfg->train.threads, err));
     session->compute = (MaeCompute){.pool = session->pool, .gemm = session->gemm};
+    return MAE_OK;
+}
+
+static MaeStatus open_run(MaeSession *session, const MaeConfig *cfg, MaeSnapshotKind kind,
+                          const MaeTrainHooks *hooks, MaeError *err)
+{
     MAE_TRY(mae_run_folder_open(&session->folder, cfg, &hooks->log, err));
     if (session->folder.resume[0] == '\0')
         return MAE_OK;
@@ -76,14 +80,26 @@ static MaeStatus open_parts(MaeSession *session, const MaeConfig *cfg,
     return same_run(session, cfg, hooks, err);
 }
 
+MaeStatus mae_session_open_compute(MaeSession *session, const MaeConfig *cfg,
+                                   MaeError *err)
+{
+    MaeStatus status;
+
+    *session = (MaeSession){.folder = {.lock = -1}};
+    status = open_compute(session, cfg, err);
+    if (status != MAE_OK)
+        mae_session_close(session);
+    return status;
+}
+
 MaeStatus mae_session_open(MaeSession *session, const MaeConfig *cfg,
                            MaeSnapshotKind kind, const MaeTrainHooks *hooks,
                            MaeError *err)
 {
     MaeStatus status;
 
-    *session = (MaeSession){.folder = {.lock = -1}};
-    status = open_parts(session, cfg, kind, hooks, err);
+    MAE_TRY(mae_session_open_compute(session, cfg, err));
+    status = open_run(session, cfg, kind, hooks, err);
     if (status != MAE_OK)
         mae_session_close(session);
     return status;
