@@ -62,7 +62,8 @@ static MaeStatus open_compute(MaeSession *session, const MaeConfig *cfg, MaeErro
 {
     const bool bf16 = cfg->train.precision == MAE_CONF_PRECISION_BF16;
 
-    MAE_TRY(mae_gemm_open(&session->gemm, bf16 ? MAE_BF16 : MAE_F32, err));
+    session->operand = bf16 ? MAE_BF16 : MAE_F32;
+    MAE_TRY(mae_gemm_open(&session->gemm, session->operand, err));
     MAE_TRY(mae_pool_open(&session->pool, cfg->train.threads, err));
     session->compute = (MaeCompute){.pool = session->pool, .gemm = session->gemm};
     return MAE_OK;

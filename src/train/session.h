@@ -18,6 +18,7 @@
 typedef struct MaeSession {
     MaePool *pool;
     MaeGemm *gemm;
+    MaeDtype operand; /* of the products */
     MaeCompute compute;
     MaeRunFolder folder;
     MaeCkptReader *reader; /* of folder.resume; NULL if the run starts anew or released */
