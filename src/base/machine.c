@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* First line of @p path, within its first 4 KB, that begins with @p field: what follows it
- * up to the end of the line. False if there is none. */
+/*
+ * First line of @p path, within its first 4 KB, that begins with @p field: what follows
+ * up to the end of the line. False if there is none.
+ */
 static bool read_field(const char *path, const char *field, char *value, size_t size)
 {
     char text[4096];

@@ -3,8 +3,8 @@
  * Benchmarks of what a run spends its time on: mae-bench without the command line.
  *
  *   gemm    the matrix products of a training step alone, see train/products.h
- *   step    training steps (forward, backward, optimiser) as the trainer does them, on one
- *           random batch in memory; products alone are measured in turns with them
+ *   step    training steps (forward, backward, optimiser) as the trainer does them, on
+ *           one random batch in memory; products alone are measured in turns with them
  *   loader  batches of data.train, decoded and augmented as in training; nothing computes
  *
  * The model, batch, precision, threads and data are those of a configuration. Nothing is
@@ -81,7 +81,7 @@ const MaeBench *mae_bench_find(const char *name);
 /** Sort @p seconds [count] and sum up; count > 0. */
 MaeBenchTimes mae_bench_times(double *seconds, size_t count);
 
-/** Images per second: of the median, or of the whole time where batches come in bursts. */
+/** Images per second: of the median, or of the sum where batches come in bursts. */
 double mae_bench_speed(const MaeBenchResult *result);
 
 /** Operations per second of the median; 0 if they are not counted. */

@@ -1,7 +1,7 @@
 /**
  * @file pretrain_step.h
- * What one step of pretraining computes: model, masks and activations of a batch. No data,
- * no files, no optimiser; the trainer calls it as MaeTask.step.
+ * What one step of pretraining computes: model, masks and activations of a batch. No
+ * data, no files, no optimiser; the trainer calls it as MaeTask.step.
  *
  * Memory   Everything is allocated when it opens.
  * Errors   Opening: SHAPE, ARG and NOMEM of the model, its masks and activations.

@@ -8,7 +8,7 @@
  * biases, no element-wise work and no attention. Layers of the same shape share weights
  * and activations, so a pass also finds its operands in the cache more often than a step.
  *
- *   operations of a step = 3 * (sum over layers of 2 R I O + sum over blocks of 4 N^2 D)
+ *   operations of a step = 3 (sum over layers of 2 R I O + over blocks of 4 B N^2 D)
  *
  * a multiply-add taken as two, backward as twice forward, nothing else counted. The second
  * term, attention, is part of the operations of a step and not of a pass.

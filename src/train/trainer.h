@@ -152,7 +152,7 @@ MaeStatus mae_trainer_add(MaeTrainer *trainer, const MaeBatch *batch, bool first
 /**
  * The second half: gradient norm, clipping, optimiser step. Counts nothing.
  * @param[out] norm before clipping.
- * @return NUMERIC for a gradient that is not finite or too large; nothing is changed then.
+ * @return NUMERIC for a gradient that is not finite or too large; nothing changes then.
  */
 MaeStatus mae_trainer_apply(MaeTrainer *trainer, double lr, double *norm, MaeError *err);
 

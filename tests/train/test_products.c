@@ -106,7 +106,8 @@ START_TEST(products_are_computed)
     ck_assert_uint_eq(products.tile_images, BATCH - 2);
     (void)mae_products_pass(&products);
     for (size_t o = 0; o < out; o++)
-        want[0] += products.dy[tile + row * out + o] * products.w[layer->off + o * in + 3];
+        want[0] +=
+            products.dy[tile + row * out + o] * products.w[layer->off + o * in + 3];
     for (size_t r = 0; r < rows; r++)
         want[1] += products.dy[r * out + 5] * products.x[r * in + 3];
     got[0] = products.y[tile + row * in + 3];
