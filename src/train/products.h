@@ -10,8 +10,8 @@
  *
  *   operations of a step = 3 (sum over layers of 2 R I O + over blocks of 4 B N^2 D)
  *
- * a multiply-add taken as two, backward as twice forward, nothing else counted. The second
- * term, attention, is part of the operations of a step and not of a pass.
+ * a multiply-add taken as two, backward as twice forward, nothing else counted. The
+ * second term, attention, is part of the operations of a step and not of a pass.
  *
  * Shapes   R = B * N rows, I inputs, O outputs, D width.
  * Units    Seconds, floating-point operations.
