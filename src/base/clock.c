@@ -22,6 +22,11 @@ double mae_clock_wall(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+double mae_clock_processor(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 void mae_clock_duration(char *text, size_t size, double seconds)
 {
     if (!(seconds >= 0.0) || seconds > 3.15e9) {

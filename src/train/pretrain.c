@@ -6,7 +6,7 @@
 
 #include "eval/preview.h"
 #include "eval/yardstick.h"
-#include "model/maskset.h"
+#include "train/pretrain_step.h"
 #include "train/session.h"
 #include "train/trainer.h"
 
@@ -17,9 +17,7 @@ typedef struct Pretrain {
     const MaeConfig *cfg;
     const MaeTrainHooks *hooks;
     MaeSession session;
-    MaeAutoencoder model;
-    MaeAutoencoderRun run;
-    MaeMaskSet masks;                /* of a batch */
+    MaePretrainStep step;
     MaeMaskSet preview_masks;        /* of the previews */
     float *preview;                  /* [preview_count,C,H,W] */
     size_t preview_count;            /* images in it */
@@ -27,46 +25,17 @@ typedef struct Pretrain {
     double patch_mean, visible_mean; /* yardsticks */
 } Pretrain;
 
-static MaeMaskKind mask_kind(MaeConfMask strategy)
-{
-    switch (strategy) {
-    case MAE_CONF_MASK_BLOCK:
-        return MAE_MASK_BLOCK;
-    case MAE_CONF_MASK_GRID:
-        return MAE_MASK_GRID;
-    case MAE_CONF_MASK_RANDOM:
-        break;
-    }
-    return MAE_MASK_RANDOM;
-}
-
-static MaeStatus open_masks(MaeMaskSet *masks, const Pretrain *p, size_t images,
-                            MaeError *err)
-{
-    return mae_maskset_open(masks, mask_kind(p->cfg->mask.strategy), &p->model.arch.grid,
-                            p->cfg->mask.ratio, images, p->session.pool, err);
-}
-
-/* Masks of a batch; epoch 0 has the fixed ones of evaluations. */
-static void draw_masks(Pretrain *p, const MaeBatch *batch, uint32_t epoch)
-{
-    mae_maskset_draw(&p->masks, p->cfg->train.seed, epoch, batch->samples, batch->size);
-}
-
 static MaeStatus rehearse(void *ctx, MaeWeights w, float *dw, MaeError *err)
 {
     Pretrain *p = ctx;
-    const size_t batch = p->cfg->train.batch_size, test = mae_config_eval_batch(p->cfg);
-    const MaeMask *mask = &p->masks.mask;
+    const size_t test = mae_config_eval_batch(p->cfg);
 
-    mae_maskset_draw(&p->masks, p->cfg->train.seed, 0, NULL, batch > test ? batch : test);
-    MAE_TRY(mae_autoencoder_rehearse(&p->run, dw, w, mask, batch, err));
+    MAE_TRY(mae_pretrain_step_rehearse(&p->step, dw, w, p->cfg->train.batch_size, err));
     if (p->session.inputs.val == NULL)
         return MAE_OK;
-    MAE_TRY(mae_autoencoder_rehearse(&p->run, NULL, w, mask, test, err));
-    return mae_autoencoder_rehearse(&p->run, NULL, w, mask,
-                                    mae_dataset_info(p->session.inputs.val)->count % test,
-                                    err);
+    MAE_TRY(mae_pretrain_step_rehearse(&p->step, NULL, w, test, err));
+    return mae_pretrain_step_rehearse(
+        &p->step, NULL, w, mae_dataset_info(p->session.inputs.val)->count % test, err);
 }
 
 static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
@@ -74,12 +43,7 @@ static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
 {
     Pretrain *p = ctx;
 
-    (void)err;
-    draw_masks(p, batch, batch->epoch + 1);
-    *loss =
-        mae_autoencoder_forward(&p->run, w, batch->images, &p->masks.mask, batch->size);
-    mae_autoencoder_backward(&p->run, dw, w, &p->masks.mask, batch->size, scale);
-    return MAE_OK;
+    return mae_pretrain_step_run(&p->step, batch, w, dw, scale, loss, err);
 }
 
 /* Mean loss over data.val with fixed masks. */
@@ -97,12 +61,8 @@ static MaeStatus held_out_loss(Pretrain *p, MaeWeights w, double *loss, MaeError
         MAE_TRY(mae_loader_next(loader, &batch, err));
         if (batch == NULL)
             break;
-        if (batch->size > 0) {
-            draw_masks(p, batch, 0);
-            sum += (double)batch->size *
-                   mae_autoencoder_forward(&p->run, w, batch->images, &p->masks.mask,
-                                           batch->size);
-        }
+        if (batch->size > 0)
+            sum += (double)batch->size * mae_pretrain_step_forward(&p->step, batch, 0, w);
         images += batch->size;
         mae_loader_release(loader, batch);
     }
@@ -119,8 +79,8 @@ static MaeStatus write_preview(Pretrain *p, MaeWeights w, size_t epoch, MaeError
     char path[MAE_CONFIG_PATH + 64];
 
     MAE_TRY(mae_run_folder_preview(&p->session.folder, epoch, path, sizeof path, err));
-    return mae_preview_write(path, NULL, &p->run, w, p->preview, &p->preview_masks.mask,
-                             p->preview_count, &spec, err);
+    return mae_preview_write(path, NULL, &p->step.run, w, p->preview,
+                             &p->preview_masks.mask, p->preview_count, &spec, err);
 }
 
 static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
@@ -153,28 +113,10 @@ static void describe(void *ctx, MaeSnapshot *snapshot)
     const Pretrain *p = ctx;
 
     snapshot->kind = MAE_SNAPSHOT_AUTOENCODER;
-    snapshot->arch = p->model.arch;
+    snapshot->arch = p->step.model.arch;
     snapshot->mask_ratio = p->cfg->mask.ratio;
     snapshot->mean = p->session.inputs.mean;
     snapshot->std = p->session.inputs.std;
-}
-
-static MaeArch arch_of(const MaeConfig *cfg, size_t channels)
-{
-    return (MaeArch){
-        .grid = {.channels = channels,
-                 .height = cfg->model.img_size[0],
-                 .width = cfg->model.img_size[1],
-                 .patch = cfg->model.patch_size},
-        .embed_dim = cfg->model.embed_dim,
-        .depth = cfg->model.depth,
-        .heads = cfg->model.num_heads,
-        .mlp_ratio = cfg->model.mlp_ratio,
-        .decoder_dim = cfg->model.decoder_embed_dim,
-        .decoder_depth = cfg->model.decoder_depth,
-        .decoder_heads = cfg->model.decoder_num_heads,
-        .norm_pix_loss = cfg->model.norm_pix_loss,
-    };
 }
 
 /* Look at the first images of a set as evaluations see them, a batch at a time. */
@@ -183,7 +125,7 @@ typedef void (*LookFn)(Pretrain *p, void *ctx, const MaeBatch *batch, size_t fir
 static MaeStatus look_at(Pretrain *p, const MaeDataset *set, const size_t *indices,
                          size_t count, LookFn fn, void *ctx, MaeError *err)
 {
-    const size_t most = p->cfg->train.batch_size; /* that p->masks can hold */
+    const size_t most = p->cfg->train.batch_size; /* that the step's masks can hold */
     const size_t batch = most < LOOK_BATCH ? most : LOOK_BATCH;
     const MaeLoaderOptions options = {
         .sampler = {.indices = indices,
@@ -212,7 +154,7 @@ static MaeStatus look_at(Pretrain *p, const MaeDataset *set, const size_t *indic
 
 static void keep_preview(Pretrain *p, void *ctx, const MaeBatch *batch, size_t first)
 {
-    const size_t pixels = p->model.patches * p->model.values;
+    const size_t pixels = p->step.model.patches * p->step.model.values;
 
     (void)ctx;
     memcpy(p->preview + first * pixels, batch->images,
@@ -248,8 +190,10 @@ static MaeStatus prepare_preview(Pretrain *p, MaeError *err)
 
     if (p->cfg->train.preview_every == 0 || count == 0)
         return MAE_OK;
-    MAE_TRY(open_masks(&p->preview_masks, p, count, err));
-    p->preview = calloc(count, p->model.patches * p->model.values * sizeof *p->preview);
+    MAE_TRY(mae_pretrain_masks_open(&p->preview_masks, p->cfg, &p->step.model.arch.grid,
+                                    count, p->session.pool, err));
+    p->preview =
+        calloc(count, p->step.model.patches * p->step.model.values * sizeof *p->preview);
     if (p->preview == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "train.preview_count: out of memory for %zu images",
                  count);
@@ -259,13 +203,13 @@ static MaeStatus prepare_preview(Pretrain *p, MaeError *err)
 
 static void add_to_yardstick(Pretrain *p, void *ctx, const MaeBatch *batch, size_t first)
 {
-    const size_t pixels = p->model.patches * p->model.values;
+    const size_t pixels = p->step.model.patches * p->step.model.values;
 
     (void)first;
-    draw_masks(p, batch, 0);
+    mae_pretrain_step_draw(&p->step, batch, 0);
     for (size_t i = 0; i < batch->size; i++)
         mae_yardstick_add(ctx, batch->images + i * pixels,
-                          p->masks.mask.mask + i * p->model.patches);
+                          p->step.masks.mask.mask + i * p->step.model.patches);
 }
 
 static MaeStatus measure_yardsticks(Pretrain *p, MaeError *err)
@@ -276,8 +220,8 @@ static MaeStatus measure_yardsticks(Pretrain *p, MaeError *err)
     MaeYardstick yardstick;
     MaeStatus status;
 
-    MAE_TRY(mae_yardstick_open(&yardstick, &p->model.arch.grid,
-                               p->model.arch.norm_pix_loss, err));
+    MAE_TRY(mae_yardstick_open(&yardstick, &p->step.model.arch.grid,
+                               p->step.model.arch.norm_pix_loss, err));
     status = look_at(p, inputs->train, inputs->subset, count, add_to_yardstick,
                      &yardstick, err);
     p->patch_mean = mae_yardstick_patch_mean(&yardstick);
@@ -301,7 +245,6 @@ static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
     const size_t test = mae_config_eval_batch(cfg), step_batch = cfg->train.batch_size;
     const size_t batch = step_batch > test ? step_batch : test;
     MaeKnownStats known;
-    MaeArch arch;
 
     MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_AUTOENCODER, p->hooks, err));
     known = (MaeKnownStats){from->mean, from->std, from->arch.grid.channels};
@@ -311,11 +254,8 @@ static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
         cfg->model.in_chans = session->inputs.channels;
         mae_config_mark(cfg, "model.in_chans", MAE_CONF_FROM_DERIVED);
     }
-    arch = arch_of(cfg, session->inputs.channels);
-    MAE_TRY(mae_autoencoder_open(&p->model, &arch, err));
-    MAE_TRY(open_masks(&p->masks, p, batch, err));
-    MAE_TRY(mae_autoencoder_run_open(&p->run, &p->model, &session->compute, batch,
-                                     p->masks.mask.visible, true, err));
+    MAE_TRY(mae_pretrain_step_open(&p->step, cfg, session->inputs.channels, batch,
+                                   &session->compute, err));
     return mae_inputs_start(&session->inputs, cfg, test, log, err);
 }
 
@@ -323,9 +263,7 @@ static void close_parts(Pretrain *p)
 {
     free(p->preview);
     mae_maskset_close(&p->preview_masks);
-    mae_autoencoder_run_close(&p->run);
-    mae_maskset_close(&p->masks);
-    mae_autoencoder_close(&p->model);
+    mae_pretrain_step_close(&p->step);
     mae_session_close(&p->session);
 }
 
@@ -334,7 +272,7 @@ static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
 {
     MaeSession *session = &p->session;
     const MaeTask task = {.ctx = p,
-                          .table = &p->model.table,
+                          .table = &p->step.model.table,
                           .rehearse = rehearse,
                           .step = step,
                           .evaluate = evaluate,
@@ -347,10 +285,10 @@ static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
     if (session->reader != NULL)
         MAE_TRY(mae_trainer_resume(trainer, session->reader, &session->snapshot, err));
     else
-        mae_autoencoder_init(&p->model, trainer->w, p->cfg->train.seed);
+        mae_autoencoder_init(&p->step.model, trainer->w, p->cfg->train.seed);
     mae_session_release(session);
     MAE_TRY(mae_trainer_ready(trainer, err));
-    MAE_TRY(mae_trainer_preflight(trainer, p->run.arena.size,
+    MAE_TRY(mae_trainer_preflight(trainer, p->step.run.arena.size,
                                   mae_inputs_bytes(&session->inputs), err));
     if (!mae_trainer_finished(trainer)) {
         MAE_TRY(prepare_preview(p, err));

@@ -58,14 +58,13 @@ static MaeStatus same_run(const MaeSession *session, const MaeConfig *cfg,
     return MAE_OK;
 }
 
-static MaeStatus open_products(MaeSession *session, const MaeConfig *cfg,
-                               const MaeLog *log, MaeError *err)
+static MaeStatus open_products(MaeSession *session, const MaeConfig *cfg, MaeError *err)
 {
     const MaeConfPrecision wanted = cfg->train.precision;
-    const bool automatic = wanted == MAE_CONF_PRECISION_AUTO;
     const bool openblas = cfg->train.backend == MAE_CONF_BACKEND_OPENBLAS;
-    const bool bf16 = automatic ? !openblas && mae_gemm_native(MAE_BF16)
-                                : wanted == MAE_CONF_PRECISION_BF16;
+    const bool bf16 = wanted == MAE_CONF_PRECISION_AUTO
+                          ? !openblas && mae_gemm_native(MAE_BF16)
+                          : wanted == MAE_CONF_PRECISION_BF16;
     const MaeGemmOptions options = {
         .operand = bf16 ? MAE_BF16 : MAE_F32,
         .backend = openblas                                        ? MAE_GEMM_OPENBLAS
@@ -74,23 +73,32 @@ static MaeStatus open_products(MaeSession *session, const MaeConfig *cfg,
         .threads = mae_pool_threads(session->pool),
     };
 
-    MAE_TRY(mae_gemm_open(&session->gemm, &options, err));
-    mae_log(log, MAE_LOG_INFO, "precision %s%s, products by %s",
-            mae_dtype_name(options.operand),
-            !automatic ? ""
-            : bf16     ? " (auto: this processor multiplies it natively)"
-                       : " (auto: no native bf16 products here)",
+    return mae_gemm_open(&session->gemm, &options, err);
+}
+
+static void report_products(const MaeSession *session, const MaeConfig *cfg,
+                            const MaeLog *log)
+{
+    const MaeDtype operand = mae_gemm_operand(session->gemm);
+
+    mae_log(log, MAE_LOG_INFO, "precision %s%s, products by %s", mae_dtype_name(operand),
+            cfg->train.precision != MAE_CONF_PRECISION_AUTO ? ""
+            : operand == MAE_BF16 ? " (auto: this processor multiplies it natively)"
+                                  : " (auto: no native bf16 products here)",
             mae_gemm_backend(session->gemm));
+}
+
+static MaeStatus open_compute(MaeSession *session, const MaeConfig *cfg, MaeError *err)
+{
+    MAE_TRY(mae_pool_open(&session->pool, cfg->train.threads, err));
+    MAE_TRY(open_products(session, cfg, err));
+    session->compute = (MaeCompute){.pool = session->pool, .gemm = session->gemm};
     return MAE_OK;
 }
 
-static MaeStatus open_parts(MaeSession *session, const MaeConfig *cfg,
-                            MaeSnapshotKind kind, const MaeTrainHooks *hooks,
-                            MaeError *err)
+static MaeStatus open_run(MaeSession *session, const MaeConfig *cfg, MaeSnapshotKind kind,
+                          const MaeTrainHooks *hooks, MaeError *err)
 {
-    MAE_TRY(mae_pool_open(&session->pool, cfg->train.threads, err));
-    MAE_TRY(open_products(session, cfg, &hooks->log, err));
-    session->compute = (MaeCompute){.pool = session->pool, .gemm = session->gemm};
     MAE_TRY(mae_run_folder_open(&session->folder, cfg, &hooks->log, err));
     if (session->folder.resume[0] == '\0')
         return MAE_OK;
@@ -100,14 +108,27 @@ static MaeStatus open_parts(MaeSession *session, const MaeConfig *cfg,
     return same_run(session, cfg, hooks, err);
 }
 
+MaeStatus mae_session_open_compute(MaeSession *session, const MaeConfig *cfg,
+                                   MaeError *err)
+{
+    MaeStatus status;
+
+    *session = (MaeSession){.folder = {.lock = -1}};
+    status = open_compute(session, cfg, err);
+    if (status != MAE_OK)
+        mae_session_close(session);
+    return status;
+}
+
 MaeStatus mae_session_open(MaeSession *session, const MaeConfig *cfg,
                            MaeSnapshotKind kind, const MaeTrainHooks *hooks,
                            MaeError *err)
 {
     MaeStatus status;
 
-    *session = (MaeSession){.folder = {.lock = -1}};
-    status = open_parts(session, cfg, kind, hooks, err);
+    MAE_TRY(mae_session_open_compute(session, cfg, err));
+    report_products(session, cfg, &hooks->log);
+    status = open_run(session, cfg, kind, hooks, err);
     if (status != MAE_OK)
         mae_session_close(session);
     return status;

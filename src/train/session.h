@@ -25,6 +25,13 @@ typedef struct MaeSession {
     MaeInputs inputs;
 } MaeSession;
 
+/**
+ * Pool and products alone, as the configuration asks for them; the rest stays closed.
+ * For what computes without a run.
+ */
+MaeStatus mae_session_open_compute(MaeSession *session, const MaeConfig *cfg,
+                                   MaeError *err);
+
 /** Pool, products, run folder and checkpoint; refuses one of another kind or run. */
 MaeStatus mae_session_open(MaeSession *session, const MaeConfig *cfg,
                            MaeSnapshotKind kind, const MaeTrainHooks *hooks,

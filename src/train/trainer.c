@@ -186,6 +186,18 @@ static MaeStatus blame(const MaeTrainer *trainer, const MaeBatch *batch, double 
              batch->index + 1, batch->size > 0 ? batch->samples[0] : 0);
 }
 
+MaeStatus mae_trainer_add(MaeTrainer *trainer, const MaeBatch *batch, bool first,
+                          double *loss, MaeError *err)
+{
+    const double scale = 1.0 / (double)trainer->cfg->train.accum_iter;
+
+    if (first)
+        memset(trainer->dw, 0, trainer->task.table->total * sizeof *trainer->dw);
+    MAE_TRY(trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
+                               trainer->dw, scale, loss, err));
+    return isfinite(*loss) ? MAE_OK : blame(trainer, batch, *loss, err);
+}
+
 /* Forward and backward over accum_iter batches. @param[out] loss their mean. */
 static MaeStatus accumulate(MaeTrainer *trainer, double *loss, size_t *images,
                             MaeError *err)
@@ -193,7 +205,6 @@ static MaeStatus accumulate(MaeTrainer *trainer, double *loss, size_t *images,
     const size_t accum = trainer->cfg->train.accum_iter;
     double sum = 0.0;
 
-    memset(trainer->dw, 0, trainer->task.table->total * sizeof *trainer->dw);
     *images = 0;
     for (size_t i = 0; i < accum; i++) {
         const MaeBatch *batch = NULL;
@@ -201,11 +212,7 @@ static MaeStatus accumulate(MaeTrainer *trainer, double *loss, size_t *images,
         MaeStatus status;
 
         MAE_TRY(mae_loader_next(trainer->loader, &batch, err));
-        status =
-            trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
-                               trainer->dw, 1.0 / (double)accum, &one, err);
-        if (status == MAE_OK && !isfinite(one))
-            status = blame(trainer, batch, one, err);
+        status = mae_trainer_add(trainer, batch, i == 0, &one, err);
         *images += batch->size;
         mae_loader_release(trainer->loader, batch);
         MAE_TRY(status);
@@ -228,21 +235,29 @@ static MaeStatus check_norm(const MaeTrainer *trainer, double norm, MaeError *er
     return MAE_OK;
 }
 
+MaeStatus mae_trainer_apply(MaeTrainer *trainer, double lr, double *norm, MaeError *err)
+{
+    MaePool *pool = trainer->compute.pool;
+    double factor;
+
+    MAE_TRY(mae_clip_norm(&trainer->clip, norm, pool, trainer->dw, 1.0, err));
+    factor = mae_clip_factor(*norm, trainer->cfg->optim.clip_grad);
+    MAE_TRY(check_norm(trainer, *norm * factor, err));
+    mae_optim_step(&trainer->optim, pool, trainer->w, trainer->operands, trainer->dw, lr,
+                   factor);
+    return MAE_OK;
+}
+
 static MaeStatus update(MaeTrainer *trainer, MaeError *err)
 {
     const MaeConfig *cfg = trainer->cfg;
     const double lr = learning_rate(trainer, trainer->state.batch);
     const double start = mae_clock_now(), waited = mae_loader_waited(trainer->loader);
-    double loss = 0.0, norm = 0.0, factor;
+    double loss = 0.0, norm = 0.0;
     size_t images = 0;
 
     MAE_TRY(accumulate(trainer, &loss, &images, err));
-    MAE_TRY(mae_clip_norm(&trainer->clip, &norm, trainer->compute.pool, trainer->dw, 1.0,
-                          err));
-    factor = mae_clip_factor(norm, cfg->optim.clip_grad);
-    MAE_TRY(check_norm(trainer, norm * factor, err));
-    mae_optim_step(&trainer->optim, trainer->compute.pool, trainer->w, trainer->operands,
-                   trainer->dw, lr, factor);
+    MAE_TRY(mae_trainer_apply(trainer, lr, &norm, err));
     trainer->state.batch += cfg->train.accum_iter;
     trainer->state.step++;
     trainer->state.samples += images;

@@ -154,6 +154,21 @@ MaeWeights mae_trainer_weights(const MaeTrainer *trainer);
 MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, size_t images,
                                 MaeError *err);
 
+/**
+ * The first half of an update: loss and gradient of one batch out of accum_iter.
+ * @param first of the update: the gradients begin at zero.
+ * @return NUMERIC for a loss that is not finite; otherwise as the task's step.
+ */
+MaeStatus mae_trainer_add(MaeTrainer *trainer, const MaeBatch *batch, bool first,
+                          double *loss, MaeError *err);
+
+/**
+ * The second half: gradient norm, clipping, optimiser step. Counts nothing.
+ * @param[out] norm before clipping.
+ * @return NUMERIC for a gradient that is not finite or too large; nothing changes then.
+ */
+MaeStatus mae_trainer_apply(MaeTrainer *trainer, double lr, double *norm, MaeError *err);
+
 /** Train to the end of the last epoch, or until stopped. */
 MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError *err);
 

@@ -1,0 +1,49 @@
+#include "base/machine.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * First line of @p path, within its first 4 KB, that begins with @p field: what follows
+ * up to the end of the line. False if there is none.
+ */
+static bool read_field(const char *path, const char *field, char *value, size_t size)
+{
+    char text[4096];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    const char *line = text;
+
+    if (fd >= 0)
+        (void)close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    while (line != NULL && strncmp(line, field, strlen(field)) != 0) {
+        line = strchr(line, '\n');
+        line = line != NULL ? line + 1 : NULL;
+    }
+    if (line == NULL)
+        return false;
+    line += strlen(field);
+    line += strspn(line, "\t :");
+    (void)snprintf(value, size, "%.*s", (int)strcspn(line, "\n"), line);
+    return true;
+}
+
+void mae_machine_processor(char *text, size_t size)
+{
+    if (!read_field("/proc/cpuinfo", "model name", text, size))
+        (void)snprintf(text, size, "%s", "");
+}
+
+size_t mae_machine_peak_memory(void)
+{
+    char value[64];
+
+    if (!read_field("/proc/self/status", "VmHWM:", value, sizeof value))
+        return 0;
+    return (size_t)strtoull(value, NULL, 10) * 1024;
+}

@@ -1,0 +1,23 @@
+/**
+ * @file machine.h
+ * What the system says about the processor and this process.
+ *
+ * Source   /proc/cpuinfo and /proc/self/status, proc(5).
+ * Errors   What is not known is empty or 0.
+ * Threads  Reentrant.
+ */
+#ifndef MAE_BASE_MACHINE_H
+#define MAE_BASE_MACHINE_H
+
+#include <stddef.h>
+
+/** Write the processor's model name, e.g. "AMD EPYC 9354"; "" if it has none. */
+void mae_machine_processor(char *text, size_t size);
+
+/**
+ * Most memory this process has held so far, in bytes (VmHWM). getrusage would count what
+ * the program that started this one held, too.
+ */
+size_t mae_machine_peak_memory(void);
+
+#endif /* MAE_BASE_MACHINE_H */

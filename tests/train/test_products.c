@@ -1,0 +1,132 @@
+#include "train/products.h"
+
+#include <math.h>
+
+#include "support/test.h"
+
+/* 16 patches of 12 values, 4 of them visible; a tile has 39 images. */
+static const MaeArch ARCH = {
+    .grid = {.channels = 3, .height = 8, .width = 8, .patch = 2},
+    .embed_dim = 12,
+    .depth = 2,
+    .heads = 3,
+    .mlp_ratio = 2.0,
+    .decoder_dim = 8,
+    .decoder_depth = 3,
+    .decoder_heads = 2,
+};
+
+enum { BATCH = 41, VISIBLE = 4 };
+
+static MaePool *pool;
+static MaeGemm *gemm;
+static MaeAutoencoder model;
+static MaeProducts products;
+static MaeError err;
+
+static void setup(void)
+{
+    ck_assert_ok(mae_pool_open(&pool, 2, &err));
+    ck_assert_ok(mae_gemm_open(&gemm, MAE_F32, &err));
+    ck_assert_ok(mae_autoencoder_open(&model, &ARCH, &err));
+    ck_assert_ok(mae_products_open(&products, &model, BATCH, VISIBLE,
+                                   &(MaeCompute){pool, gemm}, 1, &err));
+}
+
+static void teardown(void)
+{
+    mae_products_close(&products);
+    mae_autoencoder_close(&model);
+    mae_gemm_close(gemm);
+    mae_pool_close(pool);
+}
+
+/* Products of blocks, counted by hand. */
+static double blocks(double depth, double n, double width, double hidden)
+{
+    return depth * (2.0 * n * width * (4.0 * width + 2.0 * hidden) + 4.0 * n * n * width);
+}
+
+START_TEST(operations_of_a_step)
+{
+    const double encoder = 2.0 * 4 * 12 * 12 + blocks(2, 5, 12, 24);
+    const double decoder = 2.0 * 5 * 12 * 8 + blocks(3, 17, 8, 16) + 2.0 * 17 * 8 * 12;
+
+    ck_assert_double_eq_tol(mae_products_step_flops(&model, VISIBLE),
+                            3.0 * (encoder + decoder), 1e-6);
+}
+END_TEST
+
+/* 58.2 GFLOP an image: what published rates of ViT-B/16 are divided by. */
+START_TEST(operations_of_vit_base)
+{
+    const MaeArch base = {
+        .grid = {.channels = 3, .height = 224, .width = 224, .patch = 16},
+        .embed_dim = 768,
+        .depth = 12,
+        .heads = 12,
+        .mlp_ratio = 4.0,
+        .decoder_dim = 512,
+        .decoder_depth = 8,
+        .decoder_heads = 16,
+    };
+    MaeAutoencoder large;
+
+    ck_assert_ok(mae_autoencoder_open(&large, &base, &err));
+    ck_assert_double_eq_tol(mae_products_step_flops(&large, 49) / 1e9, 58.167, 5e-4);
+    mae_autoencoder_close(&large);
+}
+END_TEST
+
+START_TEST(a_pass_is_a_step_without_attention)
+{
+    const double attention = 4.0 * (2.0 * 25 * 12 + 3.0 * 289 * 8);
+
+    ck_assert_double_eq_tol(
+        products.flops,
+        BATCH * (mae_products_step_flops(&model, VISIBLE) - 3.0 * attention), 1e-3);
+    ck_assert_double_eq(mae_products_best(&products), 0.0);
+    ck_assert_double_gt(mae_products_pass(&products), 0.0);
+    ck_assert_double_gt(mae_products_best(&products), 0.0);
+    for (size_t i = 0; i < MAE_PRODUCT_STAGES; i++)
+        ck_assert(isfinite(products.stages[i].seconds));
+}
+END_TEST
+
+/* The products are really there: a row of the last tile, an element of a weight. */
+START_TEST(products_are_computed)
+{
+    const MaeProductGroup *last = &products.groups[MAE_PRODUCT_GROUPS - 1];
+    const MaeProductLayer *layer = &last->layers[0];
+    const size_t in = layer->in, out = layer->out, rows = BATCH * last->tokens;
+    const size_t tile = products.tile_images * last->tokens * products.widest;
+    const size_t row = 2 * last->tokens - 1;
+    float want[2] = {0.0f}, got[2];
+
+    ck_assert_uint_eq(products.tile_images, BATCH - 2);
+    (void)mae_products_pass(&products);
+    for (size_t o = 0; o < out; o++)
+        want[0] +=
+            products.dy[tile + row * out + o] * products.w[layer->off + o * in + 3];
+    for (size_t r = 0; r < rows; r++)
+        want[1] += products.dy[r * out + 5] * products.x[r * in + 3];
+    got[0] = products.y[tile + row * in + 3];
+    got[1] = products.dw[layer->off + 5 * in + 3];
+    mae_test_close("products", got, want, 2, 0.0, 1e-4);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("products");
+    TCase *tc = tcase_create("products");
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, operations_of_a_step);
+    tcase_add_test(tc, operations_of_vit_base);
+    tcase_add_test(tc, a_pass_is_a_step_without_attention);
+    tcase_add_test(tc, products_are_computed);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}
