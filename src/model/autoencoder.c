@@ -177,18 +177,22 @@ static void embed_tile(const Call *call, MaeTile encoded, size_t thread)
     const size_t at = encoded.image * tokens * model->arch.embed_dim;
     const MaeOperand latent = mae_operand_at(run->latent, at);
     float *narrow = run->work.scratch[thread].narrow;
+    MaeLap *lap = run->work.scratch[thread].lap;
 
     mae_layernorm_forward(&model->norm, latent, &run->norm,
                           run->encoder.trunk.x[model->encoder.trunk.depth] + at, call->w,
                           encoded.image * tokens, rows);
+    mae_lap(lap, MAE_LAP_NORM);
     mae_linear_forward(&model->decoder_embed,
                        mae_gemm_thread(run->work.compute.gemm, thread),
                        mae_operand_f32(narrow), latent.data, call->w, NULL, rows);
+    mae_lap(lap, MAE_LAP_FORWARD);
     for (size_t i = 0; i < encoded.images; i++)
         place_mask_tokens(model, run->decoder.x[0] + (encoded.image + i) * all * width,
                           narrow + i * tokens * width, call->w,
                           call->mask->ids_restore + (encoded.image + i) * model->patches,
                           run->visible);
+    mae_lap(lap, MAE_LAP_TOKENS);
 }
 
 /* Prediction and loss, from the decoder's output. */
@@ -199,15 +203,18 @@ static void predict_part(const Call *call, MaeTile part, size_t thread)
     const size_t row0 = part.image * part.tokens, rows = part.images * part.tokens;
     const size_t pixels = model->patches * model->values;
     const MaeOperand normed = run->work.scratch[thread].operand;
+    MaeLap *lap = run->work.scratch[thread].lap;
 
     mae_layernorm_forward(&model->decoder_norm, normed, &run->decoder_norm,
                           run->decoder.x[model->decoder.depth] +
                               row0 * model->arch.decoder_dim,
                           call->w, row0, rows);
+    mae_lap(lap, MAE_LAP_NORM);
     mae_linear_forward(&model->decoder_pred,
                        mae_gemm_thread(run->work.compute.gemm, thread),
                        mae_operand_f32(run->pred + row0 * model->values), normed.data,
                        call->w, NULL, rows);
+    mae_lap(lap, MAE_LAP_FORWARD);
     for (size_t i = part.image; i < part.image + part.images; i++) {
         const size_t at = (i * part.tokens + 1) * model->values;
 
@@ -218,6 +225,7 @@ static void predict_part(const Call *call, MaeTile part, size_t thread)
                                         call->mask->mask + i * model->patches,
                                         model->patches, model->values);
     }
+    mae_lap(lap, MAE_LAP_TOKENS);
 }
 
 static void forward_tile(void *ctx, size_t index, size_t thread)
@@ -262,6 +270,7 @@ static void head_backward_part(const Call *call, float *sums, MaeTile part, size
     const size_t at = row0 * model->arch.decoder_dim;
     const MaeOperand dpred = mae_operand_at(run->dpred, row0 * values);
     float *narrow = run->work.scratch[thread].narrow;
+    MaeLap *lap = run->work.scratch[thread].lap;
 
     for (size_t i = part.image; i < part.image + part.images; i++) {
         memset(run->target + i * all * values, 0, values * sizeof *run->target);
@@ -271,13 +280,16 @@ static void head_backward_part(const Call *call, float *sums, MaeTile part, size
     }
     mae_rows_enter(dpred, sums + model->decoder_pred.bias.sum,
                    run->target + row0 * values, NULL, 1, rows, values);
+    mae_lap(lap, MAE_LAP_TOKENS);
     mae_linear_backward_input(&model->decoder_pred,
                               mae_gemm_thread(run->work.compute.gemm, thread),
                               mae_operand_f32(narrow), dpred.data, call->w, rows);
+    mae_lap(lap, MAE_LAP_INPUT_GRAD);
     mae_layernorm_backward(&model->decoder_norm, call->dstream + at,
                            mae_operand_at(run->work.grads.norm1, at), sums, narrow, NULL,
                            run->decoder.x[model->decoder.depth] + at, &run->decoder_norm,
                            call->w, row0, rows);
+    mae_lap(lap, MAE_LAP_NORM);
 }
 
 static void head_backward_tile(void *ctx, size_t index, size_t thread)
@@ -288,6 +300,7 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
         mae_work_tile(work, call->batch, call->run->model->patches + 1, index);
     float *sums = mae_work_sums(work, index);
 
+    mae_lap(work->scratch[thread].lap, MAE_LAP_WAIT);
     memset(sums, 0, work->plan.sum_total * sizeof *sums);
     for (size_t part = 0; part < mae_tile_parts(tile); part++)
         head_backward_part(call, sums, mae_tile_part(tile, part), thread);
@@ -306,7 +319,9 @@ static void embed_backward_tile(void *ctx, size_t index, size_t thread)
     float *sums = mae_work_sums(&run->work, index);
     float *narrow = run->work.scratch[thread].narrow;
     float *bias = sums + model->decoder_embed.bias.sum;
+    MaeLap *lap = run->work.scratch[thread].lap;
 
+    mae_lap(lap, MAE_LAP_WAIT);
     for (size_t i = tile.image; i < tile.image + tile.images; i++) {
         const uint32_t *restore = call->mask->ids_restore + i * model->patches;
         const float *dx = call->dstream + i * (model->patches + 1) * width;
@@ -326,9 +341,11 @@ static void embed_backward_tile(void *ctx, size_t index, size_t thread)
         &model->decoder_embed, mae_gemm_thread(run->work.compute.gemm, thread),
         mae_operand_f32(narrow), mae_operand_at(run->dlatent, row0 * width).data, call->w,
         rows);
+    mae_lap(lap, MAE_LAP_INPUT_GRAD);
     mae_layernorm_backward(&model->norm, call->dnext + at, none, sums, narrow, NULL,
                            run->encoder.trunk.x[model->encoder.trunk.depth] + at,
                            &run->norm, call->w, row0, rows);
+    mae_lap(lap, MAE_LAP_NORM);
 }
 
 void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeWeights w,
@@ -356,13 +373,13 @@ void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeWeights w,
     call.scale = scale / ((double)batch * (double)hidden);
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), head_backward_tile,
                  &call);
-    mae_weight_grad_run(&pred, 1, work->compute.pool, work->compute.gemm, dw);
+    mae_weight_grad_run(&pred, 1, &work->compute, dw);
     call.dstream = mae_trunk_backward(&model->decoder, work, dw, call.dstream,
                                       &run->decoder, w, NULL, batch, model->patches + 1);
     call.dnext = call.dstream == work->dx[0] ? work->dx[1] : work->dx[0];
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), embed_backward_tile,
                  &call);
-    mae_weight_grad_run(&embed, 1, work->compute.pool, work->compute.gemm, dw);
+    mae_weight_grad_run(&embed, 1, &work->compute, dw);
     mae_encoder_backward(&model->encoder, work, dw, call.dnext, &run->encoder, w,
                          mask->ids_keep, NULL, batch, run->visible + 1);
     mae_work_combine_sums(work, &model->table, dw, batch);
@@ -372,12 +389,11 @@ MaeStatus mae_autoencoder_rehearse(MaeAutoencoderRun *run, float *dw, MaeWeights
                                    const MaeMask *mask, size_t batch, MaeError *err)
 {
     const MaeGemm *gemm = run->work.compute.gemm;
-    const size_t count = dw != NULL ? batch : mae_work_rehearsal(&run->work, batch);
 
-    if (count == 0 || !mae_gemm_rehearse(gemm))
+    if (batch == 0 || !mae_gemm_rehearse(gemm))
         return MAE_OK;
-    (void)mae_autoencoder_forward(run, w, NULL, mask, count);
+    (void)mae_autoencoder_forward(run, w, NULL, mask, batch);
     if (dw != NULL)
-        mae_autoencoder_backward(run, dw, w, mask, count, 1.0);
+        mae_autoencoder_backward(run, dw, w, mask, batch, 1.0);
     return mae_gemm_rehearsed(gemm, err);
 }

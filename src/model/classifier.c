@@ -249,7 +249,7 @@ void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeWeights w,
     assert(work->plan.backward && batch > 0 && batch <= work->plan.batch);
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), head_backward_tile,
                  &call);
-    mae_weight_grad_run(&head, 1, work->compute.pool, work->compute.gemm, dw);
+    mae_weight_grad_run(&head, 1, &work->compute, dw);
     mae_encoder_backward(&model->encoder, work, dw, work->dx[0], &run->encoder, w, NULL,
                          scales, batch, work->plan.trunks[0].tokens);
     mae_work_combine_sums(work, &model->table, dw, batch);
@@ -259,12 +259,11 @@ MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeWeights w
                                   size_t batch, MaeError *err)
 {
     const MaeGemm *gemm = run->work.compute.gemm;
-    const size_t count = dw != NULL ? batch : mae_work_rehearsal(&run->work, batch);
 
-    if (count == 0 || !mae_gemm_rehearse(gemm))
+    if (batch == 0 || !mae_gemm_rehearse(gemm))
         return MAE_OK;
-    mae_classifier_forward(run, w, NULL, NULL, count);
+    mae_classifier_forward(run, w, NULL, NULL, batch);
     if (dw != NULL)
-        mae_classifier_backward(run, dw, w, NULL, count);
+        mae_classifier_backward(run, dw, w, NULL, batch);
     return mae_gemm_rehearsed(gemm, err);
 }

@@ -91,18 +91,23 @@ void mae_encoder_forward(const MaeEncoder *encoder, const MaeWork *work,
     const MaeOperand rows =
         mae_operand_at(cache->patches, tile.image * patches * encoder->patch.in);
     float *embedded = work->scratch[thread].narrow;
+    MaeLap *lap = work->scratch[thread].lap;
 
+    mae_lap(lap, MAE_LAP_WAIT);
     for (size_t i = 0; images != NULL && i < tile.images; i++)
         mae_patchify_conv(mae_operand_at(rows, i * patches * encoder->patch.in),
                           images + (tile.image + i) * pixels, grid,
                           ids != NULL ? ids + (tile.image + i) * patches : NULL, patches);
+    mae_lap(lap, MAE_LAP_TOKENS);
     mae_linear_forward(&encoder->patch, mae_gemm_thread(work->compute.gemm, thread),
                        mae_operand_f32(embedded), rows.data, w, NULL,
                        tile.images * patches);
+    mae_lap(lap, MAE_LAP_FORWARD);
     for (size_t i = 0; i < tile.images; i++)
         place_tokens(encoder, cache->trunk.x[0] + (tile.image + i) * tile.tokens * width,
                      embedded + i * patches * width, w,
                      ids != NULL ? ids + (tile.image + i) * patches : NULL, patches);
+    mae_lap(lap, MAE_LAP_TOKENS);
     mae_trunk_forward(&encoder->trunk, work, &cache->trunk, w, scales, batch, tile,
                       thread);
 }
@@ -123,7 +128,7 @@ static void tokens_backward(void *ctx, size_t index, size_t thread)
     const size_t width = b->encoder->patch.out, patches = tile.tokens - 1;
     float *sums = mae_work_sums(b->work, index);
 
-    (void)thread;
+    mae_lap(b->work->scratch[thread].lap, MAE_LAP_WAIT);
     for (size_t i = tile.image; i < tile.image + tile.images; i++) {
         const float *dx = b->dx + i * tile.tokens * width;
         const MaeOperand rows = mae_operand_at(b->work->grads.norm1, i * patches * width);
@@ -141,6 +146,7 @@ static void tokens_backward(void *ctx, size_t index, size_t thread)
                          dx + (1 + v) * width, width);
         }
     }
+    mae_lap(b->work->scratch[thread].lap, MAE_LAP_TOKENS);
 }
 
 void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float *dw,
@@ -162,5 +168,5 @@ void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float 
 
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), tokens_backward,
                  &tokens_ctx);
-    mae_weight_grad_run(&job, 1, work->compute.pool, work->compute.gemm, dw);
+    mae_weight_grad_run(&job, 1, &work->compute, dw);
 }

@@ -14,21 +14,31 @@ size_t mae_work_tile_images(size_t tokens)
     return (TILE_ROWS + tokens - 1) / tokens;
 }
 
+/* Part @p index of @p parts whose sizes differ by one image at most. */
+static MaeTile equal_part(MaeTile whole, size_t parts, size_t index)
+{
+    const size_t first = whole.images * index / parts;
+
+    return (MaeTile){
+        .image = whole.image + first,
+        .images = whole.images * (index + 1) / parts - first,
+        .tokens = whole.tokens,
+    };
+}
+
+/* An odd tile would leave half of two threads waiting, three of five half of four. */
 size_t mae_work_tiles(const MaeWork *work, size_t batch)
 {
-    return (batch + work->plan.tile_images - 1) / work->plan.tile_images;
+    const size_t most = work->plan.tile_images, tiles = (batch + most - 1) / most;
+    const size_t step = tiles > 4 ? 4 : tiles > 1 ? 2 : 1;
+    const size_t even = (tiles + step - 1) / step * step;
+
+    return even < batch ? even : batch;
 }
 
 MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t index)
 {
-    const size_t first = index * work->plan.tile_images;
-    const size_t left = batch - first;
-
-    return (MaeTile){
-        .image = first,
-        .images = left < work->plan.tile_images ? left : work->plan.tile_images,
-        .tokens = tokens,
-    };
+    return equal_part((MaeTile){0, batch, tokens}, mae_work_tiles(work, batch), index);
 }
 
 size_t mae_tile_parts(MaeTile tile)
@@ -40,21 +50,7 @@ size_t mae_tile_parts(MaeTile tile)
 
 MaeTile mae_tile_part(MaeTile tile, size_t index)
 {
-    const size_t most = mae_work_tile_images(tile.tokens),
-                 left = tile.images - index * most;
-
-    return (MaeTile){
-        .image = tile.image + index * most,
-        .images = left < most ? left : most,
-        .tokens = tile.tokens,
-    };
-}
-
-size_t mae_work_rehearsal(const MaeWork *work, size_t batch)
-{
-    const size_t tile = work->plan.tile_images, last = batch % tile;
-
-    return batch < tile ? batch : tile + last;
+    return equal_part(tile, mae_tile_parts(tile), index);
 }
 
 float *mae_work_sums(const MaeWork *work, size_t tile)
@@ -83,9 +79,12 @@ void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
     part[2].tokens = plan->trunks[0].tokens;
     part[2].hidden = 0;
     work->scratch = mae_arena_bytes(arena, threads, sizeof *work->scratch);
-    for (size_t i = 0; i < threads; i++)
-        mae_block_reserve_scratch(work->scratch != NULL ? &work->scratch[i] : &unused,
-                                  arena, part, plan->trunk_count > 1 ? 3 : 1);
+    for (size_t i = 0; i < threads; i++) {
+        MaeBlockScratch *scratch = work->scratch != NULL ? &work->scratch[i] : &unused;
+
+        mae_block_reserve_scratch(scratch, arena, part, plan->trunk_count > 1 ? 3 : 1);
+        scratch->lap = mae_compute_lap(compute, i);
+    }
     if (!plan->backward)
         return;
     mae_block_reserve_grads(&work->grads, arena, plan->trunks, plan->trunk_count,
@@ -207,6 +206,7 @@ static void backward_tile(void *ctx, size_t index, size_t thread)
     const MaeWork *work = b->work;
     const MaeTile tile = mae_work_tile(work, b->batch, b->tokens, index);
 
+    mae_lap(work->scratch[thread].lap, MAE_LAP_WAIT);
     for (size_t part = 0; part < mae_tile_parts(tile); part++)
         mae_block_backward(
             &b->trunk->blocks[b->index], mae_gemm_thread(work->compute.gemm, thread),
@@ -229,9 +229,8 @@ float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
 
         mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), backward_tile,
                      &block);
-        mae_block_weight_grads(&trunk->blocks[i], work->compute.gemm, work->compute.pool,
-                               dw, &work->grads, dout, &cache->blocks[i], s,
-                               batch * tokens);
+        mae_block_weight_grads(&trunk->blocks[i], &work->compute, dw, &work->grads, dout,
+                               &cache->blocks[i], s, batch * tokens);
         dout = dx;
         dx = used;
     }

@@ -22,15 +22,7 @@
 
 #include "base/arena.h"
 #include "base/param.h"
-#include "base/pool.h"
-#include "kernel/gemm.h"
 #include "nn/block.h"
-
-/** Who computes: borrowed by everything that runs a model. */
-typedef struct MaeCompute {
-    MaePool *pool; /* NULL: the calling thread alone */
-    const MaeGemm *gemm;
-} MaeCompute;
 
 /** Immutable once defined. */
 typedef struct MaeTrunk {
@@ -44,7 +36,7 @@ typedef struct MaeTrunk {
 /** Sizes of the memory that a model's trunks share. */
 typedef struct MaeWorkPlan {
     size_t batch;       /* most images in a batch */
-    size_t tile_images; /* images in a tile */
+    size_t tile_images; /* most images in a tile */
     size_t sum_total;   /* MaeParamTable.sum_total; 0 without backward */
     bool backward;
     bool drop_path;
@@ -71,7 +63,7 @@ typedef struct MaeTrunkCache {
 /** Images in a tile: enough rows of @p tokens for an efficient product. */
 size_t mae_work_tile_images(size_t tokens);
 
-/** Number of tiles of a batch. */
+/** Number of tiles of a batch, at most plan.batch many; of sizes that differ by one. */
 size_t mae_work_tiles(const MaeWork *work, size_t batch);
 
 /** Tile @p index of a batch whose images have @p tokens rows. */
@@ -82,9 +74,6 @@ size_t mae_tile_parts(MaeTile tile);
 
 /** Part @p index of @p tile. */
 MaeTile mae_tile_part(MaeTile tile, size_t index);
-
-/** Images whose forward pass meets every tile size of a batch of @p batch. */
-size_t mae_work_rehearsal(const MaeWork *work, size_t batch);
 
 /** This tile's row sums [sum_total]. */
 float *mae_work_sums(const MaeWork *work, size_t tile);

@@ -165,17 +165,25 @@ void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
 
     mae_layernorm_forward(&block->norm1, scratch->operand, &cache->norm1, x + at, w, row0,
                           rows);
+    mae_lap(scratch->lap, MAE_LAP_NORM);
     mae_linear_forward(&block->qkv, gemm, qkv, scratch->operand.data, w, NULL, rows);
+    mae_lap(scratch->lap, MAE_LAP_FORWARD);
     mae_attention_forward(gemm, attention, cache->lse + tile.image * block->heads * n,
                           qkv, &heads, scratch->attention);
+    mae_lap(scratch->lap, MAE_LAP_ATTENTION);
     leave_branch(&block->proj, gemm, cache->x1 + at, x + at, attention.data, w, scales,
                  scratch->narrow, tile);
+    mae_lap(scratch->lap, MAE_LAP_FORWARD);
     mae_layernorm_forward(&block->norm2, scratch->operand, &cache->norm2, cache->x1 + at,
                           w, row0, rows);
+    mae_lap(scratch->lap, MAE_LAP_NORM);
     mae_linear_forward(&block->fc1, gemm, fc1, scratch->operand.data, w, NULL, rows);
+    mae_lap(scratch->lap, MAE_LAP_FORWARD);
     mae_rows_gelu(scratch->wide, fc1, rows * hidden);
+    mae_lap(scratch->lap, MAE_LAP_GELU);
     leave_branch(&block->fc2, gemm, out + at, cache->x1 + at, scratch->wide.data, w,
                  scales != NULL ? scales + batch : NULL, scratch->narrow, tile);
+    mae_lap(scratch->lap, MAE_LAP_FORWARD);
 }
 
 /* From the gradient of the attention's output to that of norm1's output, in narrow. */
@@ -192,9 +200,12 @@ static void attention_backward(const MaeBlock *block, const MaeGemm *gemm, float
         gemm, dqkv, scratch->operand, mae_operand_at(cache->attention, at),
         mae_operand_at(cache->qkv, 3 * at), cache->lse + tile.image * block->heads * n,
         &heads, scratch->attention);
+    mae_lap(scratch->lap, MAE_LAP_ATTENTION);
     mae_linear_backward_bias(&block->qkv, sums, dqkv, rows);
+    mae_lap(scratch->lap, MAE_LAP_RESIDUAL);
     mae_linear_backward_input(&block->qkv, gemm, mae_operand_f32(scratch->narrow),
                               dqkv.data, w, rows);
+    mae_lap(scratch->lap, MAE_LAP_INPUT_GRAD);
 }
 
 void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
@@ -212,21 +223,29 @@ void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
 
     dy = enter_branch(&block->fc2, grads->dfc2, sums, dout,
                       scales != NULL ? scales + batch : NULL, tile);
+    mae_lap(scratch->lap, MAE_LAP_RESIDUAL);
     mae_linear_backward_input(&block->fc2, gemm, dfc1, dy, w, rows);
+    mae_lap(scratch->lap, MAE_LAP_INPUT_GRAD);
     mae_rows_gelu_grad(dfc1, mae_operand_at(grads->gelu, wide_at),
                        sums + block->fc1.bias.sum, mae_operand_at(cache->fc1, wide_at),
                        rows, hidden);
+    mae_lap(scratch->lap, MAE_LAP_GELU);
     mae_linear_backward_input(&block->fc1, gemm, mae_operand_f32(scratch->narrow),
                               dfc1.data, w, rows);
+    mae_lap(scratch->lap, MAE_LAP_INPUT_GRAD);
     mae_layernorm_backward(&block->norm2, dx1, mae_operand_at(grads->norm2, at), sums,
                            scratch->narrow, dout + at, cache->x1 + at, &cache->norm2, w,
                            row0, rows);
+    mae_lap(scratch->lap, MAE_LAP_NORM);
 
     dy = enter_branch(&block->proj, grads->dproj, sums, grads->dx1, scales, tile);
+    mae_lap(scratch->lap, MAE_LAP_RESIDUAL);
     mae_linear_backward_input(&block->proj, gemm, scratch->operand, dy, w, rows);
+    mae_lap(scratch->lap, MAE_LAP_INPUT_GRAD);
     attention_backward(block, gemm, sums, grads, scratch, cache, w, tile);
     mae_layernorm_backward(&block->norm1, dx + at, mae_operand_at(grads->norm1, at), sums,
                            scratch->narrow, dx1, x + at, &cache->norm1, w, row0, rows);
+    mae_lap(scratch->lap, MAE_LAP_NORM);
 }
 
 static MaeWeightGrad job(const MaeLinear *lin, const void *dy, const void *x, size_t rows)
@@ -245,17 +264,18 @@ static const void *entered(MaeOperand own, const float *dy, const float *scales)
     return serves(own, scales) ? dy : own.data;
 }
 
-void mae_block_weight_grads(const MaeBlock *block, const MaeGemm *gemm, MaePool *pool,
-                            float *dw, const MaeBlockGrads *grads, const float *dout,
+void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, float *dw,
+                            const MaeBlockGrads *grads, const float *dout,
                             const MaeBlockCache *cache, const float *scales, size_t rows)
 {
     const MaeWeightGrad jobs[] = {
+        /* widest first: what is left for the end of the grid should be small */
+        job(&block->fc2, entered(grads->dfc2, dout, scales), grads->gelu.data, rows),
+        job(&block->fc1, grads->dfc1.data, grads->norm2.data, rows),
         job(&block->qkv, grads->dqkv.data, grads->norm1.data, rows),
         job(&block->proj, entered(grads->dproj, grads->dx1, scales),
             cache->attention.data, rows),
-        job(&block->fc1, grads->dfc1.data, grads->norm2.data, rows),
-        job(&block->fc2, entered(grads->dfc2, dout, scales), grads->gelu.data, rows),
     };
 
-    mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, pool, gemm, dw);
+    mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, compute, dw);
 }

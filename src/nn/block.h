@@ -29,9 +29,8 @@
 
 #include "base/operand.h"
 #include "base/param.h"
-#include "base/pool.h"
 #include "base/rng.h"
-#include "kernel/gemm.h"
+#include "nn/compute.h"
 #include "nn/layernorm.h"
 #include "nn/linear.h"
 
@@ -66,6 +65,7 @@ typedef struct MaeBlockScratch {
     MaeOperand operand; /* [R,D] of one tile */
     MaeOperand wide;    /* [R,F] of one tile */
     float *attention;   /* mae_attention_scratch() floats */
+    MaeLap *lap;        /* the thread's watch, or NULL; set by the owner */
 } MaeBlockScratch;
 
 /** What backward writes for the weight gradients, whole batch; shared by all blocks. */
@@ -130,8 +130,8 @@ void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
  * dW of the four linear layers, accumulated (+=) into @p dw, after all tiles; @p dout and
  * @p scales as given to backward, @p rows of the whole batch.
  */
-void mae_block_weight_grads(const MaeBlock *block, const MaeGemm *gemm, MaePool *pool,
-                            float *dw, const MaeBlockGrads *grads, const float *dout,
+void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, float *dw,
+                            const MaeBlockGrads *grads, const float *dout,
                             const MaeBlockCache *cache, const float *scales, size_t rows);
 
 #endif /* MAE_NN_BLOCK_H */

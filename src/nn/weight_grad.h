@@ -17,8 +17,7 @@
 
 #include <stddef.h>
 
-#include "base/pool.h"
-#include "kernel/gemm.h"
+#include "nn/compute.h"
 
 /** One product: dW += dy^T x. */
 typedef struct MaeWeightGrad {
@@ -30,10 +29,10 @@ typedef struct MaeWeightGrad {
 } MaeWeightGrad;
 
 /**
- * Run @p count products as one grid on the pool.
+ * Run @p count products as one grid on the pool of @p compute.
  * @param[in,out] dw gradients of all weights, accumulated (+=).
  */
-void mae_weight_grad_run(const MaeWeightGrad *jobs, size_t count, MaePool *pool,
-                         const MaeGemm *gemm, float *dw);
+void mae_weight_grad_run(const MaeWeightGrad *jobs, size_t count,
+                         const MaeCompute *compute, float *dw);
 
 #endif /* MAE_NN_WEIGHT_GRAD_H */

@@ -24,6 +24,7 @@ typedef struct Bench {
     MaeBatch batch; /* random, in the arena */
     MaeArena arena;
     double *seconds, *passes; /* [options->steps] measured */
+    MaeLap *laps;             /* [threads] */
 } Bench;
 
 /* ---- numbers ----------------------------------------------------------------------- */
@@ -84,6 +85,10 @@ static MaeStatus open_bench(Bench *b, MaeError *err)
         MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the times of %zu steps",
                  options->steps);
     b->passes = b->seconds + options->steps;
+    b->laps = calloc(mae_pool_threads(b->session.pool), sizeof *b->laps);
+    if (b->laps == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the watches of the threads");
+    b->session.compute.laps = b->laps;
     *b->result = (MaeBenchResult){
         .operand = mae_gemm_operand(b->session.gemm),
         .threads = mae_pool_threads(b->session.pool),
@@ -96,6 +101,7 @@ static MaeStatus open_bench(Bench *b, MaeError *err)
 static void close_bench(Bench *b)
 {
     free(b->seconds);
+    free(b->laps);
     mae_arena_close(&b->arena);
     mae_products_close(&b->products);
     mae_trainer_close(&b->trainer);
@@ -214,19 +220,48 @@ static MaeStatus open_step(Bench *b, MaeError *err)
     return MAE_OK;
 }
 
+static void start_laps(Bench *b)
+{
+    for (size_t i = 0; i < b->result->threads; i++)
+        b->laps[i].at = mae_clock_now();
+}
+
+static void stop_laps(Bench *b)
+{
+    for (size_t i = 0; i < b->result->threads; i++)
+        mae_lap(&b->laps[i], MAE_LAP_WAIT);
+}
+
 /* One update with masks of its own, at the peak learning rate. */
 static MaeStatus update(Bench *b, double *seconds, MaeError *err)
 {
     const double start = mae_clock_now();
-    double loss, norm;
+    double loss, norm, computed;
 
+    start_laps(b);
     for (size_t i = 0; i < b->cfg->train.accum_iter; i++) {
         MAE_TRY(mae_trainer_add(&b->trainer, &b->batch, i == 0, &loss, err));
         b->batch.epoch++;
     }
+    stop_laps(b);
+    computed = mae_clock_now();
     MAE_TRY(mae_trainer_apply(&b->trainer, mae_config_lr(b->cfg), &norm, err));
+    b->result->optimiser += mae_clock_now() - computed;
     *seconds = mae_clock_now() - start;
     return MAE_OK;
+}
+
+/* From sums over all steps and threads to a step. */
+static void take_laps(Bench *b)
+{
+    const double steps = (double)b->options->steps;
+
+    b->result->optimiser /= steps;
+    for (size_t i = 0; i < b->result->threads; i++) {
+        for (size_t c = 0; c < MAE_LAP_CLASSES; c++)
+            b->result->laps[c] +=
+                b->laps[i].seconds[c] / (steps * (double)b->result->threads);
+    }
 }
 
 static MaeStatus measure_steps(Bench *b, MaeError *err)
@@ -236,6 +271,8 @@ static MaeStatus measure_steps(Bench *b, MaeError *err)
     MAE_TRY(open_step(b, err));
     for (size_t i = 0; i < options->warmup; i++)
         MAE_TRY(update(b, b->seconds, err));
+    memset(b->laps, 0, b->result->threads * sizeof *b->laps);
+    b->result->optimiser = 0.0;
     b->result->peak_bytes = mae_machine_peak_memory(); /* nothing allocates from here */
     if (options->ceiling) {
         MAE_TRY(mae_products_open(&b->products, &b->step.model, b->batch.size,
@@ -250,6 +287,7 @@ static MaeStatus measure_steps(Bench *b, MaeError *err)
             b->passes[i] = mae_products_pass(&b->products);
     }
     b->result->times = mae_bench_times(b->seconds, options->steps);
+    take_laps(b);
     if (options->ceiling)
         take_passes(b);
     return MAE_OK;

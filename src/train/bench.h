@@ -17,6 +17,7 @@
 #ifndef MAE_TRAIN_BENCH_H
 #define MAE_TRAIN_BENCH_H
 
+#include "base/lap.h"
 #include "conf/config.h"
 #include "mae/log.h"
 #include "train/products.h"
@@ -54,6 +55,9 @@ typedef struct MaeBenchResult {
     MaeBenchTimes passes;          /* of products alone */
     double pass_flops, best_stage; /* operations in a pass; a second in the best stage */
     MaeBenchStage stages[MAE_PRODUCT_STAGES];
+    double
+        laps[MAE_LAP_CLASSES]; /* seconds of a step by class of work, mean of threads */
+    double optimiser;          /* seconds of a step: norm, update, zeroing */
     MaeBenchLoader loader;
     char backend[96]; /* of the products */
     MaeDtype operand; /* their precision */

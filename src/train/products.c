@@ -128,7 +128,7 @@ MaeStatus mae_products_open(MaeProducts *products, const MaeAutoencoder *model,
 {
     MaeArena measure = mae_arena_measure();
 
-    *products = (MaeProducts){.compute = *compute,
+    *products = (MaeProducts){.compute = {.pool = compute->pool, .gemm = compute->gemm},
                               .batch = batch,
                               .tile_images = mae_work_tile_images(visible + 1)};
     list_groups(products->groups, model, visible);
@@ -171,18 +171,21 @@ typedef struct TileCall {
 } TileCall;
 
 /* A tile runs through all layers without meeting another, as in a step. */
-static void run_tile(void *ctx, size_t tile, size_t thread)
+static void run_tile(void *ctx, size_t index, size_t thread)
 {
     const TileCall *call = ctx;
     const MaeProducts *p = call->products;
     const MaeProductGroup *group = call->stage->group;
-    const size_t first = tile * p->tile_images, left = p->batch - first;
-    const size_t images = left < p->tile_images ? left : p->tile_images;
+    const MaeWork work = {.plan = {.tile_images = p->tile_images}};
+    const MaeTile tile = mae_work_tile(&work, p->batch, group->tokens, index);
 
-    for (size_t n = 0; n < group->count; n++)
+    for (size_t n = 0; n < group->count * mae_tile_parts(tile); n++) {
+        const MaeTile part = mae_tile_part(tile, n % mae_tile_parts(tile));
+
         for (size_t i = 0; i < group->layer_count; i++)
-            multiply(p, &group->layers[i], call->stage->kind, first * group->tokens,
-                     images * group->tokens, thread);
+            multiply(p, &group->layers[i], call->stage->kind, part.image * part.tokens,
+                     part.images * part.tokens, thread);
+    }
 }
 
 /* As in a step: the layers of one block share a grid. */
@@ -198,14 +201,13 @@ static void run_weight_grads(const MaeProducts *p, const MaeProductGroup *group)
                                   .x = p->x.data,
                                   .rows = p->batch * group->tokens};
     for (size_t n = 0; n < group->count; n++)
-        mae_weight_grad_run(jobs, group->layer_count, p->compute.pool, p->compute.gemm,
-                            p->dw);
+        mae_weight_grad_run(jobs, group->layer_count, &p->compute, p->dw);
 }
 
 double mae_products_pass(MaeProducts *products)
 {
-    const size_t tiles =
-        (products->batch + products->tile_images - 1) / products->tile_images;
+    const MaeWork work = {.plan = {.tile_images = products->tile_images}};
+    const size_t tiles = mae_work_tiles(&work, products->batch);
     double sum = 0.0;
 
     for (size_t i = 0; i < MAE_PRODUCT_STAGES; i++) {

@@ -83,6 +83,37 @@ static MaeJson *stages_json(const MaeBenchResult *r)
     return array;
 }
 
+static void append_class(MaeJson *array, const char *name, double seconds)
+{
+    MaeJson *json = mae_json_object();
+
+    mae_json_set_text(json, "class", name);
+    mae_json_set_real(json, "seconds", seconds);
+    mae_json_append(array, json);
+}
+
+/* Where the time of a step goes, per thread. */
+static MaeJson *classes_json(const MaeBenchResult *r)
+{
+    static const char *const NAMES[MAE_LAP_CLASSES] = {
+        [MAE_LAP_WAIT] = "waiting",
+        [MAE_LAP_FORWARD] = "products forward",
+        [MAE_LAP_INPUT_GRAD] = "products input gradient",
+        [MAE_LAP_WEIGHT_GRAD] = "products weight gradient",
+        [MAE_LAP_ATTENTION] = "attention",
+        [MAE_LAP_NORM] = "layer norm",
+        [MAE_LAP_GELU] = "gelu",
+        [MAE_LAP_RESIDUAL] = "residual and bias gradients",
+        [MAE_LAP_TOKENS] = "tokens and loss",
+    };
+    MaeJson *array = mae_json_array();
+
+    for (size_t i = 0; i < MAE_LAP_CLASSES; i++)
+        append_class(array, NAMES[i], r->laps[i]);
+    append_class(array, "optimiser", r->optimiser);
+    return array;
+}
+
 static void set_loader(MaeJson *json, const MaeBenchResult *r)
 {
     const double images = (double)(r->images * r->times.count);
@@ -136,6 +167,8 @@ static MaeStatus print_json(const MaeBench *bench, const MaeConfig *cfg,
         mae_json_set_real(json, "gflop_per_image", r->flops / (double)r->images / GIGA);
         mae_json_set_real(json, "gflops", mae_bench_flops(r) / GIGA);
     }
+    if (r->optimiser > 0.0)
+        mae_json_set(json, "time", classes_json(r));
     if (r->passes.count > 0 && r->state_bytes > 0)
         mae_json_set(json, "ceiling", ceiling_json(r));
     else if (r->passes.count > 0)

@@ -1,0 +1,26 @@
+/**
+ * @file compute.h
+ * Who computes: borrowed by everything that runs a model.
+ *
+ * Threads  The parts say; handles of products and watches are per thread of the pool.
+ */
+#ifndef MAE_NN_COMPUTE_H
+#define MAE_NN_COMPUTE_H
+
+#include "base/lap.h"
+#include "base/pool.h"
+#include "kernel/gemm.h"
+
+typedef struct MaeCompute {
+    MaePool *pool; /* NULL: the calling thread alone */
+    const MaeGemm *gemm;
+    MaeLap *laps; /* [threads] or NULL: times are not taken */
+} MaeCompute;
+
+/** Watch of a thread, or NULL. */
+static inline MaeLap *mae_compute_lap(const MaeCompute *compute, size_t thread)
+{
+    return compute->laps != NULL ? &compute->laps[thread] : NULL;
+}
+
+#endif /* MAE_NN_COMPUTE_H */
