@@ -99,7 +99,8 @@ void test_close_as(MaeDtype type, const char *name, const float *got, const doub
     for (size_t i = 0; i < n; i++)
         rounded[i] = (float)want[i];
     off = test_distance(got, rounded, n);
-    ck_assert_msg(off <= bf16, mae_dtype_name(type), off, bf16);
+    ck_assert_msg(off <= bf16, "%s in %s: off by %.3g of its size, tolerance %.3g", name,
+                  mae_dtype_name(type), off, bf16);
     free(rounded);
 }
 
