@@ -231,6 +231,131 @@ START_TEST(agrees_with_loops)
 }
 END_TEST
 
+/* --- batches ---------------------------------------------------------------------- */
+
+/* Where matrix [rows,columns] (i,j) of a batch begins, and how far its rows are apart. */
+typedef struct Layout {
+    size_t rows, columns, ld, outer, inner, total;
+} Layout;
+
+/* Inner matrices side by side, as heads are, or one behind the other; gaps in both. */
+static Layout lay_out(size_t rows, size_t columns, const size_t count[2], size_t pad,
+                      bool beside)
+{
+    Layout l = {.rows = rows, .columns = columns};
+
+    l.inner = columns + pad;
+    l.ld = beside ? count[1] * l.inner + pad : l.inner;
+    l.inner = beside ? l.inner : rows * l.ld + pad;
+    l.outer = beside ? rows * l.ld + pad : count[1] * l.inner;
+    l.total = count[0] * l.outer;
+    return l;
+}
+
+static double sum_of_batch(const Form *f, const float *a, const Layout *la,
+                           const float *b, const Layout *lb, size_t row, size_t column)
+{
+    const size_t k = f->a_turned ? la->rows : la->columns;
+    double sum = 0.0;
+
+    for (size_t p = 0; p < k; p++)
+        sum += (double)(f->a_turned ? a[p * la->ld + row] : a[row * la->ld + p]) *
+               (double)(f->b_turned ? b[column * lb->ld + p] : b[p * lb->ld + column]);
+    return sum;
+}
+
+/* C as it must be, from C as it was. */
+static double *solve_batch(const Form *f, const float *a, const Layout *la,
+                           const float *b, const Layout *lb, const float *c,
+                           const Layout *lc, const size_t count[2], bool accumulate)
+{
+    double *want = ref_doubles(lc->total);
+
+    for (size_t i = 0; i < lc->total; i++)
+        want[i] = (double)c[i];
+    for (size_t e = 0; e < count[0] * count[1] * lc->rows * lc->columns; e++) {
+        const size_t column = e % lc->columns, row = e / lc->columns % lc->rows;
+        const size_t j = e / lc->columns / lc->rows % count[1];
+        const size_t i = e / lc->columns / lc->rows / count[1];
+        double *at = want + i * lc->outer + j * lc->inner + row * lc->ld + column;
+
+        *at = (accumulate ? *at : 0.0) +
+              sum_of_batch(f, a + i * la->outer + j * la->inner, la,
+                           b + i * lb->outer + j * lb->inner, lb, row, column);
+    }
+    return want;
+}
+
+/* @param c m, n, k and pad of one product; its epilogue is not used. */
+static void check_batch(const MaeGemm *gemm, const Form *f, const Case *c,
+                        const size_t count[2], bool beside, bool accumulate)
+{
+    const MaeDtype type = mae_gemm_operand(gemm);
+    const Layout la = lay_out(f->a_turned ? c->k : c->m, f->a_turned ? c->m : c->k, count,
+                              c->pad, beside);
+    const Layout lb = lay_out(f->b_turned ? c->n : c->k, f->b_turned ? c->k : c->n, count,
+                              c->pad, !beside);
+    const Layout lc = lay_out(c->m, c->n, count, c->pad, beside);
+    const MaeGemmBatch batch[] = {{count[0], la.outer, lb.outer, lc.outer},
+                                  {count[1], la.inner, lb.inner, lc.inner}};
+    float *a = ref_floats(la.total, 1, 1.0f, 0.0f),
+          *b = ref_floats(lb.total, 2, 1.0f, 0.0f);
+    float *before = ref_floats(lc.total, 3, 1.0f, 0.0f), *got;
+    MaeOperand x, y, z;
+    double *want;
+
+    test_round(a, la.total, type);
+    test_round(b, lb.total, type);
+    test_round(before, lc.total, c->out);
+    x = test_operand(a, la.total, type);
+    y = test_operand(b, lb.total, type);
+    z = test_operand(before, lc.total, c->out);
+    want = solve_batch(f, a, &la, b, &lb, before, &lc, count, accumulate);
+    mae_gemm_batch(gemm, (MaeGemmForm)(f - forms), z, lc.ld, x.data, la.ld, y.data, lb.ld,
+                   c->m, c->n, c->k, batch, accumulate);
+    got = test_floats(z, lc.total);
+    for (size_t i = 0; i < lc.total; i++)
+        ck_assert_msg(fabs((double)got[i] - want[i]) <=
+                          1e-6 * (4.0 + (double)c->k) + test_half_unit(want[i], c->out),
+                      "%s %s %zu x %zu of m %zu n %zu k %zu pad %zu to %s at %zu: got "
+                      "%.9g, want %.9g, seed %llu",
+                      mae_gemm_backend(gemm), f->name, count[0], count[1], c->m, c->n,
+                      c->k, c->pad, mae_dtype_name(c->out), i, (double)got[i], want[i],
+                      (unsigned long long)ref_seed());
+    free(a);
+    free(b);
+    free(before);
+    free(got);
+    free(want);
+    free(x.data);
+    free(y.data);
+    free(z.data);
+}
+
+START_TEST(batches_agree_with_loops)
+{
+    const Form *f = &forms[_i % FORMS];
+    MaeGemm *gemm = open_kind((size_t)_i / FORMS, 1);
+    MaeRng rng;
+
+    if (gemm == NULL)
+        return;
+    mae_rng_init(&rng, ref_seed(), 2, (uint64_t)_i, MAE_RNG_TEST);
+    for (int round = 0; round < 48; round++) {
+        const size_t count[] = {mae_rng_below(&rng, 4), mae_rng_below(&rng, 4)};
+        const bool accumulate = round % 3 == 1;
+        const Case c = {.m = 1 + mae_rng_below(&rng, 40),
+                        .n = 1 + mae_rng_below(&rng, 40),
+                        .k = mae_rng_below(&rng, 40),
+                        .pad = mae_rng_below(&rng, 3),
+                        .out = round % 3 == 2 ? mae_gemm_operand(gemm) : MAE_F32};
+
+        check_batch(gemm, f, &c, count, round % 2 == 0, accumulate);
+    }
+    mae_gemm_close(gemm);
+}
+END_TEST
+
 /* --- opening ---------------------------------------------------------------------- */
 
 START_TEST(opens_and_describes)
@@ -361,6 +486,7 @@ static void rehearse_all(const MaeGemm *gemm)
 START_TEST(rehearsal_prepares_every_shape)
 {
     const Case other = {.m = 7, .n = 7, .k = 7}, empty = {.m = 7, .n = 7};
+    const size_t many[] = {2, 3};
     MaeGemm *gemm = open_kind((size_t)_i, 2);
 
     if (gemm == NULL)
@@ -385,7 +511,9 @@ START_TEST(rehearsal_prepares_every_shape)
     check(gemm, &forms[0], &empty); /* an empty sum needs no library */
     ck_assert_uint_eq(mae_gemm_shapes(gemm), FORMS * REHEARSED);
     check(gemm, &forms[0], &other);
-    ck_assert_uint_eq(mae_gemm_shapes(gemm), FORMS * REHEARSED + 1);
+    check_batch(gemm, &forms[0], &other, many, false, false);
+    check_batch(gemm, &forms[0], &other, many, false, false);
+    ck_assert_uint_eq(mae_gemm_shapes(gemm), FORMS * REHEARSED + 2);
     mae_gemm_close(gemm);
 }
 END_TEST
@@ -455,6 +583,7 @@ int main(void)
 
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, agrees_with_loops, 0, KINDS * FORMS);
+    tcase_add_loop_test(tc, batches_agree_with_loops, 0, KINDS * FORMS);
     tcase_add_loop_test(tc, opens_and_describes, 0, KINDS);
     tcase_add_test(tc, native_is_what_auto_opens);
     tcase_add_test(tc, refuses_bf16_of_openblas);
