@@ -264,7 +264,10 @@ MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeWeights w
     if (count == 0 || !mae_gemm_rehearse(gemm))
         return MAE_OK;
     mae_classifier_forward(run, w, NULL, NULL, count);
-    if (dw != NULL)
+    if (dw != NULL) {
+        /* With stochastic depth residuals are not added by the products. */
+        mae_classifier_forward(run, w, NULL, run->scales, count);
         mae_classifier_backward(run, dw, w, NULL, count);
+    }
     return mae_gemm_rehearsed(gemm, err);
 }
