@@ -17,7 +17,7 @@ static Layout lay_out(size_t rows, size_t columns, const size_t count[2], size_t
     Layout l = {.rows = rows, .columns = columns};
 
     l.inner = columns + pad;
-    l.ld = beside ? count[1] * l.inner + pad : l.inner;
+    l.ld = beside && count[1] > 0 ? count[1] * l.inner + pad : l.inner;
     l.inner = beside ? l.inner : rows * l.ld + pad;
     l.outer = beside ? rows * l.ld + pad : count[1] * l.inner;
     l.total = count[0] * l.outer;
