@@ -263,7 +263,10 @@ MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeWeights w
     if (batch == 0 || !mae_gemm_rehearse(gemm))
         return MAE_OK;
     mae_classifier_forward(run, w, NULL, NULL, batch);
-    if (dw != NULL)
+    if (dw != NULL) {
+        /* With stochastic depth residuals are not added by the products. */
+        mae_classifier_forward(run, w, NULL, run->scales, batch);
         mae_classifier_backward(run, dw, w, NULL, batch);
+    }
     return mae_gemm_rehearsed(gemm, err);
 }

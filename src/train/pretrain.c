@@ -201,6 +201,16 @@ static MaeStatus prepare_preview(Pretrain *p, MaeError *err)
     return look_at(p, set, indices, count, keep_preview, NULL, err);
 }
 
+/* They are drawn as many at a time as the run takes. */
+static MaeStatus rehearse_preview(Pretrain *p, MaeWeights w, MaeError *err)
+{
+    const size_t most = p->step.run.work.plan.batch;
+
+    if (p->preview_count >= most)
+        MAE_TRY(mae_pretrain_step_rehearse(&p->step, NULL, w, most, err));
+    return mae_pretrain_step_rehearse(&p->step, NULL, w, p->preview_count % most, err);
+}
+
 static void add_to_yardstick(Pretrain *p, void *ctx, const MaeBatch *batch, size_t first)
 {
     const size_t pixels = p->step.model.patches * p->step.model.values;
@@ -292,6 +302,7 @@ static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
                                   mae_inputs_bytes(&session->inputs), err));
     if (!mae_trainer_finished(trainer)) {
         MAE_TRY(prepare_preview(p, err));
+        MAE_TRY(rehearse_preview(p, mae_trainer_weights(trainer), err));
         MAE_TRY(measure_yardsticks(p, err));
     }
     MAE_TRY(mae_run_folder_begin(&session->folder, p->cfg, history != NULL ? history : "",

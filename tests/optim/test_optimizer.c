@@ -157,6 +157,39 @@ START_TEST(fixed_and_padding_untouched)
 }
 END_TEST
 
+/* Weights and moments stay f32 and the same; of what is trained the operands follow. */
+START_TEST(operands_follow_the_weights)
+{
+    MaeOperand operands;
+    const uint16_t *values;
+    Fixture exact, f;
+
+    open_optim(&exact);
+    open_optim(&f);
+    operands = (MaeOperand){mae_test_alloc(f.table.total * sizeof *values), MAE_BF16};
+    values = operands.data;
+    run_steps(&exact, NULL, 0, 2);
+    for (int s = 0; s < 2; s++) {
+        float *grads = mae_test_normal(f.table.total, 6, (uint64_t)s);
+
+        mae_optim_step(&f.opt, NULL, f.weights, operands, grads, step_lr(s), 0.5);
+        free(grads);
+    }
+    ck_assert_mem_eq(f.weights, exact.weights, f.table.total * sizeof(float));
+    for (size_t p = 0; p < f.table.count; p++) {
+        const MaeParamEntry *entry = &f.table.entries[p];
+        const bool fixed = (entry->flags & MAE_PARAM_FIXED) != 0;
+
+        for (size_t i = entry->at.off; i < entry->at.off + entry->at.count; i++)
+            ck_assert_msg(values[i] == (fixed ? 0 : mae_bf16(f.weights[i])), "%s[%zu]",
+                          entry->name, i - entry->at.off);
+    }
+    free(operands.data);
+    close_optim(&exact);
+    close_optim(&f);
+}
+END_TEST
+
 START_TEST(same_for_any_threads)
 {
     static const size_t threads[] = {1, 2, 3, 8};
@@ -264,6 +297,7 @@ int main(void)
     tcase_set_timeout(tc, 30);
     tcase_add_test(tc, matches_double_reference);
     tcase_add_test(tc, fixed_and_padding_untouched);
+    tcase_add_test(tc, operands_follow_the_weights);
     tcase_add_loop_test(tc, same_for_any_threads, 0, 4);
     tcase_add_test(tc, resumes_bitwise);
     tcase_add_test(tc, registry);

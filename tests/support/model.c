@@ -35,16 +35,31 @@ static float *read_param(const char *path, const char *group, const MaeParamEntr
     return values;
 }
 
+static void load(const char *path, const char *group, const MaeParamTable *table,
+                 float *to, unsigned but)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const MaeParamEntry *entry = &table->entries[i];
+        float *values;
+
+        if (entry->flags & but)
+            continue;
+        values = read_param(path, group, entry);
+        memcpy(to + entry->at.off, values, entry->at.count * sizeof *values);
+        free(values);
+    }
+}
+
 void test_load_params(const char *path, const char *group, const MaeParamTable *table,
                       float *w)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        float *values = read_param(path, group, &table->entries[i]);
+    load(path, group, table, w, 0);
+}
 
-        memcpy(w + table->entries[i].at.off, values,
-               table->entries[i].at.count * sizeof *values);
-        free(values);
-    }
+void test_load_trained(const char *path, const char *group, const MaeParamTable *table,
+                       float *dw)
+{
+    load(path, group, table, dw, MAE_PARAM_FIXED);
 }
 
 void test_compare_params(const char *path, const char *group, const MaeParamTable *table,
@@ -59,6 +74,20 @@ void test_compare_params(const char *path, const char *group, const MaeParamTabl
         want = read_param(path, group, entry);
         mae_test_close(entry->name, w + entry->at.off, want, entry->at.count, atol, rtol);
         free(want);
+    }
+}
+
+void test_compare_grads(const MaeParamTable *table, const float *got, const float *want,
+                        double most)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const MaeParamEntry *entry = &table->entries[i];
+        const double off =
+            test_distance(got + entry->at.off, want + entry->at.off, entry->at.count);
+
+        ck_assert_msg((entry->flags & MAE_PARAM_FIXED) || off <= most,
+                      "%s: off by %.3g of its size, tolerance %.3g", entry->name, off,
+                      most);
     }
 }
 

@@ -25,9 +25,20 @@ void test_compute_close(TestCompute *compute);
 void test_load_params(const char *path, const char *group, const MaeParamTable *table,
                       float *w);
 
+/** The same of the trained parameters: a golden file's gradients. */
+void test_load_trained(const char *path, const char *group, const MaeParamTable *table,
+                       float *dw);
+
 /** Compare every parameter that "<group>/<name>" holds; at least one, none unknown. */
 void test_compare_params(const char *path, const char *group, const MaeParamTable *table,
                          const float *w, double atol, double rtol);
+
+/**
+ * Gradients of a bf16 run against those of an f32 run: of every trained tensor the
+ * distance as vectors within @p most of the size of @p want.
+ */
+void test_compare_grads(const MaeParamTable *table, const float *got, const float *want,
+                        double most);
 
 /**
  * Compare parameters after optimiser steps: 2e-5 absolute, but the key third of qkv

@@ -232,6 +232,10 @@ START_TEST(questions)
     expect_text(out, "epochs: 7");
     expect_text(out, "# from command line");
     expect_text(out, "# from run.yaml:");
+    expect("pretrain run.yaml train.precision=bf16 train.backend=openblas", 2);
+    expect_text(err, "precision: expected f32, got bf16: OpenBLAS has no bf16 products");
+    expect("pretrain run.yaml train.precision=f16", 2);
+    expect_text(err, "train.precision");
     ck_assert(!exists("run"));
 }
 END_TEST

@@ -26,6 +26,15 @@ char *train_place(void)
     return folder;
 }
 
+const char *train_kind(int i)
+{
+    static const char *const kinds[TRAIN_KINDS] = {
+        "train.precision=f32 train.backend=openblas", "train.precision=f32",
+        "train.precision=bf16"};
+
+    return i < 2 || test_can_multiply(MAE_BF16) ? kinds[i] : NULL;
+}
+
 /* What hooks work on. */
 typedef struct Session {
     TrainRun *run;

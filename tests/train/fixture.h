@@ -9,10 +9,17 @@
 #define MAE_TESTS_TRAIN_FIXTURE_H
 
 #include "data/fixture.h"
+#include "support/operand.h"
 #include "train/finetune.h"
 #include "train/pretrain.h"
 
 #define TRAIN_IMAGES 27 /* in "train", 3 classes; "val" has 9 */
+
+/** Precision and backend: f32 by OpenBLAS, f32 by the best there is, bf16. */
+#define TRAIN_KINDS 3
+
+/** Kind @p i as overrides; NULL, with a line on stderr, if it cannot run here. */
+const char *train_kind(int i);
 
 /** What to run; zero-initialise. */
 typedef struct TrainSpec {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "kernel/rows.h"
 #include "model/autoencoder.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
@@ -24,6 +25,12 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 char *__wrap_strdup(const char *text);
+MaeStatus __real_mae_gemm_open(MaeGemm **gemm, const MaeGemmOptions *options,
+                               MaeError *err);
+void __real_mae_gemm_close(MaeGemm *gemm);
+MaeStatus __wrap_mae_gemm_open(MaeGemm **gemm, const MaeGemmOptions *options,
+                               MaeError *err);
+void __wrap_mae_gemm_close(MaeGemm *gemm);
 
 static atomic_size_t everywhere;       /* allocations of all threads */
 static size_t fail_at;                 /* the one that fails, from 1; 0: none */
@@ -60,8 +67,29 @@ char *__wrap_strdup(const char *text)
     return refused() ? NULL : __real_strdup(text);
 }
 
+/* The products of the session, and the shapes it had prepared in the end. */
+static MaeGemm *products;
+static size_t shapes_at_end;
+
+MaeStatus __wrap_mae_gemm_open(MaeGemm **gemm, const MaeGemmOptions *options,
+                               MaeError *err)
+{
+    const MaeStatus status = __real_mae_gemm_open(gemm, options, err);
+
+    products = *gemm;
+    return status;
+}
+
+void __wrap_mae_gemm_close(MaeGemm *gemm)
+{
+    if (gemm != NULL && gemm == products)
+        shapes_at_end = mae_gemm_shapes(gemm);
+    __real_mae_gemm_close(gemm);
+}
+
 /* A model with everything an update needs. */
 typedef struct Parts {
+    MaeDtype type;
     MaePool *pool;
     MaeGemm *gemm;
     MaeCompute compute;
@@ -73,6 +101,7 @@ typedef struct Parts {
     MaeClip clip;
     MaeArena arena;
     float *w, *dw;
+    MaeOperand operands; /* of w */
 } Parts;
 
 enum { BATCH = 5 };
@@ -81,13 +110,21 @@ static void reserve(Parts *p, MaeArena *arena)
 {
     p->w = mae_arena_floats(arena, p->model.table.total);
     p->dw = mae_arena_floats(arena, p->model.table.total);
+    p->operands = p->type == MAE_F32
+                      ? mae_operand_f32(p->w)
+                      : mae_operand_carve(arena, p->type, p->model.table.total);
     mae_mask_reserve(&p->mask, arena, BATCH);
     mae_mask_reserve_scratch(&p->scratch, &p->mask, arena);
     mae_optim_reserve(&p->optim, arena);
     mae_clip_reserve(&p->clip, arena);
 }
 
-static void parts_open(Parts *p)
+static MaeWeights weights(const Parts *p)
+{
+    return (MaeWeights){p->w, p->operands.data, p->type};
+}
+
+static void parts_open(Parts *p, MaeDtype type)
 {
     const MaeArch arch = {.grid = {.channels = 3, .height = 16, .width = 24, .patch = 4},
                           .embed_dim = 16,
@@ -106,9 +143,9 @@ static void parts_open(Parts *p)
     MaeArena measure = mae_arena_measure();
     MaeError err = {0};
 
-    *p = (Parts){.pool = NULL};
+    *p = (Parts){.type = type};
     ck_assert_ok(mae_pool_open(&p->pool, 2, &err));
-    ck_assert_ok(mae_gemm_open(&p->gemm, &(MaeGemmOptions){.threads = 2}, &err));
+    p->gemm = test_gemm(type, 2);
     p->compute = (MaeCompute){.pool = p->pool, .gemm = p->gemm};
     ck_assert_ok(mae_autoencoder_open(&p->model, &arch, &err));
     ck_assert_ok(mae_mask_define(&p->mask, MAE_MASK_BLOCK, 4, 6, 0.75, &err));
@@ -121,11 +158,12 @@ static void parts_open(Parts *p)
     reserve(p, &p->arena);
     mae_optim_init(&p->optim);
     mae_autoencoder_init(&p->model, p->w, 0);
+    mae_rows_enter(p->operands, NULL, p->w, NULL, 1, 1, p->model.table.total);
     for (size_t i = 0; i < BATCH; i++)
         mae_mask_draw(&p->mask, i, 0, 1, i, &p->scratch);
     for (size_t batch = BATCH - 2; batch <= BATCH; batch += 2)
-        ck_assert_ok(mae_autoencoder_rehearse(&p->run, p->dw, mae_weights_f32(p->w),
-                                              &p->mask, batch, &err));
+        ck_assert_ok(
+            mae_autoencoder_rehearse(&p->run, p->dw, weights(p), &p->mask, batch, &err));
 }
 
 static void parts_close(Parts *p)
@@ -146,11 +184,10 @@ static bool update(Parts *p, const float *images, size_t batch)
     for (size_t i = 0; i < batch; i++)
         mae_mask_draw(&p->mask, i, 0, 1, i, &p->scratch);
     memset(p->dw, 0, p->model.table.total * sizeof *p->dw);
-    loss =
-        mae_autoencoder_forward(&p->run, mae_weights_f32(p->w), images, &p->mask, batch);
-    mae_autoencoder_backward(&p->run, p->dw, mae_weights_f32(p->w), &p->mask, batch, 1.0);
+    loss = mae_autoencoder_forward(&p->run, weights(p), images, &p->mask, batch);
+    mae_autoencoder_backward(&p->run, p->dw, weights(p), &p->mask, batch, 1.0);
     status = mae_clip_norm(&p->clip, &norm, p->pool, p->dw, 1.0, NULL);
-    mae_optim_step(&p->optim, p->pool, p->w, mae_operand_f32(p->w), p->dw, 1e-3,
+    mae_optim_step(&p->optim, p->pool, p->w, p->operands, p->dw, 1e-3,
                    mae_clip_factor(norm, 1.0));
     return status == MAE_OK && loss > 0.0;
 }
@@ -163,7 +200,11 @@ START_TEST(updates_of_a_model_do_not_allocate)
     size_t before;
     Parts p;
 
-    parts_open(&p);
+    if (!test_can_multiply((MaeDtype)_i)) {
+        free(images);
+        return;
+    }
+    parts_open(&p, (MaeDtype)_i);
     before = atomic_load(&everywhere);
     for (size_t i = 0; i < 6; i++)
         learnt = update(&p, images, i % 2 == 0 ? BATCH : BATCH - 2) && learnt;
@@ -174,40 +215,51 @@ START_TEST(updates_of_a_model_do_not_allocate)
 }
 END_TEST
 
-/* Allocations of the training thread since the run's update before the last one. */
+/* Allocations of the training thread since the run's update before the last one, and
+ * the shapes of products that were prepared before the first. */
 typedef struct Watch {
-    size_t last, worst;
+    size_t last, worst, shapes;
 } Watch;
 
 static void watch_update(void *ctx, size_t number)
 {
     Watch *watch = ctx;
 
+    if (number == 1)
+        watch->shapes = mae_gemm_shapes(products);
     if (number > 1 && of_thread - watch->last > watch->worst)
         watch->worst = of_thread - watch->last;
     watch->last = of_thread;
 }
 
+/* In each precision; no product is prepared late, be it for evaluations or previews. */
 START_TEST(updates_of_a_run_do_not_allocate)
 {
-    char *folder = train_place(), tune[300] = "";
-    Watch watch = {0, 0};
+    const bool finetune = _i >= TRAIN_KINDS;
+    const char *kind = train_kind(_i % TRAIN_KINDS);
+    char *folder = train_place(), tune[900] = "";
+    Watch watch = {0, 0, 0};
     TrainSpec spec = {.folder = folder,
                       .name = "run",
-                      .finetune = _i == 1,
+                      .finetune = finetune,
                       .overrides = tune,
                       .at_update = watch_update,
                       .ctx = &watch};
     TrainRun run;
 
     (void)snprintf(tune, sizeof tune,
-                   "train.epochs=1 train.accum_iter=2 train.threads=2 %s "
-                   "train.log_every=1000",
-                   _i == 1 ? "finetune.init=random finetune.drop_path=0.3" : "");
-    train_expect(&run, &spec, MAE_OK);
-    ck_assert_uint_eq(run.updates, 3);
-    ck_assert_uint_gt(watch.last, 0);
-    ck_assert_uint_eq(watch.worst, 0);
+                   "train.epochs=1 train.accum_iter=2 train.threads=2 data.val=%s/val "
+                   "train.log_every=1000 %s %s",
+                   folder, kind,
+                   finetune ? "finetune.init=random finetune.drop_path=0.3"
+                            : "train.preview_every=1 train.preview_count=6");
+    if (kind != NULL) {
+        train_expect(&run, &spec, MAE_OK);
+        ck_assert_uint_eq(run.updates, 3);
+        ck_assert_uint_gt(watch.last, 0);
+        ck_assert_uint_eq(watch.worst, 0);
+        ck_assert_uint_eq(shapes_at_end, watch.shapes);
+    }
     mae_test_folder_remove(folder);
 }
 END_TEST
@@ -277,8 +329,8 @@ int main(void)
     TCase *tc = tcase_create("memory");
 
     tcase_set_timeout(tc, 600);
-    tcase_add_test(tc, updates_of_a_model_do_not_allocate);
-    tcase_add_loop_test(tc, updates_of_a_run_do_not_allocate, 0, 2);
+    tcase_add_loop_test(tc, updates_of_a_model_do_not_allocate, 0, TEST_DTYPES);
+    tcase_add_loop_test(tc, updates_of_a_run_do_not_allocate, 0, 2 * TRAIN_KINDS);
     tcase_add_loop_test(tc, any_allocation_may_fail, 0, 2);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

@@ -53,7 +53,7 @@ static void teardown(void)
 static void leave_everywhere(bool finetune, const char *base, size_t accum, size_t work)
 {
     const size_t updates = 2 * PER_EPOCH[accum];
-    char name[64], before[4000], after[4000];
+    char name[64], before[5000], after[5000];
     TrainSpec spec = {.folder = folder, .name = "straight", .finetune = finetune};
     TrainRun run;
 
@@ -79,15 +79,29 @@ static void leave_everywhere(bool finetune, const char *base, size_t accum, size
     }
 }
 
+/* Accumulation, who works, precision. */
+enum { WAYS = 2 * 4 * TRAIN_KINDS };
+
+static void leave(bool finetune, const char *base, int way)
+{
+    const char *kind = train_kind(way / 8);
+    char all[4000];
+
+    if (kind == NULL)
+        return;
+    (void)snprintf(all, sizeof all, "%s %s", base, kind);
+    leave_everywhere(finetune, all, (size_t)way % 2, (size_t)way / 2 % 4);
+}
+
 START_TEST(pretraining)
 {
-    leave_everywhere(false, PRETRAIN, (size_t)_i % 2, (size_t)_i / 2);
+    leave(false, PRETRAIN, _i);
 }
 END_TEST
 
 START_TEST(finetuning)
 {
-    leave_everywhere(true, tune, (size_t)_i % 2, (size_t)_i / 2);
+    leave(true, tune, _i);
 }
 END_TEST
 
@@ -148,17 +162,19 @@ START_TEST(killed_in_an_update)
 }
 END_TEST
 
-/* Threads, workers and preflight change nothing at all. */
+/* Threads, workers and preflight change nothing at all, in each precision. */
 START_TEST(any_number_of_threads)
 {
+    const char *base = _i / TRAIN_KINDS == 0 ? PRETRAIN : tune;
+    const char *kind = train_kind(_i % TRAIN_KINDS);
     char overrides[4000];
-    TrainSpec spec = {.folder = folder, .overrides = overrides};
+    TrainSpec spec = {.folder = folder, .finetune = base == tune, .overrides = overrides};
     TrainRun run;
 
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; kind != NULL && i < 4; i++) {
         static const char *const NAMES[] = {"a", "b", "c", "d"};
 
-        (void)snprintf(overrides, sizeof overrides, PRETRAIN " %s", WORK[i]);
+        (void)snprintf(overrides, sizeof overrides, "%s %s %s", base, kind, WORK[i]);
         spec.name = NAMES[i];
         train_expect(&run, &spec, MAE_OK);
         train_compare(folder, "a", NAMES[i]);
@@ -188,11 +204,11 @@ int main(void)
 
     tcase_set_timeout(tc, 240);
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, pretraining, 0, 8);
-    tcase_add_loop_test(tc, finetuning, 0, 8);
+    tcase_add_loop_test(tc, pretraining, 0, WAYS);
+    tcase_add_loop_test(tc, finetuning, 0, WAYS);
     tcase_add_test(tc, with_everything_measured);
     tcase_add_loop_test(tc, killed_in_an_update, 2, 9);
-    tcase_add_test(tc, any_number_of_threads);
+    tcase_add_loop_test(tc, any_number_of_threads, 0, 2 * TRAIN_KINDS);
     tcase_add_test(tc, finished);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

@@ -1,0 +1,129 @@
+#define _XOPEN_SOURCE 700 /* setenv */
+/* Which precision and which products a run gets, and what it says about it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/fixture.h"
+
+static char *folder;
+static TrainRun run;
+static TrainSpec spec;
+
+static void setup(void)
+{
+    folder = train_place();
+    spec = (TrainSpec){.folder = folder, .name = "run", .stop_at = 1};
+}
+
+static void teardown(void)
+{
+    mae_test_folder_remove(folder);
+}
+
+/* oneDNN can be told to pretend an older processor; every test is a process (Check). */
+static void without_avx512(void)
+{
+    ck_assert_int_eq(setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1), 0);
+}
+
+static void expect_log(const char *overrides, const char *part)
+{
+    spec.overrides = overrides;
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    ck_assert_msg(strstr(run.log, part) != NULL, "%s: no \"%s\" in\n%s", overrides, part,
+                  run.log);
+}
+
+START_TEST(automatic_precision)
+{
+    expect_log("",
+               test_can_multiply(MAE_BF16)
+                   ? "precision bf16 (auto: this processor multiplies it natively), "
+                     "products by oneDNN "
+                   : "precision f32 (auto: no native bf16 products here), products by ");
+}
+END_TEST
+
+START_TEST(automatic_without_native_products)
+{
+    without_avx512();
+    expect_log("", "precision f32 (auto: no native bf16 products here), products by "
+                   "OpenBLAS ");
+}
+END_TEST
+
+START_TEST(given_precision_and_backend)
+{
+    expect_log("train.precision=f32", "precision f32, products by ");
+    spec.name = "blas";
+    expect_log("train.precision=f32 train.backend=openblas",
+               "precision f32, products by OpenBLAS ");
+    spec.name = "auto";
+    expect_log("train.backend=openblas", "precision f32 (auto: no native bf16 products "
+                                         "here), products by OpenBLAS ");
+    if (!test_can_multiply(MAE_BF16))
+        return;
+    spec.name = "half";
+    expect_log("train.precision=bf16", "precision bf16, products by oneDNN ");
+    spec.name = "dnn";
+    expect_log("train.precision=f32 train.backend=onednn",
+               "precision f32, products by oneDNN ");
+}
+END_TEST
+
+/* A demand that cannot be met is refused before there is a run. */
+static void expect_refusal(const char *demand, const char *part)
+{
+    char overrides[200];
+
+    (void)snprintf(overrides, sizeof overrides, "%s%s", demand,
+                   spec.finetune ? " finetune.init=random" : "");
+    spec.overrides = overrides;
+    train_run(&run, &spec);
+    ck_assert_int_eq(run.status, MAE_ERR_ARG);
+    ck_assert_msg(strstr(run.err.msg, part) != NULL, "%s lacks %s", run.err.msg, part);
+    ck_assert(!train_exists(folder, "run"));
+}
+
+START_TEST(impossible_demands)
+{
+    spec.finetune = _i == 1;
+    expect_refusal("train.precision=bf16 train.backend=openblas",
+                   "expected f32, got bf16: OpenBLAS has no bf16 products; leave "
+                   "train.precision at auto or set it to f32");
+    without_avx512();
+    expect_refusal("train.precision=bf16", "expected f32, got bf16: this ");
+    expect_refusal("train.precision=bf16 train.backend=onednn",
+                   "expected f32, got bf16: this ");
+}
+END_TEST
+
+/* Other products give other last bits: said, not refused. */
+START_TEST(going_on_with_other_products)
+{
+    expect_log("train.precision=f32 train.backend=openblas", "OpenBLAS");
+    if (!test_can_multiply(MAE_BF16))
+        return;
+    expect_log("train.precision=f32 train.backend=onednn", "last bits may differ");
+    spec.overrides = "train.precision=bf16";
+    train_expect(&run, &spec, MAE_ERR_ARG);
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "train.precision"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("train session");
+    TCase *tc = tcase_create("session");
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, automatic_precision);
+    tcase_add_test(tc, automatic_without_native_products);
+    tcase_add_test(tc, given_precision_and_backend);
+    tcase_add_loop_test(tc, impossible_demands, 0, 2);
+    tcase_add_test(tc, going_on_with_other_products);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}
