@@ -68,7 +68,7 @@ static MaeStatus choose(const MaeGemmDriver **driver, const MaeGemmOptions *opti
                  "libdnnl-dev and build again",
                  wanted);
     if (*driver == NULL ||
-        (options->operand == MAE_BF16 && *driver == &mae_gemm_openblas))
+        (options->operand == MAE_BF16 && !(*driver)->native(MAE_BF16)))
         MAE_FAIL(err, MAE_ERR_ARG,
                  "precision: expected f32, got bf16: %s; leave train.precision at auto "
                  "or set it to f32",

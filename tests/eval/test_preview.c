@@ -42,7 +42,7 @@ static void bench_open(Bench *b, bool norm_pix, double ratio, size_t batch)
     MaeError err = {0};
 
     memset(b, 0, sizeof *b);
-    test_compute_open(&b->compute, 1);
+    test_compute_open(&b->compute, MAE_F32, 1);
     ck_assert_ok(mae_autoencoder_open(&b->model, &arch, &err));
     ck_assert_ok(mae_maskset_open(&b->masks, MAE_MASK_RANDOM, &arch.grid, ratio, COUNT,
                                   NULL, &err));
@@ -72,8 +72,8 @@ static MaeStatus write_sheet(Bench *b, MaePreviewScore *scores, bool oracle, flo
 {
     const MaePreviewSpec spec = {data_mean, data_std, 0.0f, high, oracle};
 
-    return mae_preview_write(b->path, scores, &b->run, b->w, b->images, &b->masks.mask,
-                             COUNT, &spec, err);
+    return mae_preview_write(b->path, scores, &b->run, mae_weights_f32(b->w), b->images,
+                             &b->masks.mask, COUNT, &spec, err);
 }
 
 static MaeImage read_sheet(const Bench *b)
@@ -151,9 +151,9 @@ START_TEST(any_batch_size_will_do)
         ck_assert_double_eq_tol(whole[i].loss, parts[i].loss, 1e-5 * whole[i].loss);
         loss += whole[i].loss / COUNT;
     }
-    ck_assert_double_eq_tol(
-        mae_autoencoder_forward(&b.run, b.w, b.images, &b.masks.mask, COUNT), loss,
-        1e-9 * loss);
+    ck_assert_double_eq_tol(mae_autoencoder_forward(&b.run, mae_weights_f32(b.w),
+                                                    b.images, &b.masks.mask, COUNT),
+                            loss, 1e-9 * loss);
     ck_assert_ok(write_sheet(&b, NULL, false, 1.0f, &err));
     bench_close(&b);
     bench_close(&few);

@@ -67,7 +67,7 @@ START_TEST(equals_golden_tensors)
     (void)snprintf(checkpoint, sizeof checkpoint, "%s/mae.h5", folder);
     (void)snprintf(dump, sizeof dump, "%s/dump.h5", folder);
     test_golden_checkpoint(checkpoint, golden, _i % 2);
-    test_compute_open(&compute, 2);
+    test_compute_open(&compute, MAE_F32, 2);
     ck_assert_ok(mae_loaded_autoencoder_open(&loaded, checkpoint, &err));
     spec.mask_ratio = loaded.snapshot.mask_ratio;
     ck_assert_ok(mae_replay(&result, &spec, &loaded.model, loaded.weights,
@@ -116,7 +116,7 @@ static void bench_open(Bench *b)
     ck_assert_ok(mae_autoencoder_open(&b->model, &small, &err));
     b->w = mae_test_alloc(b->model.table.total * sizeof *b->w);
     test_random_params(&b->model.table, b->w, 3);
-    test_compute_open(&b->compute, 1);
+    test_compute_open(&b->compute, MAE_F32, 1);
     b->folder = mae_test_folder();
     (void)snprintf(b->in, sizeof b->in, "%s/in.h5", b->folder);
     (void)snprintf(b->out, sizeof b->out, "%s/out.h5", b->folder);
@@ -181,15 +181,15 @@ START_TEST(chunks_make_one_batch)
         mae_mask_from_noise(&set.mask, i, numbers + i * PATCHES, set.scratch);
     ck_assert_ok(mae_autoencoder_run_open(&run, &b.model, &b.compute.compute, BATCH,
                                           set.mask.visible, true, &err));
-    loss = mae_autoencoder_forward(&run, b.w, pixels, &set.mask, BATCH);
+    loss = mae_autoencoder_forward(&run, mae_weights_f32(b.w), pixels, &set.mask, BATCH);
     dw = mae_test_alloc(b.model.table.total * sizeof *dw);
-    mae_autoencoder_backward(&run, dw, b.w, &set.mask, BATCH, 1.0);
+    mae_autoencoder_backward(&run, dw, mae_weights_f32(b.w), &set.mask, BATCH, 1.0);
     ck_assert_uint_eq(result.visible, 3);
     ck_assert_double_eq_tol(result.loss, loss, 1e-6 * loss);
     test_compare_params(b.out, "grads", &b.model.table, dw, 0.0, 1e-5);
     latent = mae_test_h5_floats(b.out, "latent", &n);
     ck_assert_uint_eq(n, BATCH * 4 * 8);
-    mae_test_close("latent", run.latent, latent, n, 0.0, 1e-5);
+    mae_test_close("latent", run.latent.data, latent, n, 0.0, 1e-5);
     mae_autoencoder_run_close(&run);
     mae_maskset_close(&set);
     free(pixels);

@@ -26,11 +26,13 @@ static void reference(double *w, double *m, double *v, double g, const MaeAdamWS
     *w -= s->lr / s->bias1 * *m / (sqrt(*v) / sqrt(s->bias2) + s->eps);
 }
 
-static void train(const MaeRowsTable *t, size_t n)
+static void train(const MaeRowsTable *t, MaeDtype type, size_t n)
 {
     float *w = ref_floats(n, 1, 1.0f, 0.0f), *m = mae_test_alloc(n * 4 + 4);
     float *v = mae_test_alloc(n * 4 + 4);
     double *ww = ref_doubles(n), *mm = ref_doubles(n), *vv = ref_doubles(n);
+    const MaeOperand made = test_operand(m, n, type);
+    const MaeOperand copy = type == MAE_F32 ? mae_operand_f32(w) : made;
     MaeAdamWStep step = settings();
 
     for (size_t i = 0; i < n; i++)
@@ -41,12 +43,15 @@ static void train(const MaeRowsTable *t, size_t n)
         mae_adamw_step(&step, k);
         for (size_t i = 0; i < n; i++)
             reference(&ww[i], &mm[i], &vv[i], (double)g[i], &step);
-        t->adamw(w, m, v, g, n, &step);
+        t->adamw(w, copy, m, v, g, n, &step);
         free(g);
     }
     ref_close(t, "w", w, ww, 1, n, 1e-6, 2e-6);
     ref_close(t, "m", m, mm, 1, n, 1e-8, 1e-6);
     ref_close(t, "v", v, vv, 1, n, 1e-10, 1e-6);
+    for (size_t i = 0; type != MAE_F32 && i < n; i++) /* the nearest, always */
+        ck_assert_uint_eq(((const uint16_t *)copy.data)[i], mae_bf16(w[i]));
+    free(made.data);
     free(w);
     free(m);
     free(v);
@@ -57,12 +62,13 @@ static void train(const MaeRowsTable *t, size_t n)
 
 START_TEST(agrees_with_double)
 {
-    const MaeRowsTable *t = mae_rows_table((size_t)_i);
+    MaeDtype type;
+    const MaeRowsTable *t = ref_table(_i, &type);
 
     for (size_t n = 0; t != NULL && n <= 70; n++)
-        train(t, n);
+        train(t, type, n);
     if (t != NULL)
-        train(t, 5000);
+        train(t, type, 5000);
 }
 END_TEST
 
@@ -87,7 +93,7 @@ START_TEST(first_step_is_the_sign)
 
     step.weight_decay = 0.0;
     mae_adamw_step(&step, 1);
-    mae_adamw_update(w, m, v, g, 2, &step);
+    mae_adamw_update(w, mae_operand_f32(w), m, v, g, 2, &step);
     ref_near(w[0], 1.0f - 1.5e-3f, 1e-6f);
     ref_near(w[1], -1.0f + 1.5e-3f, 1e-6f);
 }
@@ -97,8 +103,10 @@ END_TEST
 START_TEST(any_split_gives_the_same_bits)
 {
     enum { N = 1000 };
-    const MaeRowsTable *t = mae_rows_table((size_t)_i);
+    MaeDtype type;
+    const MaeRowsTable *t = ref_table(_i, &type);
     float *g = ref_floats(N, 4, 1.0f, 0.0f), *one[3], *two[3];
+    MaeOperand copy[2];
     MaeAdamWStep step = settings();
 
     mae_adamw_step(&step, 3);
@@ -106,19 +114,53 @@ START_TEST(any_split_gives_the_same_bits)
         one[k] = ref_floats(N, 1 + k, 0.1f, 1.0f);
         two[k] = ref_copy(one[k], N);
     }
+    for (size_t k = 0; k < 2; k++)
+        copy[k] = test_operand(g, N, type);
     if (t != NULL) {
-        t->adamw(one[0], one[1], one[2], g, N, &step);
+        t->adamw(one[0], type == MAE_F32 ? mae_operand_f32(one[0]) : copy[0], one[1],
+                 one[2], g, N, &step);
         for (size_t at = 0, n; at < N; at += n) {
             n = at + 37 < N ? 37 : N - at;
-            t->adamw(two[0] + at, two[1] + at, two[2] + at, g + at, n, &step);
+            t->adamw(
+                two[0] + at,
+                mae_operand_at(type == MAE_F32 ? mae_operand_f32(two[0]) : copy[1], at),
+                two[1] + at, two[2] + at, g + at, n, &step);
         }
     }
+    ck_assert_mem_eq(copy[0].data, copy[1].data, N * mae_dtype_size(type));
     for (size_t k = 0; k < 3; k++) {
         ck_assert_mem_eq(one[k], two[k], N * sizeof(float));
         free(one[k]);
         free(two[k]);
     }
+    free(copy[0].data);
+    free(copy[1].data);
     free(g);
+}
+END_TEST
+
+START_TEST(nan_passes_through)
+{
+    enum { N = 600 };
+    MaeDtype type;
+    const MaeRowsTable *t = ref_table(_i, &type);
+    MaeAdamWStep step = settings();
+
+    mae_adamw_step(&step, 1);
+    for (size_t at = 0; t != NULL && at < N; at += 59) {
+        float *w = ref_floats(N, 1, 1.0f, 0.0f), *g = ref_floats(N, 2, 1.0f, 0.0f);
+        float m[N] = {0}, v[N] = {0};
+        const MaeOperand made = test_operand(w, N, type);
+        const MaeOperand copy = type == MAE_F32 ? mae_operand_f32(w) : made;
+
+        g[at] = NAN;
+        t->adamw(w, copy, m, v, g, N, &step);
+        ref_nan_at(t, "w", mae_operand_f32(w), N, at, 1);
+        ref_nan_at(t, "operands", copy, N, at, 1);
+        free(made.data);
+        free(w);
+        free(g);
+    }
 }
 END_TEST
 
@@ -128,10 +170,11 @@ int main(void)
     TCase *tc = tcase_create("ref");
 
     tcase_set_timeout(tc, 60);
-    tcase_add_loop_test(tc, agrees_with_double, 0, 3);
+    tcase_add_loop_test(tc, agrees_with_double, 0, REF_KINDS);
     tcase_add_test(tc, bias_corrections);
     tcase_add_test(tc, first_step_is_the_sign);
-    tcase_add_loop_test(tc, any_split_gives_the_same_bits, 0, 3);
+    tcase_add_loop_test(tc, any_split_gives_the_same_bits, 0, REF_KINDS);
+    tcase_add_loop_test(tc, nan_passes_through, 0, REF_KINDS);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

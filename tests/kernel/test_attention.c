@@ -5,9 +5,8 @@
 #include <string.h>
 
 #include "reference.h"
+#include "support/operand.h"
 #include "support/test.h"
-
-static MaeError err;
 
 /* One problem with its answers in double. */
 typedef struct Case {
@@ -93,7 +92,7 @@ static void backward_row(const Case *c, size_t h, size_t row)
 
 static Case make(size_t n, size_t heads, size_t k)
 {
-    const size_t d = heads * k, scratch = mae_attention_scratch(n, k);
+    const size_t d = heads * k, scratch = mae_attention_scratch(n, k, MAE_F32);
     Case c = {.n = n, .heads = heads, .k = k};
     double *exact = ref_doubles(n * 3 * d);
 
@@ -146,17 +145,20 @@ START_TEST(agrees_with_loops)
     float *again = ref_copy(out, n * d);
     MaeGemm *gemm;
 
-    ck_assert_ok(mae_gemm_open(&gemm, MAE_F32, &err));
-    mae_attention_forward(gemm, out, lse, c.qkv, n, c.heads, c.k, c.scratch);
+    gemm = test_gemm(MAE_F32, 1);
+    mae_attention_forward(gemm, mae_operand_f32(out), lse, mae_operand_f32(c.qkv), n,
+                          c.heads, c.k, c.scratch);
     ref_close(t, "out", out, c.out, n, d, 1e-6, 2e-6);
     ref_close(t, "lse", lse, c.lse, c.heads, n, 2e-6, 2e-6);
-    mae_attention_forward(gemm, again, NULL, c.qkv, n, c.heads, c.k, c.scratch);
+    mae_attention_forward(gemm, mae_operand_f32(again), NULL, mae_operand_f32(c.qkv), n,
+                          c.heads, c.k, c.scratch);
     ck_assert_mem_eq(out, again, n * d * sizeof *out);
-    mae_attention_backward(gemm, dqkv, c.dout, out, c.qkv, lse, n, c.heads, c.k,
-                           c.scratch);
+    mae_attention_backward(gemm, mae_operand_f32(dqkv), mae_operand_f32(c.dout),
+                           mae_operand_f32(out), mae_operand_f32(c.qkv), lse, n, c.heads,
+                           c.k, c.scratch);
     ref_close(t, "dqkv", dqkv, c.dqkv, n, 3 * d, 2e-6, 4e-6);
     for (size_t h = 0; h < c.heads; h++) {
-        mae_attention_map(gemm, map, c.qkv, n, c.heads, c.k, h);
+        mae_attention_map(gemm, map, mae_operand_f32(c.qkv), n, c.heads, c.k, h);
         ref_close(t, "map", map, weights(&c, h, 0), n, n, 1e-6, 2e-6);
     }
     mae_gemm_close(gemm);
@@ -196,10 +198,12 @@ START_TEST(agrees_with_finite_differences)
     double *qkv = ref_doubles(n * 3 * d), *want = ref_doubles(n * 3 * d);
     MaeGemm *gemm;
 
-    ck_assert_ok(mae_gemm_open(&gemm, MAE_F32, &err));
-    mae_attention_forward(gemm, out, lse, c.qkv, n, c.heads, c.k, c.scratch);
-    mae_attention_backward(gemm, dqkv, c.dout, out, c.qkv, lse, n, c.heads, c.k,
-                           c.scratch);
+    gemm = test_gemm(MAE_F32, 1);
+    mae_attention_forward(gemm, mae_operand_f32(out), lse, mae_operand_f32(c.qkv), n,
+                          c.heads, c.k, c.scratch);
+    mae_attention_backward(gemm, mae_operand_f32(dqkv), mae_operand_f32(c.dout),
+                           mae_operand_f32(out), mae_operand_f32(c.qkv), lse, n, c.heads,
+                           c.k, c.scratch);
     for (size_t i = 0; i < n * 3 * d; i++)
         qkv[i] = (double)c.qkv[i];
     for (size_t i = 0; i < n * 3 * d; i++)
@@ -218,9 +222,9 @@ END_TEST
 /* Scratch grows with N, not N^2, and covers whole padded rows. */
 START_TEST(scratch_is_bounded)
 {
-    ck_assert_uint_eq(mae_attention_scratch(0, 64), 0);
-    ck_assert_uint_ge(mae_attention_scratch(1, 64), 2 * 16 + 1);
-    ck_assert_uint_le(mae_attention_scratch(4096, 64), 2 * 64 * 4096 + 64);
+    ck_assert_uint_eq(mae_attention_scratch(0, 64, MAE_F32), 0);
+    ck_assert_uint_ge(mae_attention_scratch(1, 64, MAE_F32), 2 * 16 + 1);
+    ck_assert_uint_le(mae_attention_scratch(4096, 64, MAE_F32), 2 * 64 * 4096 + 64);
 }
 END_TEST
 

@@ -88,23 +88,25 @@ static void drop(Case *c)
 }
 
 /* Errors of the gradient grow with rstd, which a width of 1 or 2 can make large. */
-static void check(const MaeRowsTable *t, Case *c)
+static void check(const MaeRowsTable *t, Case *c, MaeDtype type)
 {
     const size_t n = c->rows * c->width;
-    float *y = ref_copy(c->x, n), *dx = ref_copy(c->dy, n), *again = ref_copy(c->x, n);
-    float *mean = ref_copy(c->x, c->rows), *rstd = ref_copy(c->x, c->rows);
+    MaeOperand y = test_operand(c->x, n, type), again = test_operand(c->dy, n, type);
+    float *dx = ref_copy(c->dy, n), *mean = ref_copy(c->x, c->rows);
+    float *rstd = ref_copy(c->x, c->rows);
     float *dgamma = ref_copy(c->gamma, c->width), *dbeta = ref_copy(c->beta, c->width);
 
-    t->layernorm(y, mean, rstd, y, c->gamma, c->beta, c->rows, c->width, EPS);
+    t->layernorm(y, mean, rstd, type == MAE_F32 ? y.data : c->x, c->gamma, c->beta,
+                 c->rows, c->width, EPS); /* in place if f32 */
     ref_close(t, "mean", mean, c->mean, c->rows, 1, 1e-6, 1e-6);
     ref_close(t, "rstd", rstd, c->rstd, c->rows, 1, 0.0, 1e-5);
-    ref_close(t, "y", y, c->y, c->rows, c->width, 1e-6, 1e-5);
+    ref_close_operand(t, "y", y, c->y, c->rows, c->width, 1e-6, 1e-5);
 
     t->layernorm_grad(dx, again, dgamma, dbeta, NULL, dx, c->x, mean, rstd, c->gamma,
                       c->beta, c->rows, c->width);
     ref_close(t, "dx", dx, c->dx, c->rows, c->width, 1e-5, 1e-5);
-    ck_assert_msg(memcmp(again, y, n * sizeof *y) == 0, "%s: y differs when recomputed",
-                  t->name);
+    ck_assert_msg(memcmp(again.data, y.data, n * mae_dtype_size(type)) == 0,
+                  "%s: y differs when recomputed", t->name);
     for (size_t i = 0; i < c->width; i++) {
         c->dgamma[i] += (double)c->gamma[i];
         c->dbeta[i] += (double)c->beta[i];
@@ -113,14 +115,14 @@ static void check(const MaeRowsTable *t, Case *c)
     ref_close(t, "dbeta", dbeta, c->dbeta, 1, c->width, 1e-5, 1e-5);
 
     memcpy(dx, c->dres, n * sizeof *dx);
-    t->layernorm_grad(dx, NULL, dgamma, dbeta, dx, c->dy, c->x, mean, rstd, c->gamma,
-                      c->beta, c->rows, c->width);
+    t->layernorm_grad(dx, (MaeOperand){NULL, type}, dgamma, dbeta, dx, c->dy, c->x, mean,
+                      rstd, c->gamma, c->beta, c->rows, c->width);
     for (size_t i = 0; i < n; i++)
         c->dx[i] += (double)c->dres[i];
     ref_close(t, "dx with residual", dx, c->dx, c->rows, c->width, 1e-5, 1e-5);
-    free(y);
+    free(y.data);
+    free(again.data);
     free(dx);
-    free(again);
     free(mean);
     free(rstd);
     free(dgamma);
@@ -129,14 +131,15 @@ static void check(const MaeRowsTable *t, Case *c)
 
 START_TEST(layernorm_agrees_with_loops)
 {
-    const MaeRowsTable *t = mae_rows_table((size_t)_i);
+    MaeDtype type;
+    const MaeRowsTable *t = ref_table(_i, &type);
 
     for (size_t i = 0; t != NULL && i < REF_SHAPES; i++) {
         Case c = make(i, i < 3 ? 0.0f : 0.5f);
 
         /* Rows of one or two equal-ish elements have no stable statistics. */
         if (c.width > 2)
-            check(t, &c);
+            check(t, &c, type);
         drop(&c);
     }
 }
@@ -156,36 +159,72 @@ START_TEST(variance_survives_a_large_mean)
         gamma[i] = 1.0f;
         beta[i] = 0.0f;
     }
-    t->layernorm(y, &mean, &rstd, x, gamma, beta, 1, WIDTH, EPS);
+    t->layernorm(mae_operand_f32(y), &mean, &rstd, x, gamma, beta, 1, WIDTH, EPS);
     ref_near(mean, 4096.0f, 1e-3f);
     ref_near(rstd, 4.0f, 1e-3f);
-    t->layernorm(y, NULL, NULL, x, gamma, beta, 1, WIDTH, EPS);
+    t->layernorm(mae_operand_f32(y), NULL, NULL, x, gamma, beta, 1, WIDTH, EPS);
     ref_near(y[0], 1.0f, 1e-2f);
-    t->layernorm(y, NULL, NULL, x, gamma, beta, 0, WIDTH, EPS);
+    t->layernorm(mae_operand_f32(y), NULL, NULL, x, gamma, beta, 0, WIDTH, EPS);
 }
 END_TEST
 
 /* The same row gives the same bits alone, in company and at any alignment. */
 START_TEST(rows_are_independent)
 {
-    const MaeRowsTable *t = mae_rows_table((size_t)_i);
+    MaeDtype type;
+    const MaeRowsTable *t = ref_table(_i, &type);
+    const size_t size = mae_dtype_size(type);
 
     for (size_t i = 0; t != NULL && i < REF_SHAPES; i++) {
         Case c = make(i, 0.5f);
-        const size_t n = c.rows * c.width, last = (c.rows - 1) * c.width;
-        float *y = ref_copy(c.x, n), *moved = mae_test_alloc((c.width + 16) * 2 * 4);
+        const size_t last = (c.rows - 1) * c.width;
+        MaeOperand y = test_operand(c.x, c.rows * c.width, type);
+        float *moved = mae_test_alloc((c.width + 16) * 2 * sizeof *moved);
 
         t->layernorm(y, NULL, NULL, c.x, c.gamma, c.beta, c.rows, c.width, EPS);
         for (size_t offset = 0; offset < 16; offset++) {
-            float *x = moved + offset, *alone = moved + 2 * 16 + c.width - offset;
+            float *x = moved + offset;
+            const MaeOperand room = {moved + 2 * 16 + c.width - offset, type};
+            const MaeOperand alone = mae_operand_at(room, offset % 2);
 
             memcpy(x, c.x + last, c.width * sizeof *x);
             t->layernorm(alone, NULL, NULL, x, c.gamma, c.beta, 1, c.width, EPS);
-            ck_assert_msg(memcmp(alone, y + last, c.width * sizeof *y) == 0,
-                          "%s width %zu offset %zu", t->name, c.width, offset);
+            ck_assert_msg(
+                memcmp(alone.data, mae_operand_at(y, last).data, c.width * size) == 0,
+                "%s width %zu offset %zu", t->name, c.width, offset);
         }
-        free(y);
+        free(y.data);
         free(moved);
+        drop(&c);
+    }
+}
+END_TEST
+
+/* A bad number spoils its own row and the sums, nothing else. */
+START_TEST(nan_passes_through)
+{
+    MaeDtype type;
+    const MaeRowsTable *t = ref_table(_i, &type);
+
+    for (size_t i = 10; t != NULL && i < REF_SHAPES; i++) {
+        Case c = make(i, 0.5f);
+        const size_t n = c.rows * c.width, row = c.rows / 2 * c.width;
+        MaeOperand y = test_operand(c.x, n, type);
+        float *dx = ref_copy(c.dy, n), *mean = ref_copy(c.x, c.rows);
+        float *rstd = ref_copy(c.x, c.rows), *sums = ref_copy(c.gamma, c.width);
+
+        c.x[row + i % c.width] = i % 2 == 0 ? NAN : INFINITY;
+        t->layernorm(y, mean, rstd, c.x, c.gamma, c.beta, c.rows, c.width, EPS);
+        ref_nan_at(t, "y", y, n, row, c.width);
+        t->layernorm_grad(dx, y, sums, sums, NULL, dx, c.x, mean, rstd, c.gamma, c.beta,
+                          c.rows, c.width);
+        ref_nan_at(t, "dx", mae_operand_f32(dx), n, row, c.width);
+        ref_nan_at(t, "y again", y, n, row, c.width);
+        free(sums);
+        free(y.data);
+        free(dx);
+        free(mean);
+        free(rstd);
         drop(&c);
     }
 }
@@ -194,21 +233,27 @@ END_TEST
 START_TEST(public_functions_use_the_best_table)
 {
     const MaeRowsTable *t = mae_rows_best();
+    const MaeDtype type = (MaeDtype)_i;
     Case c = make(75, 0.5f);
-    const size_t n = c.rows * c.width;
+    const size_t n = c.rows * c.width, bytes = n * mae_dtype_size(type);
+    MaeOperand y = test_operand(c.x, n, type), same = test_operand(c.x, n, type);
     float *a = ref_copy(c.x, n), *b = ref_copy(c.x, n);
     float *mean = ref_copy(c.x, c.rows), *rstd = ref_copy(c.x, c.rows);
     float *sums = ref_floats(2 * c.width, 9, 1.0f, 0.0f);
 
     ck_assert_str_eq(mae_rows_isa(), t->name);
-    mae_rows_layernorm(a, mean, rstd, c.x, c.gamma, c.beta, c.rows, c.width, EPS);
-    t->layernorm(b, NULL, NULL, c.x, c.gamma, c.beta, c.rows, c.width, EPS);
-    ck_assert_mem_eq(a, b, n * sizeof *a);
-    mae_rows_layernorm_grad(a, NULL, sums, sums + c.width, c.dres, c.dy, c.x, mean, rstd,
+    mae_rows_layernorm(y, mean, rstd, c.x, c.gamma, c.beta, c.rows, c.width, EPS);
+    t->layernorm(same, NULL, NULL, c.x, c.gamma, c.beta, c.rows, c.width, EPS);
+    ck_assert_mem_eq(y.data, same.data, bytes);
+    memset(y.data, 0, bytes);
+    mae_rows_layernorm_grad(a, y, sums, sums + c.width, c.dres, c.dy, c.x, mean, rstd,
                             c.gamma, c.beta, c.rows, c.width);
-    t->layernorm_grad(b, NULL, sums, sums + c.width, c.dres, c.dy, c.x, mean, rstd,
+    t->layernorm_grad(b, same, sums, sums + c.width, c.dres, c.dy, c.x, mean, rstd,
                       c.gamma, c.beta, c.rows, c.width);
     ck_assert_mem_eq(a, b, n * sizeof *a);
+    ck_assert_mem_eq(y.data, same.data, bytes);
+    free(y.data);
+    free(same.data);
     free(a);
     free(b);
     free(mean);
@@ -224,10 +269,11 @@ int main(void)
     TCase *tc = tcase_create("ref");
 
     tcase_set_timeout(tc, 60);
-    tcase_add_loop_test(tc, layernorm_agrees_with_loops, 0, 3);
-    tcase_add_loop_test(tc, variance_survives_a_large_mean, 0, 3);
-    tcase_add_loop_test(tc, rows_are_independent, 0, 3);
-    tcase_add_test(tc, public_functions_use_the_best_table);
+    tcase_add_loop_test(tc, layernorm_agrees_with_loops, 0, REF_KINDS);
+    tcase_add_loop_test(tc, variance_survives_a_large_mean, 0, REF_TABLES);
+    tcase_add_loop_test(tc, rows_are_independent, 0, REF_KINDS);
+    tcase_add_loop_test(tc, nan_passes_through, 0, REF_KINDS);
+    tcase_add_loop_test(tc, public_functions_use_the_best_table, 0, TEST_DTYPES);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

@@ -8,15 +8,21 @@
 
 START_TEST(colsum_adds_rows_in_order)
 {
-    const MaeRowsTable *t = mae_rows_table((size_t)_i);
+    MaeDtype type;
+    const MaeRowsTable *t = ref_table(_i, &type);
 
     for (size_t i = 0; t != NULL && i < REF_SHAPES; i++) {
         size_t rows, width, ld;
         float *x, *sum, *want, *halves;
+        MaeOperand in;
 
         ref_shape(i, &rows, &width);
         ld = width + i % 3;
         x = ref_floats(rows * ld, 1, 1.0f, 0.0f);
+        if (i % 2 == 1)
+            x[rows / 2 * ld + width / 2] = NAN; /* spoils its column alone */
+        test_round(x, rows * ld, type);
+        in = test_operand(x, rows * ld, type);
         sum = ref_floats(width, 2, 1.0f, 0.0f);
         want = ref_copy(sum, width);
         halves = ref_copy(sum, width);
@@ -24,11 +30,13 @@ START_TEST(colsum_adds_rows_in_order)
             for (size_t j = 0; j < width; j++)
                 want[j] += x[r * ld + j];
         }
-        t->colsum(sum, x, rows, width, ld);
-        ck_assert_mem_eq(sum, want, width * sizeof *sum);
-        t->colsum(halves, x, rows / 2, width, ld);
-        t->colsum(halves, x + rows / 2 * ld, rows - rows / 2, width, ld);
-        ck_assert_mem_eq(halves, want, width * sizeof *sum);
+        t->colsum(sum, in, rows, width, ld);
+        for (size_t j = 0; j < width; j++)
+            ck_assert(sum[j] == want[j] || (isnan(sum[j]) && isnan(want[j])));
+        t->colsum(halves, in, rows / 2, width, ld);
+        t->colsum(halves, mae_operand_at(in, rows / 2 * ld), rows - rows / 2, width, ld);
+        ck_assert_mem_eq(halves, sum, width * sizeof *sum);
+        free(in.data);
         free(x);
         free(sum);
         free(want);
@@ -60,23 +68,38 @@ END_TEST
 
 START_TEST(dot_of_rows)
 {
-    const MaeRowsTable *t = mae_rows_table((size_t)_i);
+    MaeDtype type;
+    const MaeRowsTable *t = ref_table(_i, &type);
 
     for (size_t i = 0; t != NULL && i < REF_SHAPES; i++) {
-        size_t rows, width;
+        size_t rows, width, lda, ldb;
         float *a, *b, *out;
+        MaeOperand x, y;
         double *want;
 
         ref_shape(i, &rows, &width);
-        a = ref_floats(rows * (width + 2), 1, 1.0f, 0.0f);
-        b = ref_floats(rows * (width + 1), 2, 1.0f, 0.0f);
+        lda = width + 2;
+        ldb = width + 1;
+        a = ref_floats(rows * lda, 1, 1.0f, 0.0f);
+        b = ref_floats(rows * ldb, 2, 1.0f, 0.0f);
+        test_round(a, rows * lda, type);
+        test_round(b, rows * ldb, type);
+        x = test_operand(a, rows * lda, type);
+        y = test_operand(b, rows * ldb, type);
         out = ref_floats(rows, 3, 1.0f, 0.0f);
         want = ref_doubles(rows);
         for (size_t j = 0; j < rows * width; j++)
-            want[j / width] += (double)a[j / width * (width + 2) + j % width] *
-                               (double)b[j / width * (width + 1) + j % width];
-        t->dot(out, a, width + 2, b, width + 1, rows, width);
+            want[j / width] += (double)a[j / width * lda + j % width] *
+                               (double)b[j / width * ldb + j % width];
+        t->dot(out, x, lda, y, ldb, rows, width);
         ref_close(t, "dot", out, want, rows, 1, 1e-6 * sqrt((double)width), 1e-6);
+        a[rows / 2 * lda + width / 2] = NAN;
+        free(x.data);
+        x = test_operand(a, rows * lda, type);
+        t->dot(out, x, lda, y, ldb, rows, width);
+        ref_nan_at(t, "dot", mae_operand_f32(out), rows, rows / 2, 1);
+        free(x.data);
+        free(y.data);
         free(a);
         free(b);
         free(out);
@@ -137,8 +160,8 @@ START_TEST(public_functions_use_the_best_table)
     float *x = ref_floats(N, 1, 1.0f, 0.0f), *a = ref_floats(N, 2, 1.0f, 0.0f);
     float *b = ref_copy(a, N);
 
-    mae_rows_colsum(a, x, ROWS, WIDTH, WIDTH);
-    t->colsum(b, x, ROWS, WIDTH, WIDTH);
+    mae_rows_colsum(a, mae_operand_f32(x), ROWS, WIDTH, WIDTH);
+    t->colsum(b, mae_operand_f32(x), ROWS, WIDTH, WIDTH);
     mae_rows_add(a, x, N);
     t->add(b, x, N);
     mae_rows_scale(a, 0.3f, N);
@@ -148,8 +171,8 @@ START_TEST(public_functions_use_the_best_table)
     ck_assert_mem_eq(a, b, N * sizeof *a);
     ck_assert_double_eq(mae_rows_sumsq(x, N), t->sumsq(x, N));
     ck_assert(mae_rows_finite(x, N));
-    mae_rows_dot(a, x, WIDTH, x, WIDTH, ROWS, WIDTH);
-    t->dot(b, x, WIDTH, x, WIDTH, ROWS, WIDTH);
+    mae_rows_dot(a, mae_operand_f32(x), WIDTH, mae_operand_f32(x), WIDTH, ROWS, WIDTH);
+    t->dot(b, mae_operand_f32(x), WIDTH, mae_operand_f32(x), WIDTH, ROWS, WIDTH);
     ck_assert_mem_eq(a, b, N * sizeof *a);
     free(x);
     free(a);
@@ -163,11 +186,11 @@ int main(void)
     TCase *tc = tcase_create("ref");
 
     tcase_set_timeout(tc, 60);
-    tcase_add_loop_test(tc, colsum_adds_rows_in_order, 0, 3);
-    tcase_add_loop_test(tc, vector_helpers, 0, 3);
-    tcase_add_loop_test(tc, dot_of_rows, 0, 3);
-    tcase_add_loop_test(tc, sumsq_in_double, 0, 3);
-    tcase_add_loop_test(tc, finite_finds_every_bad_number, 0, 3);
+    tcase_add_loop_test(tc, colsum_adds_rows_in_order, 0, REF_KINDS);
+    tcase_add_loop_test(tc, vector_helpers, 0, REF_TABLES);
+    tcase_add_loop_test(tc, dot_of_rows, 0, REF_KINDS);
+    tcase_add_loop_test(tc, sumsq_in_double, 0, REF_TABLES);
+    tcase_add_loop_test(tc, finite_finds_every_bad_number, 0, REF_TABLES);
     tcase_add_test(tc, public_functions_use_the_best_table);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

@@ -52,7 +52,7 @@ static void bench_open(Bench *bench, const MaeArch *arch, double ratio, size_t b
 
     memset(bench, 0, sizeof *bench);
     bench->batch = batch;
-    test_compute_open(&bench->compute, threads);
+    test_compute_open(&bench->compute, MAE_F32, threads);
     ck_assert_ok(mae_autoencoder_open(&bench->model, arch, &err));
     ck_assert_ok(mae_mask_define(&bench->mask, MAE_MASK_RANDOM, arch->grid.height / p,
                                  arch->grid.width / p, ratio, &err));
@@ -126,11 +126,11 @@ START_TEST(equals_published_model)
     images = mae_test_h5_floats(path, "images", &n);
     noise = mae_test_h5_floats(path, "noise", &n);
     set_noise(&bench, noise);
-    loss = (float)mae_autoencoder_forward(&bench.run, bench.w, images, &bench.mask,
-                                          bench.batch);
+    loss = (float)mae_autoencoder_forward(&bench.run, mae_weights_f32(bench.w), images,
+                                          &bench.mask, bench.batch);
 
     (void)snprintf(name, sizeof name, "%s/latent", group);
-    compare(path, name, bench.run.latent,
+    compare(path, name, bench.run.latent.data,
             bench.batch * (bench.run.visible + 1) * arch.embed_dim);
     (void)snprintf(name, sizeof name, "%s/pred", group);
     pred = without_class_rows(bench.run.pred, bench.batch, patches, values);
@@ -138,8 +138,8 @@ START_TEST(equals_published_model)
     (void)snprintf(name, sizeof name, "%s/loss", group);
     compare(path, name, &loss, 1);
 
-    mae_autoencoder_backward(&bench.run, bench.dw, bench.w, &bench.mask, bench.batch,
-                             1.0);
+    mae_autoencoder_backward(&bench.run, bench.dw, mae_weights_f32(bench.w), &bench.mask,
+                             bench.batch, 1.0);
     (void)snprintf(name, sizeof name, "%s/grads", group);
     test_compare_params(path, name, &bench.model.table, bench.dw, 0.0, 1e-4);
     free(images);
@@ -178,12 +178,13 @@ START_TEST(three_adamw_steps)
 
         set_noise(&bench, noise + s * bench.batch * bench.model.patches);
         memset(bench.dw, 0, bench.model.table.total * sizeof *bench.dw);
-        got = (float)mae_autoencoder_forward(&bench.run, bench.w, images, &bench.mask,
-                                             bench.batch);
+        got = (float)mae_autoencoder_forward(&bench.run, mae_weights_f32(bench.w), images,
+                                             &bench.mask, bench.batch);
         mae_test_close("loss", &got, &loss[s], 1, 0.0, 2e-5);
-        mae_autoencoder_backward(&bench.run, bench.dw, bench.w, &bench.mask, bench.batch,
-                                 1.0);
-        mae_optim_step(&adamw.optim, NULL, bench.w, bench.dw, (double)lr[s], 1.0);
+        mae_autoencoder_backward(&bench.run, bench.dw, mae_weights_f32(bench.w),
+                                 &bench.mask, bench.batch, 1.0);
+        mae_optim_step(&adamw.optim, NULL, bench.w, mae_operand_f32(bench.w), bench.dw,
+                       (double)lr[s], 1.0);
         lr_sum += (double)lr[s];
     }
     test_compare_after(path, "adamw/params_after", "params", &bench.model.table, bench.w,
@@ -234,8 +235,8 @@ static double loss_of(void *ctx, const float *w)
     const MaePatchGrid *grid = &bench->model.arch.grid;
     float *images = mae_test_normal(
         bench->batch * grid->channels * grid->height * grid->width, 11, 3);
-    const double loss =
-        mae_autoencoder_forward(&bench->run, w, images, &bench->mask, bench->batch);
+    const double loss = mae_autoencoder_forward(&bench->run, mae_weights_f32(w), images,
+                                                &bench->mask, bench->batch);
 
     free(images);
     return loss;
@@ -251,8 +252,8 @@ START_TEST(gradients_match_finite_differences)
     noise = mae_test_normal(bench.batch * bench.model.patches, 11, 4);
     set_noise(&bench, noise);
     (void)loss_of(&bench, bench.w);
-    mae_autoencoder_backward(&bench.run, bench.dw, bench.w, &bench.mask, bench.batch,
-                             1.0);
+    mae_autoencoder_backward(&bench.run, bench.dw, mae_weights_f32(bench.w), &bench.mask,
+                             bench.batch, 1.0);
     test_finite_differences(&bench.model.table, bench.w, bench.dw, loss_of, &bench);
     free(noise);
     bench_close(&bench);
@@ -275,8 +276,10 @@ START_TEST(threads_do_not_change_a_bit)
         noise = mae_test_normal(batch * bench.model.patches, 1, 3);
         mae_autoencoder_init(&bench.model, bench.w, 3);
         set_noise(&bench, noise);
-        (void)mae_autoencoder_forward(&bench.run, bench.w, images, &bench.mask, batch);
-        mae_autoencoder_backward(&bench.run, bench.dw, bench.w, &bench.mask, batch, 1.0);
+        (void)mae_autoencoder_forward(&bench.run, mae_weights_f32(bench.w), images,
+                                      &bench.mask, batch);
+        mae_autoencoder_backward(&bench.run, bench.dw, mae_weights_f32(bench.w),
+                                 &bench.mask, batch, 1.0);
         if (first == NULL) {
             first = mae_test_alloc(bench.model.table.total * sizeof *first);
             memcpy(first, bench.dw, bench.model.table.total * sizeof *first);
@@ -305,12 +308,16 @@ START_TEST(accumulates_and_infers)
     noise = mae_test_normal(batch * bench.model.patches, 5, 3);
     mae_autoencoder_init(&bench.model, bench.w, 3);
     set_noise(&bench, noise);
-    loss = mae_autoencoder_forward(&bench.run, bench.w, images, &bench.mask, batch);
-    mae_autoencoder_backward(&bench.run, bench.dw, bench.w, &bench.mask, batch, 0.5);
+    loss = mae_autoencoder_forward(&bench.run, mae_weights_f32(bench.w), images,
+                                   &bench.mask, batch);
+    mae_autoencoder_backward(&bench.run, bench.dw, mae_weights_f32(bench.w), &bench.mask,
+                             batch, 0.5);
     once = mae_test_alloc(bench.model.table.total * sizeof *once);
     memcpy(once, bench.dw, bench.model.table.total * sizeof *once);
-    (void)mae_autoencoder_forward(&bench.run, bench.w, images, &bench.mask, batch);
-    mae_autoencoder_backward(&bench.run, bench.dw, bench.w, &bench.mask, batch, 0.5);
+    (void)mae_autoencoder_forward(&bench.run, mae_weights_f32(bench.w), images,
+                                  &bench.mask, batch);
+    mae_autoencoder_backward(&bench.run, bench.dw, mae_weights_f32(bench.w), &bench.mask,
+                             batch, 0.5);
     for (size_t i = 0; i < bench.model.table.total; i++)
         once[i] *= 2.0f;
     mae_test_close("accumulated", bench.dw, once, bench.model.table.total, 0.0, 1e-5);
@@ -318,8 +325,9 @@ START_TEST(accumulates_and_infers)
     ck_assert_ok(mae_autoencoder_run_open(&infer, &bench.model, &bench.compute.compute,
                                           batch, bench.mask.visible, false, &err));
     ck_assert_uint_lt(infer.arena.size, bench.run.arena.size);
-    ck_assert_double_eq(
-        mae_autoencoder_forward(&infer, bench.w, images, &bench.mask, batch), loss);
+    ck_assert_double_eq(mae_autoencoder_forward(&infer, mae_weights_f32(bench.w), images,
+                                                &bench.mask, batch),
+                        loss);
     mae_autoencoder_run_close(&infer);
     free(once);
     free(images);

@@ -46,7 +46,7 @@ static void bench_open(Bench *bench, const MaeArch *arch, size_t batch, size_t t
 
     memset(bench, 0, sizeof *bench);
     bench->batch = batch;
-    test_compute_open(&bench->compute, threads);
+    test_compute_open(&bench->compute, MAE_F32, threads);
     ck_assert_ok(mae_classifier_open(&bench->model, arch, &err));
     ck_assert_ok(mae_classifier_run_open(&bench->run, &bench->model,
                                          &bench->compute.compute, batch, true, &err));
@@ -115,12 +115,14 @@ START_TEST(equals_published_model)
     float loss;
 
     golden_open(&bench, path, group);
-    mae_classifier_forward(&bench.run, bench.w, bench.images, NULL, bench.batch);
+    mae_classifier_forward(&bench.run, mae_weights_f32(bench.w), bench.images, NULL,
+                           bench.batch);
     loss = (float)mae_classifier_loss(&bench.run, bench.targets, bench.batch, 1.0);
     compare(path, group, "logits", bench.run.logits,
             bench.batch * bench.model.arch.classes);
     compare(path, group, "loss", &loss, 1);
-    mae_classifier_backward(&bench.run, bench.dw, bench.w, NULL, bench.batch);
+    mae_classifier_backward(&bench.run, bench.dw, mae_weights_f32(bench.w), NULL,
+                            bench.batch);
     (void)snprintf(name, sizeof name, "%s/grads", group);
     test_compare_params(path, name, &bench.model.table, bench.dw, 0.0, 1e-4);
     bench_close(&bench);
@@ -163,15 +165,17 @@ START_TEST(three_steps_with_layer_decay)
         float loss, rounded;
 
         memset(bench.dw, 0, bench.model.table.total * sizeof *bench.dw);
-        mae_classifier_forward(&bench.run, bench.w, bench.images, NULL, bench.batch);
+        mae_classifier_forward(&bench.run, mae_weights_f32(bench.w), bench.images, NULL,
+                               bench.batch);
         loss = (float)mae_classifier_loss(&bench.run, bench.targets, bench.batch, 1.0);
         mae_test_close("loss", &loss, &want_loss[s], 1, 0.0, 2e-5);
-        mae_classifier_backward(&bench.run, bench.dw, bench.w, NULL, bench.batch);
+        mae_classifier_backward(&bench.run, bench.dw, mae_weights_f32(bench.w), NULL,
+                                bench.batch);
         ck_assert_ok(mae_clip_norm(&clip, &norm, NULL, bench.dw, 1.0, &err));
         rounded = (float)norm;
         mae_test_close("grad_norm", &rounded, &want_norm[s], 1, 0.0, 2e-5);
-        mae_optim_step(&adamw.optim, NULL, bench.w, bench.dw, lr,
-                       mae_clip_factor(norm, max_norm));
+        mae_optim_step(&adamw.optim, NULL, bench.w, mae_operand_f32(bench.w), bench.dw,
+                       lr, mae_clip_factor(norm, max_norm));
     }
     test_compare_after(path, "adamw_layer_decay/params_after", "params",
                        &bench.model.table, bench.w, lr * (double)steps);
@@ -187,7 +191,8 @@ static double loss_of(void *ctx, const float *w)
 {
     Bench *bench = ctx;
 
-    mae_classifier_forward(&bench->run, w, bench->images, bench->scales, bench->batch);
+    mae_classifier_forward(&bench->run, mae_weights_f32(w), bench->images, bench->scales,
+                           bench->batch);
     return mae_classifier_loss(&bench->run, bench->targets, bench->batch, 1.0);
 }
 
@@ -227,7 +232,8 @@ START_TEST(gradients_match_finite_differences)
     ck_assert(dropped > 0 && dropped < 8);
     bench.scales = bench.run.scales;
     (void)loss_of(&bench, bench.w);
-    mae_classifier_backward(&bench.run, bench.dw, bench.w, bench.scales, 4);
+    mae_classifier_backward(&bench.run, bench.dw, mae_weights_f32(bench.w), bench.scales,
+                            4);
     test_finite_differences(&bench.model.table, bench.w, bench.dw, loss_of, &bench);
     bench_close(&bench);
 }

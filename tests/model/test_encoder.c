@@ -38,11 +38,11 @@ static void reserve(void *ctx, MaeArena *arena)
         .sum_total = b->table.sum_total,
         .backward = true,
         .trunk_count = 1,
-        .trunks = {{BATCH, b->patches + 1, WIDTH, 18, 3}},
+        .trunks = {{BATCH, b->patches + 1, WIDTH, 18, 3, MAE_F32}},
     };
 
     mae_work_reserve(&b->work, arena, &plan, &b->compute.compute);
-    mae_encoder_reserve(&b->encoder, &b->cache, arena, BATCH, b->patches, true);
+    mae_encoder_reserve(&b->encoder, &b->cache, arena, BATCH, b->patches, MAE_F32, true);
 }
 
 static void bench_open(Bench *b, size_t depth, MaeEncoderUse use, const uint32_t *ids,
@@ -55,7 +55,7 @@ static void bench_open(Bench *b, size_t depth, MaeEncoderUse use, const uint32_t
     b->ids = ids;
     b->patches = patches;
     shape.depth = depth;
-    test_compute_open(&b->compute, 2);
+    test_compute_open(&b->compute, MAE_F32, 2);
     ck_assert_ok(mae_encoder_define(&b->encoder, &b->table, &shape, use, &err));
     test_carve(&b->arena, reserve, b);
     b->w = mae_test_alloc(b->table.total * sizeof(float));
@@ -86,9 +86,9 @@ static void forward_tile(void *ctx, size_t tile, size_t thread)
 {
     const Bench *b = ctx;
 
-    mae_encoder_forward(&b->encoder, &b->work, &b->cache, b->w, b->images, b->ids, NULL,
-                        BATCH, mae_work_tile(&b->work, BATCH, b->patches + 1, tile),
-                        thread);
+    mae_encoder_forward(&b->encoder, &b->work, &b->cache, mae_weights_f32(b->w),
+                        b->images, b->ids, NULL, BATCH,
+                        mae_work_tile(&b->work, BATCH, b->patches + 1, tile), thread);
 }
 
 static const float *forward(Bench *b)
@@ -102,8 +102,8 @@ static void backward(Bench *b)
     for (size_t t = 0; t < mae_work_tiles(&b->work, BATCH); t++)
         memset(mae_work_sums(&b->work, t), 0, b->table.sum_total * sizeof(float));
     memcpy(b->work.dx[0], b->dout, outputs(b) * sizeof(float));
-    mae_encoder_backward(&b->encoder, &b->work, b->dw, b->work.dx[0], &b->cache, b->w,
-                         b->ids, NULL, BATCH, b->patches + 1);
+    mae_encoder_backward(&b->encoder, &b->work, b->dw, b->work.dx[0], &b->cache,
+                         mae_weights_f32(b->w), b->ids, NULL, BATCH, b->patches + 1);
     mae_work_combine_sums(&b->work, &b->table, b->dw, BATCH);
 }
 

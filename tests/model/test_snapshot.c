@@ -113,7 +113,8 @@ START_TEST(optimiser_state_round_trip)
     test_adamw_open(&before, f.table, &ADAMW);
     test_adamw_open(&after, f.table, &ADAMW);
     for (int i = 0; i < 3; i++)
-        mae_optim_step(&before.optim, NULL, f.weights, f.weights, 1e-3, 0.5);
+        mae_optim_step(&before.optim, NULL, f.weights, mae_operand_f32(f.weights),
+                       f.weights, 1e-3, 0.5);
     snapshot_fixture_save(&f, &before.optim);
     ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
     ck_assert_ok(mae_snapshot_optim(reader, f.table, &after.optim, &err));

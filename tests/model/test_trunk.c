@@ -31,11 +31,11 @@ static void reserve(void *ctx, MaeArena *arena)
         .backward = b->keep,
         .drop_path = b->scales != NULL,
         .trunk_count = 1,
-        .trunks = {{BATCH, TOKENS, WIDTH, HIDDEN, HEADS}},
+        .trunks = {{BATCH, TOKENS, WIDTH, HIDDEN, HEADS, MAE_F32}},
     };
 
     mae_work_reserve(&b->work, arena, &plan, &b->compute.compute);
-    mae_trunk_reserve(&b->trunk, &b->cache, arena, BATCH, TOKENS, b->keep);
+    mae_trunk_reserve(&b->trunk, &b->cache, arena, BATCH, TOKENS, MAE_F32, b->keep);
 }
 
 static void bench_open(Bench *b, size_t threads, bool keep, bool drop)
@@ -45,7 +45,7 @@ static void bench_open(Bench *b, size_t threads, bool keep, bool drop)
 
     memset(b, 0, sizeof *b);
     b->keep = keep;
-    test_compute_open(&b->compute, threads);
+    test_compute_open(&b->compute, MAE_F32, threads);
     ck_assert_ok(mae_trunk_define(&b->trunk, &b->table, "blocks", WIDTH, DEPTH, HEADS,
                                   HIDDEN, &err));
     if (drop) {
@@ -79,8 +79,8 @@ static void forward_tile(void *ctx, size_t tile, size_t thread)
 {
     const Bench *b = ctx;
 
-    mae_trunk_forward(&b->trunk, &b->work, &b->cache, b->w, b->scales, BATCH,
-                      mae_work_tile(&b->work, BATCH, TOKENS, tile), thread);
+    mae_trunk_forward(&b->trunk, &b->work, &b->cache, mae_weights_f32(b->w), b->scales,
+                      BATCH, mae_work_tile(&b->work, BATCH, TOKENS, tile), thread);
 }
 
 static void forward(Bench *b)
@@ -96,8 +96,8 @@ static const float *backward(Bench *b, size_t from)
     for (size_t t = 0; t < TILES; t++)
         memset(mae_work_sums(&b->work, t), 0, b->table.sum_total * sizeof(float));
     memcpy(b->work.dx[from], b->dout, N * sizeof(float));
-    dx = mae_trunk_backward(&b->trunk, &b->work, b->dw, b->work.dx[from], &b->cache, b->w,
-                            b->scales, BATCH, TOKENS);
+    dx = mae_trunk_backward(&b->trunk, &b->work, b->dw, b->work.dx[from], &b->cache,
+                            mae_weights_f32(b->w), b->scales, BATCH, TOKENS);
     mae_work_combine_sums(&b->work, &b->table, b->dw, BATCH);
     return dx;
 }
@@ -162,7 +162,7 @@ static void block_backward(Bench *b, size_t i, float *dw, float *sums, float *dx
     for (size_t t = 0; t < TILES; t++)
         mae_block_backward(block, b->compute.gemm, dx, sums + t * b->table.sum_total,
                            &b->work.grads, &b->work.scratch[0], dout, b->cache.x[i],
-                           &b->cache.blocks[i], b->w, scales, BATCH,
+                           &b->cache.blocks[i], mae_weights_f32(b->w), scales, BATCH,
                            mae_work_tile(&b->work, BATCH, TOKENS, t));
     mae_block_weight_grads(block, b->compute.gemm, NULL, dw, &b->work.grads, dout,
                            &b->cache.blocks[i], scales, ROWS);
@@ -181,7 +181,7 @@ START_TEST(equals_a_chain_of_blocks)
     for (size_t i = 0; i < DEPTH; i++) { /* each x[i+1] is block i of x[i] */
         for (size_t t = 0; t < TILES; t++)
             mae_block_forward(&b.trunk.blocks[i], b.compute.gemm, x, &b.cache.blocks[i],
-                              &b.work.scratch[0], b.cache.x[i], b.w,
+                              &b.work.scratch[0], b.cache.x[i], mae_weights_f32(b.w),
                               b.scales != NULL ? b.scales + 2 * i * BATCH : NULL, BATCH,
                               mae_work_tile(&b.work, BATCH, TOKENS, t));
         ck_assert_mem_eq(x, b.cache.x[i + 1], N * sizeof *x);
@@ -259,10 +259,11 @@ START_TEST(keeps_nothing_without_backward)
     bench_open(&kept, 2, true, false);
     bench_open(&b, 2, false, false);
     for (size_t i = 0; i < DEPTH; i++) {
-        ck_assert_ptr_eq(b.cache.blocks[i].qkv, b.cache.blocks[0].qkv);
-        ck_assert_ptr_eq(b.cache.blocks[i].fc1, b.cache.blocks[0].fc1);
+        ck_assert_ptr_eq(b.cache.blocks[i].qkv.data, b.cache.blocks[0].qkv.data);
+        ck_assert_ptr_eq(b.cache.blocks[i].fc1.data, b.cache.blocks[0].fc1.data);
         ck_assert_ptr_ne(b.cache.x[i], b.cache.x[i + 1]);
-        ck_assert(i == 0 || kept.cache.blocks[i].qkv != kept.cache.blocks[0].qkv);
+        ck_assert(i == 0 ||
+                  kept.cache.blocks[i].qkv.data != kept.cache.blocks[0].qkv.data);
         ck_assert(i + 2 > DEPTH || b.cache.x[i] == b.cache.x[i + 2]);
         ck_assert(i + 2 > DEPTH || kept.cache.x[i] != kept.cache.x[i + 2]);
     }

@@ -32,8 +32,8 @@ typedef struct Bench {
 
 static void reserve(void *ctx, MaeArena *arena)
 {
-    const MaeBlockSizes batch = {IMAGES, TOKENS, WIDTH, HIDDEN, HEADS};
-    const MaeBlockSizes tile = {2, TOKENS, WIDTH, HIDDEN, HEADS};
+    const MaeBlockSizes batch = {IMAGES, TOKENS, WIDTH, HIDDEN, HEADS, MAE_F32};
+    const MaeBlockSizes tile = {2, TOKENS, WIDTH, HIDDEN, HEADS, MAE_F32};
     Bench *b = ctx;
 
     mae_block_reserve(&b->cache, arena, &batch);
@@ -46,7 +46,7 @@ static void bench_open(Bench *b, const float *scales)
     memset(b, 0, sizeof *b);
     b->scales = scales;
     mae_block_define(&b->block, &b->table, "blocks.3", WIDTH, HEADS, HIDDEN);
-    b->gemm = test_gemm();
+    b->gemm = test_gemm(MAE_F32, 1);
     test_carve(&b->arena, reserve, b);
     b->w = mae_test_alloc(b->table.total * sizeof(float));
     b->dw = mae_test_alloc(b->table.total * sizeof(float));
@@ -74,14 +74,14 @@ static void bench_close(Bench *b)
 
 static void forward_tile(Bench *b, MaeTile tile)
 {
-    mae_block_forward(&b->block, b->gemm, b->out, &b->cache, &b->scratch, b->x, b->w,
-                      b->scales, IMAGES, tile);
+    mae_block_forward(&b->block, b->gemm, b->out, &b->cache, &b->scratch, b->x,
+                      mae_weights_f32(b->w), b->scales, IMAGES, tile);
 }
 
 static void backward_tile(Bench *b, MaeTile tile, float *sums)
 {
     mae_block_backward(&b->block, b->gemm, b->dx, sums, &b->grads, &b->scratch, b->dout,
-                       b->x, &b->cache, b->w, b->scales, IMAGES, tile);
+                       b->x, &b->cache, mae_weights_f32(b->w), b->scales, IMAGES, tile);
 }
 
 /* Everything, accumulated onto dw and sums. */
@@ -253,8 +253,8 @@ START_TEST(scales_of_one_change_nothing)
     test_fill(ones, 2 * IMAGES, 1.0f);
     bench_open(&plain, NULL);
     bench_open(&b, ones);
-    ck_assert_ptr_null(plain.grads.scaled1);
-    ck_assert_ptr_null(plain.grads.scaled2);
+    ck_assert_ptr_null(plain.grads.dproj.data);
+    ck_assert_ptr_null(plain.grads.dfc2.data);
     ck_assert_uint_lt(plain.arena.size, b.arena.size);
     run(&plain);
     run(&b);
@@ -283,16 +283,16 @@ static void list_buffers(const Bench *b, Buffer list[BUFFERS])
         {b->cache.norm1.rstd, TOKENS},
         {b->cache.norm2.mean, TOKENS},
         {b->cache.norm2.rstd, TOKENS},
-        {b->cache.qkv, 3 * narrow},
+        {b->cache.qkv.data, 3 * narrow},
         {b->cache.lse, HEADS * TOKENS},
-        {b->cache.attention, narrow},
+        {b->cache.attention.data, narrow},
         {b->cache.x1, narrow},
-        {b->cache.fc1, wide},
-        {b->grads.norm1, narrow},
-        {b->grads.norm2, narrow},
-        {b->grads.gelu, wide},
-        {b->grads.dqkv, 3 * narrow},
-        {b->grads.dfc1, wide},
+        {b->cache.fc1.data, wide},
+        {b->grads.norm1.data, narrow},
+        {b->grads.norm2.data, narrow},
+        {b->grads.gelu.data, wide},
+        {b->grads.dqkv.data, 3 * narrow},
+        {b->grads.dfc1.data, wide},
         {b->grads.dx1, narrow},
     };
 
@@ -343,10 +343,10 @@ START_TEST(batch_does_not_matter)
     bench_open(&whole, drop);
     bench_open(&b, drop);
     run(&whole);
-    mae_block_forward(&b.block, b.gemm, b.out, &b.cache, &b.scratch, b.x + at, b.w,
-                      scales, 2, alone);
+    mae_block_forward(&b.block, b.gemm, b.out, &b.cache, &b.scratch, b.x + at,
+                      mae_weights_f32(b.w), scales, 2, alone);
     mae_block_backward(&b.block, b.gemm, b.dx, b.sums, &b.grads, &b.scratch, b.dout + at,
-                       b.x + at, &b.cache, b.w, scales, 2, alone);
+                       b.x + at, &b.cache, mae_weights_f32(b.w), scales, 2, alone);
     ck_assert_mem_eq(b.out, whole.out + at, count * sizeof(float));
     ck_assert_mem_eq(b.dx, whole.dx + at, count * sizeof(float));
     ck_assert_mem_eq(b.sums, whole.sums + b.table.sum_total,

@@ -67,8 +67,8 @@ static void forward(Bench *b)
     for (size_t t = 0; t < 2; t++) {
         const size_t row0 = tiles[t][0], at = row0 * WIDTH;
 
-        mae_layernorm_forward(&b->ln, b->y + at, &b->cache, b->x + at, b->w, row0,
-                              tiles[t][1]);
+        mae_layernorm_forward(&b->ln, mae_operand_f32(b->y + at), &b->cache, b->x + at,
+                              mae_weights_f32(b->w), row0, tiles[t][1]);
     }
 }
 
@@ -77,9 +77,10 @@ static void backward(Bench *b, float *dx, float *y, const float *dy, const float
     for (size_t t = 0; t < 2; t++) {
         const size_t row0 = tiles[t][0], at = row0 * WIDTH;
 
-        mae_layernorm_backward(&b->ln, dx + at, y != NULL ? y + at : NULL, b->sums,
+        mae_layernorm_backward(&b->ln, dx + at,
+                               mae_operand_f32(y != NULL ? y + at : NULL), b->sums,
                                dy + at, dres != NULL ? dres + at : NULL, b->x + at,
-                               &b->cache, b->w, row0, tiles[t][1]);
+                               &b->cache, mae_weights_f32(b->w), row0, tiles[t][1]);
     }
 }
 
@@ -110,7 +111,8 @@ START_TEST(forward_equals_reference)
 
     bench_open(&b);
     test_fill(b.cache.mean, ROWS, 9.0f);
-    mae_layernorm_forward(&b.ln, b.y, &b.cache, b.x + 3 * WIDTH, b.w, 3, 4);
+    mae_layernorm_forward(&b.ln, mae_operand_f32(b.y), &b.cache, b.x + 3 * WIDTH,
+                          mae_weights_f32(b.w), 3, 4);
     for (size_t r = 0; r < 3; r++)
         ck_assert_f32_eq(b.cache.mean[r], 9.0f); /* rows of another tile */
     forward(&b);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/rows.h"
 #include "reference.h"
 #include "support/grad.h"
 
@@ -23,7 +22,7 @@ static void bench_open(Bench *b)
     memset(b, 0, sizeof *b);
     mae_linear_define(&b->other, &b->table, "first", 3, 5);
     mae_linear_define(&b->lin, &b->table, "head", IN, OUT);
-    b->gemm = test_gemm();
+    b->gemm = test_gemm(MAE_F32, 1);
     b->w = mae_test_alloc(b->table.total * sizeof(float));
     b->sums = mae_test_alloc(b->table.sum_total * sizeof(float));
     test_random_params(&b->table, b->w, 1);
@@ -92,20 +91,29 @@ START_TEST(starts_xavier_uniform)
 }
 END_TEST
 
+static void forward(Bench *b, const float *res)
+{
+    mae_linear_forward(&b->lin, b->gemm, mae_operand_f32(b->y), b->x,
+                       mae_weights_f32(b->w), res, ROWS);
+}
+
 START_TEST(forward_equals_reference)
 {
     double want[ROWS * OUT];
-    float product[ROWS * OUT];
     Bench b;
 
     bench_open(&b);
     ref_linear(want, b.xd, &b.lin, b.wd, ROWS);
     test_fill(b.y, ROWS * OUT, (float)NAN); /* overwritten, not read */
-    mae_linear_forward(&b.lin, b.gemm, b.y, b.x, b.w, ROWS);
+    forward(&b, NULL);
     test_close_to("y", b.y, want, ROWS * OUT);
-    mae_linear_product(&b.lin, b.gemm, product, b.x, b.w, ROWS);
-    mae_rows_bias(product, b.w + b.lin.bias.off, ROWS, OUT);
-    ck_assert_mem_eq(product, b.y, sizeof product);
+    for (size_t i = 0; i < ROWS * OUT; i++)
+        want[i] += (double)b.dy[i];
+    forward(&b, b.dy); /* any numbers will do as a residual */
+    test_close_to("y with residual", b.y, want, ROWS * OUT);
+    memcpy(b.y, b.dy, ROWS * OUT * sizeof *b.y);
+    forward(&b, b.y);
+    test_close_to("y += ", b.y, want, ROWS * OUT);
     bench_close(&b);
 }
 END_TEST
@@ -128,11 +136,13 @@ START_TEST(gradients_equal_differences)
     dx = test_differences(b.xd, ROWS * IN, loss, &b);
     db = test_differences(b.wd + b.lin.bias.off, OUT, loss, &b);
     test_fill(b.dx, ROWS * IN, (float)NAN);
-    mae_linear_backward_input(&b.lin, b.gemm, b.dx, b.dy, b.w, ROWS);
+    mae_linear_backward_input(&b.lin, b.gemm, mae_operand_f32(b.dx), b.dy,
+                              mae_weights_f32(b.w), ROWS);
     test_close_to("dx", b.dx, dx, ROWS * IN);
     test_fill(b.sums, b.table.sum_total, 0.25f);
-    mae_linear_backward_bias(&b.lin, b.sums, b.dy, 3); /* in two tiles of rows */
-    mae_linear_backward_bias(&b.lin, b.sums, b.dy + 3 * OUT, ROWS - 3);
+    mae_linear_backward_bias(&b.lin, b.sums, mae_operand_f32(b.dy),
+                             3); /* in two tiles of rows */
+    mae_linear_backward_bias(&b.lin, b.sums, mae_operand_f32(b.dy + 3 * OUT), ROWS - 3);
     for (size_t i = 0; i < OUT; i++)
         db[i] += 0.25;
     test_close_to("db", b.sums + b.lin.bias.sum, db, OUT);

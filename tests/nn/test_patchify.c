@@ -55,7 +55,7 @@ START_TEST(convolution_order)
     float *some = mae_test_alloc(3 * values * sizeof(float));
     const uint32_t ids[] = {(uint32_t)(count - 1), 0, (uint32_t)(count / 2)};
 
-    mae_patchify_conv(all, image, g, NULL, count);
+    mae_patchify_conv(mae_operand_f32(all), image, g, NULL, count);
     for (size_t l = 0; l < count; l++)
         for (size_t i = 0; i < values; i++) {
             const size_t c = i / (p * p), y = i / p % p, x = i % p,
@@ -65,7 +65,7 @@ START_TEST(convolution_order)
                 all[l * values + i] ==
                 (float)(c * 10000 + (l / columns * p + y) * 100 + l % columns * p + x));
         }
-    mae_patchify_conv(some, image, g, ids, 3);
+    mae_patchify_conv(mae_operand_f32(some), image, g, ids, 3);
     for (size_t v = 0; v < 3; v++)
         ck_assert(memcmp(some + v * values, all + ids[v] * values,
                          values * sizeof(float)) == 0);

@@ -43,7 +43,7 @@ static void bench_close(Bench *b)
 /* The gradients on @p threads threads, on top of what dw holds; 0 threads: no pool. */
 static void run(const Bench *b, float *dw, size_t threads)
 {
-    MaeGemm *gemm = test_gemm();
+    MaeGemm *gemm = test_gemm(MAE_F32, threads > 0 ? threads : 1);
     MaePool *pool = NULL;
     MaeError err = {0};
 
@@ -68,8 +68,9 @@ START_TEST(accumulates_products)
 
         for (size_t i = 0; i < job->in * job->out; i++)
             for (size_t r = 0; r < job->rows; r++)
-                want[job->off + i] += (double)job->dy[r * job->out + i / job->in] *
-                                      (double)job->x[r * job->in + i % job->in];
+                want[job->off + i] +=
+                    (double)((const float *)job->dy)[r * job->out + i / job->in] *
+                    (double)((const float *)job->x)[r * job->in + i % job->in];
     }
     run(&b, dw, 2);
     for (size_t j = 0; j < JOBS; j++) {
@@ -109,7 +110,7 @@ END_TEST
 /* The bands depend on the layer alone: together or one by one is the same. */
 START_TEST(jobs_are_independent)
 {
-    MaeGemm *gemm = test_gemm();
+    MaeGemm *gemm = test_gemm(MAE_F32, 1);
     float *together, *alone;
     Bench b;
 

@@ -64,7 +64,8 @@ static void run_steps(Fixture *f, MaePool *pool, int from, int to)
     for (int s = from; s < to; s++) {
         float *grads = mae_test_normal(f->table.total, 6, (uint64_t)s);
 
-        mae_optim_step(&f->opt, pool, f->weights, grads, step_lr(s), 0.5);
+        mae_optim_step(&f->opt, pool, f->weights, mae_operand_f32(f->weights), grads,
+                       step_lr(s), 0.5);
         free(grads);
     }
 }

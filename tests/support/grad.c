@@ -6,15 +6,6 @@
 
 #include "base/rng.h"
 
-MaeGemm *test_gemm(void)
-{
-    MaeError err = {0};
-    MaeGemm *gemm;
-
-    ck_assert_ok(mae_gemm_open(&gemm, MAE_F32, &err));
-    return gemm;
-}
-
 void test_carve(MaeArena *arena, void (*reserve)(void *ctx, MaeArena *arena), void *ctx)
 {
     MaeArena measure = mae_arena_measure();

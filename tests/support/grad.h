@@ -17,14 +17,11 @@
 
 #include "base/arena.h"
 #include "base/param.h"
-#include "kernel/gemm.h"
+#include "support/operand.h"
 #include "support/test.h"
 
 /** Fail unless two floats are the same number; NaN never is. */
 #define ck_assert_f32_eq(got, want) ck_assert_double_eq((double)(got), (double)(want))
-
-/** The f32 backend of the products; closed by mae_gemm_close. */
-MaeGemm *test_gemm(void);
 
 /** Run @p reserve on a measuring arena and then on one of that size, opened here. */
 void test_carve(MaeArena *arena, void (*reserve)(void *ctx, MaeArena *arena), void *ctx);

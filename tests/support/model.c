@@ -6,13 +6,13 @@
 
 #include "support/test.h"
 
-void test_compute_open(TestCompute *compute, size_t threads)
+void test_compute_open(TestCompute *compute, MaeDtype type, size_t threads)
 {
     MaeError err = {0};
 
     memset(compute, 0, sizeof *compute);
     ck_assert_ok(mae_pool_open(&compute->pool, threads, &err));
-    ck_assert_ok(mae_gemm_open(&compute->gemm, MAE_F32, &err));
+    compute->gemm = test_gemm(type, threads);
     compute->compute = (MaeCompute){.pool = compute->pool, .gemm = compute->gemm};
 }
 

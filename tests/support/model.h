@@ -10,13 +10,15 @@
 #include "optim/optimizer.h"
 #include "support/grad.h"
 
+/** Pool and products of one thread count and precision. */
 typedef struct TestCompute {
     MaeCompute compute;
     MaePool *pool;
     MaeGemm *gemm;
 } TestCompute;
 
-void test_compute_open(TestCompute *compute, size_t threads);
+/** @p type of the operands; see support/operand.h for who multiplies. */
+void test_compute_open(TestCompute *compute, MaeDtype type, size_t threads);
 void test_compute_close(TestCompute *compute);
 
 /** Read every parameter of the table from "<group>/<name>"; all must be there. */

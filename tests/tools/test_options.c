@@ -38,7 +38,7 @@ static const MaeOption OPTIONS[] = {
     {"overwrite", 0, MAE_OPTION_KEY, .key = "train.overwrite", .help = "start anew"},
     {.name = NULL},
 };
-static const MaeOperand OPERANDS[] = {
+static const MaeToolOperand OPERANDS[] = {
     {"CONFIG.yaml", "the run", false, false},
     {"IMAGE", "images", true, true},
     {.name = NULL},
@@ -57,7 +57,7 @@ static const MaeCommand COMMAND = {
     .notes = "A note.",
     .example = "mae-test run.yaml train.epochs=3",
 };
-static const MaeOperand ONE[] = {{"IN", "input", false, false}, {.name = NULL}};
+static const MaeToolOperand ONE[] = {{"IN", "input", false, false}, {.name = NULL}};
 static const MaeCommand PLAIN = {.name = "mae-plain",
                                  .summary = "Has no options of its own.",
                                  .operands = ONE,

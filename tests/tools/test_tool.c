@@ -10,7 +10,7 @@
 #include "common/signals.h"
 #include "support/test.h"
 
-static const MaeOperand OPERANDS[] = {{"IN", "input", false, false}, {.name = NULL}};
+static const MaeToolOperand OPERANDS[] = {{"IN", "input", false, false}, {.name = NULL}};
 static const MaeCommand COMMAND = {.name = "mae-test",
                                    .summary = "Tests the frame.",
                                    .operands = OPERANDS,

@@ -108,7 +108,7 @@ static void parts_open(Parts *p)
 
     *p = (Parts){.pool = NULL};
     ck_assert_ok(mae_pool_open(&p->pool, 2, &err));
-    ck_assert_ok(mae_gemm_open(&p->gemm, MAE_F32, &err));
+    ck_assert_ok(mae_gemm_open(&p->gemm, &(MaeGemmOptions){.threads = 2}, &err));
     p->compute = (MaeCompute){.pool = p->pool, .gemm = p->gemm};
     ck_assert_ok(mae_autoencoder_open(&p->model, &arch, &err));
     ck_assert_ok(mae_mask_define(&p->mask, MAE_MASK_BLOCK, 4, 6, 0.75, &err));
@@ -121,6 +121,11 @@ static void parts_open(Parts *p)
     reserve(p, &p->arena);
     mae_optim_init(&p->optim);
     mae_autoencoder_init(&p->model, p->w, 0);
+    for (size_t i = 0; i < BATCH; i++)
+        mae_mask_draw(&p->mask, i, 0, 1, i, &p->scratch);
+    for (size_t batch = BATCH - 2; batch <= BATCH; batch += 2)
+        ck_assert_ok(mae_autoencoder_rehearse(&p->run, p->dw, mae_weights_f32(p->w),
+                                              &p->mask, batch, &err));
 }
 
 static void parts_close(Parts *p)
@@ -141,10 +146,12 @@ static bool update(Parts *p, const float *images, size_t batch)
     for (size_t i = 0; i < batch; i++)
         mae_mask_draw(&p->mask, i, 0, 1, i, &p->scratch);
     memset(p->dw, 0, p->model.table.total * sizeof *p->dw);
-    loss = mae_autoencoder_forward(&p->run, p->w, images, &p->mask, batch);
-    mae_autoencoder_backward(&p->run, p->dw, p->w, &p->mask, batch, 1.0);
+    loss =
+        mae_autoencoder_forward(&p->run, mae_weights_f32(p->w), images, &p->mask, batch);
+    mae_autoencoder_backward(&p->run, p->dw, mae_weights_f32(p->w), &p->mask, batch, 1.0);
     status = mae_clip_norm(&p->clip, &norm, p->pool, p->dw, 1.0, NULL);
-    mae_optim_step(&p->optim, p->pool, p->w, p->dw, 1e-3, mae_clip_factor(norm, 1.0));
+    mae_optim_step(&p->optim, p->pool, p->w, mae_operand_f32(p->w), p->dw, 1e-3,
+                   mae_clip_factor(norm, 1.0));
     return status == MAE_OK && loss > 0.0;
 }
 
