@@ -4,10 +4,13 @@
 
 #include "kernel/rows.h"
 
-/* Rows of a tile: see experiments/bench/README.md, "Tiles of features". */
-#ifndef TILE_ROWS
+/*
+ * Rows of a tile, measured on two cores of a Zen 4 with 1 MB of level-2 cache each. At
+ * width 192, 65 rows are 14 % slower than 195 (products wait for the weights to be
+ * packed), 455 are 2 to 4 % slower and 845 8 % (activations leave the cache); at width
+ * 384, 197 rows are as fast as 394 to 985. Fewer images also waste less of the last tile.
+ */
 #define TILE_ROWS 192
-#endif
 
 MaeEmbedSpec mae_embed_spec_autoencoder(const MaeAutoencoder *model, MaePooling pooling)
 {
