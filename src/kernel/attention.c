@@ -2,15 +2,18 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdbool.h>
 
 #include "kernel/rows.h"
 
 /* Scores are padded to whole 64-byte vectors. */
 #define LANES 16
 
-/* Queries are taken in blocks whose scores stay in a level-2 cache: about this many
- * floats, twice in backward, unless that leaves fewer rows than a product needs. */
+/*
+ * Scores of as many heads and images at a time as stay in a level-2 cache: about this
+ * many floats, twice in backward. A head that has more is taken in blocks of queries,
+ * unless that leaves fewer rows than a product needs.
+ */
+#define GROUP_FLOATS 32768
 #define BLOCK_FLOATS 65536
 #define BLOCK_MIN_ROWS 64
 
@@ -20,7 +23,9 @@ typedef struct Shape {
     size_t width;  /* D, distance between rows of out */
     size_t stride; /* 3D, distance between rows of qkv */
     size_t ld;     /* distance between rows of scores */
-    size_t block;  /* queries per block */
+    size_t block;  /* queries at a time; N unless a group is one head */
+    size_t images; /* in a group */
+    size_t heads;  /* of an image in a group; all unless it is one image */
     float scale;   /* 1 / sqrt(K) */
 } Shape;
 
@@ -29,54 +34,60 @@ static size_t round_up(size_t n)
     return (n + LANES - 1) / LANES * LANES;
 }
 
-/* Blocks of equal size, decided by the shape alone. */
-static size_t block_rows(size_t tokens)
+/* Parts of equal size, at most @p most, decided by the shape alone. */
+static size_t equal_parts(size_t all, size_t most)
 {
-    size_t most = BLOCK_FLOATS / round_up(tokens), blocks;
+    const size_t parts = (all + most - 1) / most;
 
-    if (most < BLOCK_MIN_ROWS)
-        most = BLOCK_MIN_ROWS;
-    blocks = (tokens + most - 1) / most;
-    return (tokens + blocks - 1) / blocks;
+    return (all + parts - 1) / parts;
 }
 
-static Shape shape_of(size_t tokens, size_t heads, size_t head_dim)
+static size_t larger(size_t a, size_t b)
 {
-    assert(tokens > 0 && heads > 0 && head_dim > 0);
-    return (Shape){
+    return a > b ? a : b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static Shape shape_of(const MaeAttentionSizes *sizes)
+{
+    const size_t tokens = sizes->tokens, ld = round_up(tokens), head = tokens * ld;
+    Shape s = {
         .tokens = tokens,
-        .dim = head_dim,
-        .width = heads * head_dim,
-        .stride = 3 * heads * head_dim,
-        .ld = round_up(tokens),
-        .block = block_rows(tokens),
-        .scale = (float)(1.0 / sqrt((double)head_dim)),
+        .dim = sizes->head_dim,
+        .width = sizes->heads * sizes->head_dim,
+        .stride = 3 * sizes->heads * sizes->head_dim,
+        .ld = ld,
+        .images = larger(GROUP_FLOATS / (head * sizes->heads), 1),
+        .heads = equal_parts(sizes->heads, larger(GROUP_FLOATS / head, 1)),
+        .scale = (float)(1.0 / sqrt((double)sizes->head_dim)),
     };
+
+    assert(tokens > 0 && sizes->heads > 0 && sizes->head_dim > 0);
+    s.block = s.heads > 1 || s.images > 1
+                  ? tokens
+                  : equal_parts(tokens, larger(BLOCK_FLOATS / ld, BLOCK_MIN_ROWS));
+    return s;
 }
 
-static size_t rows_from(const Shape *s, size_t first)
-{
-    return s->tokens - first < s->block ? s->tokens - first : s->block;
-}
-
-/* One block's matrices, and sums over blocks. In an f32 run p is s and ds is dp. */
+/* A group's matrices, and sums over blocks. In an f32 run p is s and ds is dp. */
 typedef struct Scratch {
-    float *s, *dp;    /* [block,ld] scores; gradient of the weights */
-    MaeOperand p, ds; /* [block,ld] weights; gradient of the scores */
-    float *delta;     /* [block] */
+    float *s, *dp;    /* [images,heads,block,ld] scores; gradient of the weights */
+    MaeOperand p, ds; /* [images,heads,block,ld] weights; gradient of the scores */
+    float *delta;     /* [images,heads,block] */
     float *dk, *dv;   /* [N,K] f32 sums, if there are several blocks of bf16; else NULL */
 } Scratch;
-
-static bool has_sums(const Shape *s, MaeDtype type)
-{
-    return type != MAE_F32 && s->block < s->tokens;
-}
 
 /* @param[out] scratch may be NULL, and memory too: only counts. @return floats. */
 static size_t carve(Scratch *scratch, float *memory, const Shape *s, MaeDtype type)
 {
-    const size_t matrix = s->block * s->ld, operand = type == MAE_F32 ? 0 : matrix / 2;
-    const size_t sum = has_sums(s, type) ? round_up(s->tokens * s->dim) : 0;
+    const size_t rows = s->images * s->heads * s->block, matrix = rows * s->ld;
+    const size_t operand = type == MAE_F32 ? 0 : matrix / 2;
+    const bool sums = type != MAE_F32 && s->block < s->tokens;
+    const size_t sum = sums ? round_up(s->tokens * s->dim) : 0;
 
     if (scratch != NULL) {
         float *after = memory + 2 * matrix;
@@ -85,144 +96,179 @@ static size_t carve(Scratch *scratch, float *memory, const Shape *s, MaeDtype ty
         scratch->p = (MaeOperand){type == MAE_F32 ? scratch->s : after, type};
         scratch->ds = (MaeOperand){type == MAE_F32 ? scratch->dp : after + operand, type};
         after += 2 * operand;
-        scratch->dk = sum > 0 ? after : NULL;
-        scratch->dv = sum > 0 ? after + sum : NULL;
+        scratch->dk = sums ? after : NULL;
+        scratch->dv = sums ? after + sum : NULL;
         scratch->delta = after + 2 * sum;
     }
-    return 2 * (matrix + operand + sum) + round_up(s->block);
+    return 2 * (matrix + operand + sum) + round_up(rows);
 }
 
-size_t mae_attention_scratch(size_t tokens, size_t head_dim, MaeDtype type)
+size_t mae_attention_scratch(const MaeAttentionSizes *sizes, MaeDtype type)
 {
-    if (tokens == 0)
-        return 0;
-    return carve(NULL, NULL,
-                 &(Shape){.tokens = tokens,
-                          .dim = head_dim,
-                          .ld = round_up(tokens),
-                          .block = block_rows(tokens)},
-                 type);
+    const Shape s = shape_of(sizes);
+
+    return carve(NULL, NULL, &s, type);
 }
 
-/* out, lse and q of one head and block; k and v follow q in qkv. */
-static void forward_block(const MaeGemm *gemm, MaeOperand out, float *lse, MaeOperand q,
-                          MaeOperand k, const Shape *s, size_t rows,
-                          const Scratch *scratch)
-{
-    const MaeOperand v = mae_operand_at(k, s->width);
+/* The part of a call that is computed at once. */
+typedef struct Group {
+    size_t image, images; /* first, how many */
+    size_t head, heads;
+    size_t query, queries; /* tokens of each that ask */
+} Group;
 
-    mae_gemm_nt(gemm, mae_operand_f32(scratch->s), s->ld, q.data, s->stride, k.data,
-                s->stride, rows, s->tokens, s->dim, NULL, NULL);
-    mae_rows_softmax(scratch->p, lse, scratch->s, rows, s->tokens, s->ld, s->scale);
-    mae_gemm_nn(gemm, out, s->width, scratch->p.data, s->ld, v.data, s->stride, rows,
-                s->dim, s->tokens, NULL, NULL);
+static Group first_group(const Shape *s, const MaeAttentionSizes *sizes)
+{
+    return (Group){0, smaller(s->images, sizes->images), 0, s->heads, 0, s->block};
+}
+
+/* @return false after the last one: queries of a head, heads of an image, images. */
+static bool next_group(Group *g, const Shape *s, const MaeAttentionSizes *sizes)
+{
+    g->query += g->queries;
+    if (g->query >= sizes->tokens) {
+        g->query = 0;
+        g->head += g->heads;
+    }
+    if (g->head >= sizes->heads) {
+        g->head = 0;
+        g->image += g->images;
+    }
+    g->images = smaller(s->images, sizes->images - g->image);
+    g->heads = smaller(s->heads, sizes->heads - g->head);
+    g->queries = smaller(s->block, sizes->tokens - g->query);
+    return g->image < sizes->images;
+}
+
+/* Where a group's matrices begin, and the steps to the next image's and head's. */
+typedef struct View {
+    MaeOperand at;
+    size_t ld, image, head;
+} View;
+
+/* Columns of part @p part (q 0, k 1, v 2) of qkv or its gradient. */
+static View part_of(MaeOperand qkv, const Shape *s, const Group *g, size_t part,
+                    size_t token)
+{
+    const size_t row = g->image * s->tokens + token;
+
+    return (View){
+        mae_operand_at(qkv, row * s->stride + part * s->width + g->head * s->dim),
+        s->stride, s->tokens * s->stride, s->dim};
+}
+
+/* Columns of the heads side by side, from the group's queries on. */
+static View heads_of(MaeOperand out, const Shape *s, const Group *g)
+{
+    const size_t row = g->image * s->tokens + g->query;
+
+    return (View){mae_operand_at(out, row * s->width + g->head * s->dim), s->width,
+                  s->tokens * s->width, s->dim};
+}
+
+static View scores_of(MaeOperand scores, const Shape *s, const Group *g)
+{
+    return (View){scores, s->ld, g->heads * g->queries * s->ld, g->queries * s->ld};
+}
+
+static void multiply(const MaeGemm *gemm, MaeGemmForm form, View c, View a, View b,
+                     const size_t mnk[3], const Group *g, bool accumulate)
+{
+    const MaeGemmBatch batch[] = {{g->images, a.image, b.image, c.image},
+                                  {g->heads, a.head, b.head, c.head}};
+
+    mae_gemm_batch(gemm, form, c.at, c.ld, a.at.data, a.ld, b.at.data, b.ld, mnk[0],
+                   mnk[1], mnk[2], batch, accumulate);
+}
+
+static size_t lse_offset(const Group *g, const MaeAttentionSizes *sizes)
+{
+    return (g->image * sizes->heads + g->head) * sizes->tokens + g->query;
 }
 
 void mae_attention_forward(const MaeGemm *gemm, MaeOperand out, float *lse,
-                           MaeOperand qkv, size_t tokens, size_t heads, size_t head_dim,
-                           float *scratch)
+                           MaeOperand qkv, const MaeAttentionSizes *sizes, float *scratch)
 {
-    const Shape s = shape_of(tokens, heads, head_dim);
+    const Shape s = shape_of(sizes);
+    Group g = first_group(&s, sizes);
     Scratch parts;
 
     (void)carve(&parts, scratch, &s, qkv.type);
-    for (size_t h = 0; h < heads; h++) {
-        const MaeOperand q = mae_operand_at(qkv, h * head_dim);
+    do {
+        const size_t to_scores[] = {g.queries, s.tokens, s.dim};
+        const size_t to_out[] = {g.queries, s.dim, s.tokens};
 
-        for (size_t first = 0; first < tokens; first += s.block)
-            forward_block(gemm, mae_operand_at(out, first * s.width + h * head_dim),
-                          lse == NULL ? NULL : lse + h * tokens + first,
-                          mae_operand_at(q, first * s.stride), mae_operand_at(q, s.width),
-                          &s, rows_from(&s, first), &parts);
+        multiply(gemm, MAE_GEMM_NT, scores_of(mae_operand_f32(parts.s), &s, &g),
+                 part_of(qkv, &s, &g, 0, g.query), part_of(qkv, &s, &g, 1, 0), to_scores,
+                 &g, false);
+        mae_rows_softmax(parts.p, lse != NULL ? lse + lse_offset(&g, sizes) : NULL,
+                         parts.s, g.images * g.heads * g.queries, s.tokens, s.ld,
+                         s.scale);
+        multiply(gemm, MAE_GEMM_NN, heads_of(out, &s, &g), scores_of(parts.p, &s, &g),
+                 part_of(qkv, &s, &g, 2, 0), to_out, &g, false);
+    } while (next_group(&g, &s, sizes));
+}
+
+/* delta = rowsum(dO * O), in the order of the scores' rows. */
+static void row_sums(float *delta, View dout, View out, const Shape *s, const Group *g)
+{
+    for (size_t i = 0; i < g->images; i++) {
+        for (size_t h = 0; h < g->heads; h++, delta += g->queries)
+            mae_rows_dot(delta, mae_operand_at(dout.at, i * dout.image + h * dout.head),
+                         dout.ld, mae_operand_at(out.at, i * out.image + h * out.head),
+                         out.ld, g->queries, s->dim);
     }
 }
 
-/* One head: views of its columns, [N,K] inside the wider matrices. */
-typedef struct Head {
-    MaeOperand dq, dk, dv;
-    MaeOperand q, k, v;
-    MaeOperand dout, out;
-    const float *lse;
-} Head;
-
-static Head head_view(const Shape *s, MaeOperand dqkv, MaeOperand dout, MaeOperand out,
-                      MaeOperand qkv, const float *lse, size_t h)
+/* to[N,K] = or += weights^T x of the group's queries, directly or by way of f32 sums. */
+static void gather(const MaeGemm *gemm, View to, float *sums, View weights, View x,
+                   const Shape *s, const Group *g)
 {
-    const size_t column = h * s->dim;
+    const size_t mnk[] = {s->tokens, s->dim, g->queries};
+    const View c = sums != NULL ? (View){mae_operand_f32(sums), s->dim, 0, 0} : to;
 
-    return (Head){
-        .dq = mae_operand_at(dqkv, column),
-        .dk = mae_operand_at(dqkv, column + s->width),
-        .dv = mae_operand_at(dqkv, column + 2 * s->width),
-        .q = mae_operand_at(qkv, column),
-        .k = mae_operand_at(qkv, column + s->width),
-        .v = mae_operand_at(qkv, column + 2 * s->width),
-        .dout = mae_operand_at(dout, column),
-        .out = mae_operand_at(out, column),
-        .lse = lse + h * s->tokens,
-    };
-}
-
-/*
- * to[N,K] = or += weights[rows,N]^T x[rows,K], directly or by way of f32 sums.
- */
-static void gather(const MaeGemm *gemm, MaeOperand to, float *sums, const Shape *s,
-                   MaeOperand weights, MaeOperand x, size_t ldx, size_t first,
-                   size_t rows)
-{
-    const MaeOperand c = sums != NULL ? mae_operand_f32(sums) : to;
-    const size_t ldc = sums != NULL ? s->dim : s->stride;
-
-    mae_gemm_tn(gemm, c, ldc, weights.data, s->ld, x.data, ldx, s->tokens, s->dim, rows,
-                NULL, first > 0 ? c.data : NULL);
-    for (size_t n = 0; sums != NULL && first + rows == s->tokens && n < s->tokens; n++)
-        mae_rows_enter(mae_operand_at(to, n * s->stride), NULL, sums + n * s->dim, NULL,
-                       1, 1, s->dim);
-}
-
-/* Queries from @p first on: their dq, and what they add to dk and dv of all tokens. */
-static void backward_block(const MaeGemm *gemm, const Head *h, const Shape *s,
-                           size_t first, const Scratch *scratch)
-{
-    const size_t rows = rows_from(s, first), n = s->tokens;
-    const MaeOperand q = mae_operand_at(h->q, first * s->stride);
-    const MaeOperand dout = mae_operand_at(h->dout, first * s->width);
-    const MaeOperand out = mae_operand_at(h->out, first * s->width);
-
-    mae_rows_dot(scratch->delta, dout, s->width, out, s->width, rows, s->dim);
-    mae_gemm_nt(gemm, mae_operand_f32(scratch->s), s->ld, q.data, s->stride, h->k.data,
-                s->stride, rows, n, s->dim, NULL, NULL);
-    mae_gemm_nt(gemm, mae_operand_f32(scratch->dp), s->ld, dout.data, s->width, h->v.data,
-                s->stride, rows, n, s->dim, NULL, NULL);
-    mae_rows_softmax_grad(scratch->p, scratch->ds, scratch->s, scratch->dp,
-                          h->lse + first, scratch->delta, rows, n, s->ld, s->scale);
-    gather(gemm, h->dv, scratch->dv, s, scratch->p, dout, s->width, first, rows);
-    gather(gemm, h->dk, scratch->dk, s, scratch->ds, q, s->stride, first, rows);
-    mae_gemm_nn(gemm, mae_operand_at(h->dq, first * s->stride), s->stride,
-                scratch->ds.data, s->ld, h->k.data, s->stride, rows, s->dim, n, NULL,
-                NULL);
+    multiply(gemm, MAE_GEMM_TN, c, weights, x, mnk, g, g->query > 0);
+    for (size_t n = 0;
+         sums != NULL && g->query + g->queries == s->tokens && n < s->tokens; n++)
+        mae_rows_enter(mae_operand_at(to.at, n * to.ld), NULL, sums + n * s->dim, NULL, 1,
+                       1, s->dim);
 }
 
 void mae_attention_backward(const MaeGemm *gemm, MaeOperand dqkv, MaeOperand dout,
                             MaeOperand out, MaeOperand qkv, const float *lse,
-                            size_t tokens, size_t heads, size_t head_dim, float *scratch)
+                            const MaeAttentionSizes *sizes, float *scratch)
 {
-    const Shape s = shape_of(tokens, heads, head_dim);
+    const Shape s = shape_of(sizes);
+    Group g = first_group(&s, sizes);
     Scratch parts;
 
     (void)carve(&parts, scratch, &s, qkv.type);
-    for (size_t i = 0; i < heads; i++) {
-        const Head h = head_view(&s, dqkv, dout, out, qkv, lse, i);
+    do {
+        const size_t to_scores[] = {g.queries, s.tokens, s.dim};
+        const size_t to_dq[] = {g.queries, s.dim, s.tokens};
+        const View q = part_of(qkv, &s, &g, 0, g.query), k = part_of(qkv, &s, &g, 1, 0);
+        const View dheads = heads_of(dout, &s, &g);
+        const View weights = scores_of(parts.p, &s, &g), ds = scores_of(parts.ds, &s, &g);
 
-        for (size_t first = 0; first < tokens; first += s.block)
-            backward_block(gemm, &h, &s, first, &parts);
-    }
+        row_sums(parts.delta, dheads, heads_of(out, &s, &g), &s, &g);
+        multiply(gemm, MAE_GEMM_NT, scores_of(mae_operand_f32(parts.s), &s, &g), q, k,
+                 to_scores, &g, false);
+        multiply(gemm, MAE_GEMM_NT, scores_of(mae_operand_f32(parts.dp), &s, &g), dheads,
+                 part_of(qkv, &s, &g, 2, 0), to_scores, &g, false);
+        mae_rows_softmax_grad(parts.p, parts.ds, parts.s, parts.dp,
+                              lse + lse_offset(&g, sizes), parts.delta,
+                              g.images * g.heads * g.queries, s.tokens, s.ld, s.scale);
+        gather(gemm, part_of(dqkv, &s, &g, 2, 0), parts.dv, weights, dheads, &s, &g);
+        gather(gemm, part_of(dqkv, &s, &g, 1, 0), parts.dk, ds, q, &s, &g);
+        multiply(gemm, MAE_GEMM_NN, part_of(dqkv, &s, &g, 0, g.query), ds, k, to_dq, &g,
+                 false);
+    } while (next_group(&g, &s, sizes));
 }
 
 void mae_attention_map(const MaeGemm *gemm, float *map, MaeOperand qkv, size_t tokens,
                        size_t heads, size_t head_dim, size_t head)
 {
-    const Shape s = shape_of(tokens, heads, head_dim);
+    const Shape s = shape_of(&(MaeAttentionSizes){1, tokens, heads, head_dim});
     const MaeOperand q = mae_operand_at(qkv, head * head_dim);
 
     assert(head < heads);

@@ -67,8 +67,7 @@ static MaeStatus choose(const MaeGemmDriver **driver, const MaeGemmOptions *opti
                  "backend: expected one that is built (OpenBLAS), got %s: install "
                  "libdnnl-dev and build again",
                  wanted);
-    if (*driver == NULL ||
-        (options->operand == MAE_BF16 && !(*driver)->native(MAE_BF16)))
+    if (*driver == NULL || (options->operand == MAE_BF16 && !(*driver)->native(MAE_BF16)))
         MAE_FAIL(err, MAE_ERR_ARG,
                  "precision: expected f32, got bf16: %s; leave train.precision at auto "
                  "or set it to f32",
@@ -170,6 +169,27 @@ static float element(const void *x, size_t i, MaeDtype type)
                            : mae_bf16_f32(((const uint16_t *)x)[i]);
 }
 
+void mae_gemm_each(const MaeGemmShape *s, const MaeGemmData *d,
+                   void (*one)(const MaeGemmShape *s, const MaeGemmData *d))
+{
+    const size_t size = mae_dtype_size((MaeDtype)s->operand);
+    const size_t out = mae_dtype_size((MaeDtype)s->out);
+    const MaeGemmBatch *outer = &s->batch[0], *inner = &s->batch[1];
+
+    for (size_t i = 0; i < outer->count; i++) {
+        for (size_t j = 0; j < inner->count; j++) {
+            MaeGemmData at = *d;
+
+            at.c = (char *)d->c + (i * outer->c + j * inner->c) * out;
+            at.a = (const char *)d->a + (i * outer->a + j * inner->a) * size;
+            at.b = (const char *)d->b + (i * outer->b + j * inner->b) * size;
+            if (s->res == 2)
+                at.res = at.c;
+            one(s, &at);
+        }
+    }
+}
+
 /* For empty sums and for backends that ran out of memory. */
 static void plain(const MaeGemmShape *s, const MaeGemmData *d)
 {
@@ -194,6 +214,11 @@ static void plain(const MaeGemmShape *s, const MaeGemmData *d)
     }
 }
 
+static bool is_empty(const MaeGemmShape *s)
+{
+    return s->m == 0 || s->n == 0 || s->batch[0].count == 0 || s->batch[1].count == 0;
+}
+
 static void product(const MaeGemm *gemm, const MaeGemmShape *s, const MaeGemmData *d)
 {
     Backend *backend = gemm->backend;
@@ -201,7 +226,7 @@ static void product(const MaeGemm *gemm, const MaeGemmShape *s, const MaeGemmDat
     assert(s->ldc >= s->n && s->lda >= (s->form == MAE_GEMM_TN ? s->m : s->k));
     assert(s->ldb >= (s->form == MAE_GEMM_NT ? s->k : s->n));
     assert(s->out == MAE_F32 || (s->out == s->operand && s->res == 0));
-    if (s->m == 0 || s->n == 0)
+    if (is_empty(s))
         return;
     if (atomic_load_explicit(&backend->rehearsing, memory_order_relaxed)) {
         if (s->k > 0 && !backend->driver->prepare(backend->state, s))
@@ -209,7 +234,7 @@ static void product(const MaeGemm *gemm, const MaeGemmShape *s, const MaeGemmDat
         return;
     }
     if (s->k == 0 || !backend->driver->run(backend->state, gemm->thread, s, d))
-        plain(s, d);
+        mae_gemm_each(s, d, plain);
 }
 
 static MaeGemmShape shape(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, size_t ldc,
@@ -223,6 +248,7 @@ static MaeGemmShape shape(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, s
         .lda = lda,
         .ldb = ldb,
         .ldc = ldc,
+        .batch = {{.count = 1}, {.count = 1}},
         .form = form,
         .operand = gemm->backend->operand,
         .out = c.type,
@@ -261,4 +287,17 @@ void mae_gemm_tn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, s
         shape(gemm, MAE_GEMM_TN, c, ldc, lda, ldb, (const size_t[]){m, n, k}, bias, res);
 
     product(gemm, &s, &(MaeGemmData){c.data, a, b, bias, res});
+}
+
+void mae_gemm_batch(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, size_t ldc,
+                    const void *a, size_t lda, const void *b, size_t ldb, size_t m,
+                    size_t n, size_t k, const MaeGemmBatch batch[2], bool accumulate)
+{
+    const float *res = accumulate ? c.data : NULL;
+    MaeGemmShape s =
+        shape(gemm, form, c, ldc, lda, ldb, (const size_t[]){m, n, k}, NULL, res);
+
+    s.batch[0] = batch[0];
+    s.batch[1] = batch[1];
+    product(gemm, &s, &(MaeGemmData){c.data, a, b, NULL, res});
 }

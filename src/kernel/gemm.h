@@ -52,6 +52,15 @@ typedef struct MaeGemmOptions {
 /** One thread's end of the backend. */
 typedef struct MaeGemm MaeGemm;
 
+/** How A and B are stored: n as they are read, t turned. */
+typedef enum MaeGemmForm { MAE_GEMM_NT, MAE_GEMM_NN, MAE_GEMM_TN } MaeGemmForm;
+
+/** Many products of one shape: how many, and elements from one matrix to the next. */
+typedef struct MaeGemmBatch {
+    size_t count;
+    size_t a, b, c;
+} MaeGemmBatch;
+
 /** True if this build and processor multiply operands of @p type without emulation. */
 bool mae_gemm_native(MaeDtype type);
 
@@ -111,5 +120,14 @@ void mae_gemm_nn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, s
 void mae_gemm_tn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, size_t lda,
                  const void *b, size_t ldb, size_t m, size_t n, size_t k,
                  const float *bias, const float *res);
+
+/**
+ * Products of two nested batches, e.g. of all heads of all images; no bias.
+ * @param batch outer and inner.
+ * @param accumulate C += AB; needs an f32 C.
+ */
+void mae_gemm_batch(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, size_t ldc,
+                    const void *a, size_t lda, const void *b, size_t ldb, size_t m,
+                    size_t n, size_t k, const MaeGemmBatch batch[2], bool accumulate);
 
 #endif /* MAE_KERNEL_GEMM_H */

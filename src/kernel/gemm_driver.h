@@ -9,17 +9,15 @@
 
 #include "kernel/gemm.h"
 
-/** How A and B are stored: n as they are read, t turned. */
-typedef enum MaeGemmForm { MAE_GEMM_NT, MAE_GEMM_NN, MAE_GEMM_TN } MaeGemmForm;
-
 /** All that a product depends on but for the numbers; compared as bytes, no padding. */
 typedef struct MaeGemmShape {
     size_t m, n, k, lda, ldb, ldc;
-    uint32_t form;     /* MaeGemmForm */
-    uint32_t operand;  /* MaeDtype of A and B */
-    uint32_t out;      /* MaeDtype of C */
-    uint16_t has_bias; /* 0, 1 */
-    uint16_t res;      /* 0 none, 1 a matrix of its own, 2 C itself */
+    MaeGemmBatch batch[2]; /* outer, inner; counts are 1 for a single product */
+    uint32_t form;         /* MaeGemmForm */
+    uint32_t operand;      /* MaeDtype of A and B */
+    uint32_t out;          /* MaeDtype of C */
+    uint16_t has_bias;     /* 0, 1 */
+    uint16_t res;          /* 0 none, 1 a matrix of its own, 2 C itself */
 } MaeGemmShape;
 
 /** The numbers of one product. */
@@ -28,6 +26,10 @@ typedef struct MaeGemmData {
     const void *a, *b;
     const float *bias, *res;
 } MaeGemmData;
+
+/** Call @p one for every product of the batch, for backends that have no batches. */
+void mae_gemm_each(const MaeGemmShape *s, const MaeGemmData *d,
+                   void (*one)(const MaeGemmShape *s, const MaeGemmData *d));
 
 /** One backend. Functions but native and open get what open made. */
 typedef struct MaeGemmDriver {

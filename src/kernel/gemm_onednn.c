@@ -84,28 +84,38 @@ static dnnl_data_type_t type_of(uint32_t type)
     return type == MAE_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
-static bool describe_matrix(dnnl_memory_desc_t *desc, size_t rows, size_t columns,
-                            dnnl_data_type_t type, size_t row_step, size_t column_step)
+/* A matrix, or as many as the shape's batches have, from @p step on to the next. */
+static bool describe_matrix(dnnl_memory_desc_t *desc, const MaeGemmShape *s, size_t rows,
+                            size_t columns, dnnl_data_type_t type, size_t row_step,
+                            size_t column_step, const size_t step[2])
 {
-    const dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)columns};
-    const dnnl_dims_t steps = {(dnnl_dim_t)row_step, (dnnl_dim_t)column_step};
+    const dnnl_dims_t dims = {(dnnl_dim_t)s->batch[0].count,
+                              (dnnl_dim_t)s->batch[1].count, (dnnl_dim_t)rows,
+                              (dnnl_dim_t)columns};
+    const dnnl_dims_t steps = {(dnnl_dim_t)step[0], (dnnl_dim_t)step[1],
+                               (dnnl_dim_t)row_step, (dnnl_dim_t)column_step};
+    const int skip = s->batch[0].count * s->batch[1].count > 1 ? 0 : 2;
 
-    return dnnl_memory_desc_init_by_strides(desc, 2, dims, type, steps) == dnnl_success;
+    return dnnl_memory_desc_init_by_strides(desc, 4 - skip, dims + skip, type,
+                                            steps + skip) == dnnl_success;
 }
 
 static bool describe_matrices(Entry *entry)
 {
     const MaeGemmShape *s = &entry->shape;
+    const MaeGemmBatch *o = &s->batch[0], *i = &s->batch[1];
+    const size_t a[] = {o->a, i->a}, b[] = {o->b, i->b}, c[] = {o->c, i->c};
     const bool turn_a = s->form == MAE_GEMM_TN, turn_b = s->form == MAE_GEMM_NT;
     const dnnl_data_type_t operand = type_of(s->operand);
 
-    return describe_matrix(&entry->desc[ARG_A], s->m, s->k, operand, turn_a ? 1 : s->lda,
-                           turn_a ? s->lda : 1) &&
-           describe_matrix(&entry->desc[ARG_B], s->k, s->n, operand, turn_b ? 1 : s->ldb,
-                           turn_b ? s->ldb : 1) &&
-           describe_matrix(&entry->desc[ARG_C], s->m, s->n, type_of(s->out), s->ldc, 1) &&
-           describe_matrix(&entry->desc[ARG_BIAS], 1, s->n, dnnl_f32, s->n, 1) &&
-           describe_matrix(&entry->desc[ARG_RES], s->m, s->n, dnnl_f32, s->ldc, 1);
+    return describe_matrix(&entry->desc[ARG_A], s, s->m, s->k, operand,
+                           turn_a ? 1 : s->lda, turn_a ? s->lda : 1, a) &&
+           describe_matrix(&entry->desc[ARG_B], s, s->k, s->n, operand,
+                           turn_b ? 1 : s->ldb, turn_b ? s->ldb : 1, b) &&
+           describe_matrix(&entry->desc[ARG_C], s, s->m, s->n, type_of(s->out), s->ldc, 1,
+                           c) &&
+           describe_matrix(&entry->desc[ARG_BIAS], s, 1, s->n, dnnl_f32, s->n, 1, c) &&
+           describe_matrix(&entry->desc[ARG_RES], s, s->m, s->n, dnnl_f32, s->ldc, 1, c);
 }
 
 /* What happens to the sums on their way to C, and that scratch is ours to bring. */

@@ -44,17 +44,10 @@ static void blas_close(void *state)
     (void)state;
 }
 
-static bool blas_run(void *state, size_t thread, const MaeGemmShape *s,
-                     const MaeGemmData *d)
+static void run_one(const MaeGemmShape *s, const MaeGemmData *d)
 {
     float *c = d->c;
 
-    (void)state;
-    (void)thread;
-    assert(s->m <= INT_MAX && s->n <= INT_MAX && s->k <= INT_MAX);
-    assert(s->lda <= INT_MAX && s->ldb <= INT_MAX && s->ldc <= INT_MAX);
-    if (s->operand != MAE_F32)
-        return false;
     for (size_t r = 0; s->res == 1 && r < s->m; r++)
         memcpy(c + r * s->ldc, d->res + r * s->ldc, s->n * sizeof *c);
     cblas_sgemm(CblasRowMajor, s->form == MAE_GEMM_TN ? CblasTrans : CblasNoTrans,
@@ -63,6 +56,18 @@ static bool blas_run(void *state, size_t thread, const MaeGemmShape *s,
                 s->res != 0 ? 1.0f : 0.0f, c, (int)s->ldc);
     for (size_t r = 0; s->has_bias && r < s->m; r++)
         mae_rows_add(c + r * s->ldc, d->bias, s->n);
+}
+
+static bool blas_run(void *state, size_t thread, const MaeGemmShape *s,
+                     const MaeGemmData *d)
+{
+    (void)state;
+    (void)thread;
+    assert(s->m <= INT_MAX && s->n <= INT_MAX && s->k <= INT_MAX);
+    assert(s->lda <= INT_MAX && s->ldb <= INT_MAX && s->ldc <= INT_MAX);
+    if (s->operand != MAE_F32)
+        return false;
+    mae_gemm_each(s, d, run_one);
     return true;
 }
 

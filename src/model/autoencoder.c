@@ -167,53 +167,49 @@ static void place_mask_tokens(const MaeAutoencoder *model, float *x,
     }
 }
 
-static void decode_tile(const Call *call, MaeTile encoded, size_t thread)
+/* From the encoder's output to the decoder's input. */
+static void embed_tile(const Call *call, MaeTile encoded, size_t thread)
 {
     MaeAutoencoderRun *run = call->run;
     const MaeAutoencoder *model = run->model;
-    const MaeGemm *gemm = mae_gemm_thread(run->work.compute.gemm, thread);
     const size_t all = model->patches + 1, width = model->arch.decoder_dim;
-    const size_t tokens = encoded.tokens, row0 = encoded.image * all;
-    const MaeTile tile = {encoded.image, encoded.images, all};
-    const MaeOperand latent =
-        mae_operand_at(run->latent, encoded.image * tokens * model->arch.embed_dim);
-    const MaeBlockScratch *scratch = &run->work.scratch[thread];
+    const size_t tokens = encoded.tokens, rows = encoded.images * tokens;
+    const size_t at = encoded.image * tokens * model->arch.embed_dim;
+    const MaeOperand latent = mae_operand_at(run->latent, at);
+    float *narrow = run->work.scratch[thread].narrow;
 
-    mae_linear_forward(&model->decoder_embed, gemm, mae_operand_f32(scratch->narrow),
-                       latent.data, call->w, NULL, encoded.images * tokens);
+    mae_layernorm_forward(&model->norm, latent, &run->norm,
+                          run->encoder.trunk.x[model->encoder.trunk.depth] + at, call->w,
+                          encoded.image * tokens, rows);
+    mae_linear_forward(&model->decoder_embed,
+                       mae_gemm_thread(run->work.compute.gemm, thread),
+                       mae_operand_f32(narrow), latent.data, call->w, NULL, rows);
     for (size_t i = 0; i < encoded.images; i++)
-        place_mask_tokens(model, run->decoder.x[0] + (row0 + i * all) * width,
-                          scratch->narrow + i * tokens * width, call->w,
+        place_mask_tokens(model, run->decoder.x[0] + (encoded.image + i) * all * width,
+                          narrow + i * tokens * width, call->w,
                           call->mask->ids_restore + (encoded.image + i) * model->patches,
                           run->visible);
-    mae_trunk_forward(&model->decoder, &run->work, &run->decoder, call->w, NULL,
-                      call->batch, tile, thread);
-    mae_layernorm_forward(&model->decoder_norm, scratch->operand, &run->decoder_norm,
-                          run->decoder.x[model->decoder.depth] + row0 * width, call->w,
-                          row0, tile.images * all);
-    mae_linear_forward(&model->decoder_pred, gemm,
-                       mae_operand_f32(run->pred + row0 * model->values),
-                       scratch->operand.data, call->w, NULL, tile.images * all);
 }
 
-static void forward_tile(void *ctx, size_t index, size_t thread)
+/* Prediction and loss, from the decoder's output. */
+static void predict_part(const Call *call, MaeTile part, size_t thread)
 {
-    const Call *call = ctx;
     MaeAutoencoderRun *run = call->run;
     const MaeAutoencoder *model = run->model;
-    const MaeTile tile = mae_work_tile(&run->work, call->batch, run->visible + 1, index);
-    const size_t width = model->arch.embed_dim, row0 = tile.image * tile.tokens;
+    const size_t row0 = part.image * part.tokens, rows = part.images * part.tokens;
     const size_t pixels = model->patches * model->values;
-    const MaeTrunkCache *trunk = &run->encoder.trunk;
+    const MaeOperand normed = run->work.scratch[thread].operand;
 
-    mae_encoder_forward(&model->encoder, &run->work, &run->encoder, call->w, call->images,
-                        call->mask->ids_keep, NULL, call->batch, tile, thread);
-    mae_layernorm_forward(&model->norm, mae_operand_at(run->latent, row0 * width),
-                          &run->norm, trunk->x[model->encoder.trunk.depth] + row0 * width,
-                          call->w, row0, tile.images * tile.tokens);
-    decode_tile(call, tile, thread);
-    for (size_t i = tile.image; i < tile.image + tile.images; i++) {
-        const size_t at = (i * (model->patches + 1) + 1) * model->values;
+    mae_layernorm_forward(&model->decoder_norm, normed, &run->decoder_norm,
+                          run->decoder.x[model->decoder.depth] +
+                              row0 * model->arch.decoder_dim,
+                          call->w, row0, rows);
+    mae_linear_forward(&model->decoder_pred,
+                       mae_gemm_thread(run->work.compute.gemm, thread),
+                       mae_operand_f32(run->pred + row0 * model->values), normed.data,
+                       call->w, NULL, rows);
+    for (size_t i = part.image; i < part.image + part.images; i++) {
+        const size_t at = (i * part.tokens + 1) * model->values;
 
         if (call->images != NULL)
             mae_pixel_target(run->target + at, call->images + i * pixels,
@@ -222,6 +218,23 @@ static void forward_tile(void *ctx, size_t index, size_t thread)
                                         call->mask->mask + i * model->patches,
                                         model->patches, model->values);
     }
+}
+
+static void forward_tile(void *ctx, size_t index, size_t thread)
+{
+    const Call *call = ctx;
+    MaeAutoencoderRun *run = call->run;
+    const MaeAutoencoder *model = run->model;
+    const MaeTile tile = mae_work_tile(&run->work, call->batch, run->visible + 1, index);
+    const MaeTile all = {tile.image, tile.images, model->patches + 1};
+
+    mae_encoder_forward(&model->encoder, &run->work, &run->encoder, call->w, call->images,
+                        call->mask->ids_keep, NULL, call->batch, tile, thread);
+    embed_tile(call, tile, thread);
+    mae_trunk_forward(&model->decoder, &run->work, &run->decoder, call->w, NULL,
+                      call->batch, all, thread);
+    for (size_t part = 0; part < mae_tile_parts(all); part++)
+        predict_part(call, mae_tile_part(all, part), thread);
 }
 
 double mae_autoencoder_forward(MaeAutoencoderRun *run, MaeWeights w, const float *images,
@@ -240,21 +253,17 @@ double mae_autoencoder_forward(MaeAutoencoderRun *run, MaeWeights w, const float
 }
 
 /* Loss, prediction head and decoder norm. */
-static void head_backward_tile(void *ctx, size_t index, size_t thread)
+static void head_backward_part(const Call *call, float *sums, MaeTile part, size_t thread)
 {
-    const Call *call = ctx;
     MaeAutoencoderRun *run = call->run;
     const MaeAutoencoder *model = run->model;
-    const size_t all = model->patches + 1, values = model->values;
-    const MaeTile tile = mae_work_tile(&run->work, call->batch, all, index);
-    const size_t row0 = tile.image * all, rows = tile.images * all;
+    const size_t all = part.tokens, values = model->values;
+    const size_t row0 = part.image * all, rows = part.images * all;
     const size_t at = row0 * model->arch.decoder_dim;
     const MaeOperand dpred = mae_operand_at(run->dpred, row0 * values);
-    float *sums = mae_work_sums(&run->work, index);
     float *narrow = run->work.scratch[thread].narrow;
 
-    memset(sums, 0, run->work.plan.sum_total * sizeof *sums);
-    for (size_t i = tile.image; i < tile.image + tile.images; i++) {
+    for (size_t i = part.image; i < part.image + part.images; i++) {
         memset(run->target + i * all * values, 0, values * sizeof *run->target);
         mae_pixel_loss_grad(
             run->target + (i * all + 1) * values, run->pred + (i * all + 1) * values,
@@ -269,6 +278,19 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
                            mae_operand_at(run->work.grads.norm1, at), sums, narrow, NULL,
                            run->decoder.x[model->decoder.depth] + at, &run->decoder_norm,
                            call->w, row0, rows);
+}
+
+static void head_backward_tile(void *ctx, size_t index, size_t thread)
+{
+    const Call *call = ctx;
+    const MaeWork *work = &call->run->work;
+    const MaeTile tile =
+        mae_work_tile(work, call->batch, call->run->model->patches + 1, index);
+    float *sums = mae_work_sums(work, index);
+
+    memset(sums, 0, work->plan.sum_total * sizeof *sums);
+    for (size_t part = 0; part < mae_tile_parts(tile); part++)
+        head_backward_part(call, sums, mae_tile_part(tile, part), thread);
 }
 
 /* From the decoder's input back to the encoder's output. */

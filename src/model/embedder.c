@@ -4,14 +4,6 @@
 
 #include "kernel/rows.h"
 
-/*
- * Rows of a tile, measured on two cores of a Zen 4 with 1 MB of level-2 cache each. At
- * width 192, 65 rows are 14 % slower than 195 (products wait for the weights to be
- * packed), 455 are 2 to 4 % slower and 845 8 % (activations leave the cache); at width
- * 384, 197 rows are as fast as 394 to 985. Fewer images also waste less of the last tile.
- */
-#define TILE_ROWS 192
-
 MaeEmbedSpec mae_embed_spec_autoencoder(const MaeAutoencoder *model, MaePooling pooling)
 {
     return (MaeEmbedSpec){
@@ -34,11 +26,6 @@ MaeEmbedSpec mae_embed_spec_classifier(const MaeClassifier *model)
         .pooling = model->arch.pooling,
         .layer = model->encoder.trunk.depth,
     };
-}
-
-size_t mae_embedder_tile_images(size_t tokens)
-{
-    return (TILE_ROWS + tokens - 1) / tokens;
 }
 
 /* Elements of the flat weights that are operands: the encoder comes first in a table. */
@@ -118,7 +105,7 @@ MaeStatus mae_embedder_open(MaeEmbedder *embedder, const MaeEmbedSpec *spec,
                  spec->encoder->trunk.depth, spec->layer);
     f->encoder.trunk.depth = spec->layer;
     f->patches = mae_patch_count(&spec->encoder->grid);
-    f->tile_images = mae_embedder_tile_images(f->patches + 1);
+    f->tile_images = mae_work_tile_images(f->patches + 1);
     reserve(f, &measure, compute);
     MAE_TRY(mae_arena_open(&f->arena, &measure, "activations", err));
     reserve(f, &f->arena, compute);

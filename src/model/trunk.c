@@ -31,6 +31,25 @@ MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t i
     };
 }
 
+size_t mae_tile_parts(MaeTile tile)
+{
+    const size_t most = mae_work_tile_images(tile.tokens);
+
+    return (tile.images + most - 1) / most;
+}
+
+MaeTile mae_tile_part(MaeTile tile, size_t index)
+{
+    const size_t most = mae_work_tile_images(tile.tokens),
+                 left = tile.images - index * most;
+
+    return (MaeTile){
+        .image = tile.image + index * most,
+        .images = left < most ? left : most,
+        .tokens = tile.tokens,
+    };
+}
+
 size_t mae_work_rehearsal(const MaeWork *work, size_t batch)
 {
     const size_t tile = work->plan.tile_images, last = batch % tile;
@@ -47,21 +66,26 @@ void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
                       const MaeCompute *compute)
 {
     const size_t threads = mae_pool_threads(compute->pool);
-    MaeBlockSizes tile[2] = {plan->trunks[0], plan->trunks[1]};
+    MaeBlockSizes part[3] = {plan->trunks[0], plan->trunks[1], plan->trunks[1]};
     MaeBlockScratch unused;
     size_t width = 0;
 
     *work = (MaeWork){.compute = *compute, .plan = *plan};
     for (size_t i = 0; i < plan->trunk_count; i++) {
-        const size_t floats = plan->batch * tile[i].tokens * tile[i].width;
+        const size_t floats = plan->batch * part[i].tokens * part[i].width;
+        const size_t most = mae_work_tile_images(part[i].tokens);
 
         width = floats > width ? floats : width;
-        tile[i].images = plan->tile_images;
+        part[i].images = plan->tile_images < most ? plan->tile_images : most;
     }
+    /* A tile's rows on the way from the first trunk to the second. */
+    part[2].images = plan->tile_images;
+    part[2].tokens = plan->trunks[0].tokens;
+    part[2].hidden = 0;
     work->scratch = mae_arena_bytes(arena, threads, sizeof *work->scratch);
     for (size_t i = 0; i < threads; i++)
         mae_block_reserve_scratch(work->scratch != NULL ? &work->scratch[i] : &unused,
-                                  arena, tile, plan->trunk_count);
+                                  arena, part, plan->trunk_count > 1 ? 3 : 1);
     if (!plan->backward)
         return;
     mae_block_reserve_grads(&work->grads, arena, plan->trunks, plan->trunk_count,
@@ -159,10 +183,12 @@ void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
                        size_t batch, MaeTile tile, size_t thread)
 {
     for (size_t i = 0; i < trunk->depth; i++)
-        mae_block_forward(&trunk->blocks[i], mae_gemm_thread(work->compute.gemm, thread),
-                          cache->x[i + 1], &cache->blocks[i], &work->scratch[thread],
-                          cache->x[i], w, scales != NULL ? scales + 2 * i * batch : NULL,
-                          batch, tile);
+        for (size_t part = 0; part < mae_tile_parts(tile); part++)
+            mae_block_forward(
+                &trunk->blocks[i], mae_gemm_thread(work->compute.gemm, thread),
+                cache->x[i + 1], &cache->blocks[i], &work->scratch[thread], cache->x[i],
+                w, scales != NULL ? scales + 2 * i * batch : NULL, batch,
+                mae_tile_part(tile, part));
 }
 
 typedef struct BlockBackward {
@@ -175,15 +201,18 @@ typedef struct BlockBackward {
     size_t index, batch, tokens;
 } BlockBackward;
 
-static void backward_tile(void *ctx, size_t tile, size_t thread)
+static void backward_tile(void *ctx, size_t index, size_t thread)
 {
     const BlockBackward *b = ctx;
+    const MaeWork *work = b->work;
+    const MaeTile tile = mae_work_tile(work, b->batch, b->tokens, index);
 
-    mae_block_backward(
-        &b->trunk->blocks[b->index], mae_gemm_thread(b->work->compute.gemm, thread),
-        b->dx, mae_work_sums(b->work, tile), &b->work->grads, &b->work->scratch[thread],
-        b->dout, b->cache->x[b->index], &b->cache->blocks[b->index], b->w, b->scales,
-        b->batch, mae_work_tile(b->work, b->batch, b->tokens, tile));
+    for (size_t part = 0; part < mae_tile_parts(tile); part++)
+        mae_block_backward(
+            &b->trunk->blocks[b->index], mae_gemm_thread(work->compute.gemm, thread),
+            b->dx, mae_work_sums(work, index), &work->grads, &work->scratch[thread],
+            b->dout, b->cache->x[b->index], &b->cache->blocks[b->index], b->w, b->scales,
+            b->batch, mae_tile_part(tile, part));
 }
 
 float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,

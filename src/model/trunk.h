@@ -3,7 +3,9 @@
  * A stack of transformer blocks and the memory all blocks of a model share.
  *
  * A batch is cut into tiles of whole images; a tile runs through all layers forward
- * without meeting another, so its rows stay in one core's cache. Backward alternates,
+ * without meeting another. Where an image has more tokens than the tile was sized for (the
+ * decoder), a block takes the tile in parts, so that its rows stay in one core's cache.
+ * Backward alternates,
  * block by block, between a grid over tiles (input gradients, row sums) and a grid over
  * bands of the weight gradients. Tile sizes depend on shapes alone.
  *
@@ -74,6 +76,12 @@ size_t mae_work_tiles(const MaeWork *work, size_t batch);
 
 /** Tile @p index of a batch whose images have @p tokens rows. */
 MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t index);
+
+/** Parts of a tile that a block takes at a time. */
+size_t mae_tile_parts(MaeTile tile);
+
+/** Part @p index of @p tile. */
+MaeTile mae_tile_part(MaeTile tile, size_t index);
 
 /** Images whose forward pass meets every tile size of a batch of @p batch. */
 size_t mae_work_rehearsal(const MaeWork *work, size_t batch);

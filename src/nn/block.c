@@ -53,12 +53,12 @@ void mae_block_reserve_scratch(MaeBlockScratch *scratch, MaeArena *arena,
 
     for (size_t i = 0; i < count; i++) {
         const size_t rows = sizes[i].images * sizes[i].tokens;
-        const size_t head_dim = sizes[i].width / sizes[i].heads;
+        const MaeAttentionSizes heads = {sizes[i].images, sizes[i].tokens, sizes[i].heads,
+                                         sizes[i].width / sizes[i].heads};
 
         narrow = larger(narrow, rows * sizes[i].width);
         wide = larger(wide, rows * sizes[i].hidden);
-        attention = larger(attention, mae_attention_scratch(sizes[i].tokens, head_dim,
-                                                            sizes[i].operand));
+        attention = larger(attention, mae_attention_scratch(&heads, sizes[i].operand));
     }
     scratch->narrow = mae_arena_floats(arena, narrow);
     scratch->operand = mae_operand_carve(arena, sizes->operand, narrow);
@@ -144,6 +144,12 @@ static const void *enter_branch(const MaeLinear *lin, MaeOperand own, float *sum
     return own.data;
 }
 
+static MaeAttentionSizes heads_of(const MaeBlock *block, MaeTile tile)
+{
+    return (MaeAttentionSizes){tile.images, tile.tokens, block->heads,
+                               block->width / block->heads};
+}
+
 void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
                        const MaeBlockCache *cache, const MaeBlockScratch *scratch,
                        const float *x, MaeWeights w, const float *scales, size_t batch,
@@ -155,15 +161,13 @@ void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
     const MaeOperand qkv = mae_operand_at(cache->qkv, 3 * at);
     const MaeOperand attention = mae_operand_at(cache->attention, at);
     const MaeOperand fc1 = mae_operand_at(cache->fc1, row0 * hidden);
+    const MaeAttentionSizes heads = heads_of(block, tile);
 
     mae_layernorm_forward(&block->norm1, scratch->operand, &cache->norm1, x + at, w, row0,
                           rows);
     mae_linear_forward(&block->qkv, gemm, qkv, scratch->operand.data, w, NULL, rows);
-    for (size_t i = 0; i < tile.images; i++)
-        mae_attention_forward(gemm, mae_operand_at(attention, i * n * width),
-                              cache->lse + (tile.image + i) * block->heads * n,
-                              mae_operand_at(qkv, 3 * i * n * width), n, block->heads,
-                              width / block->heads, scratch->attention);
+    mae_attention_forward(gemm, attention, cache->lse + tile.image * block->heads * n,
+                          qkv, &heads, scratch->attention);
     leave_branch(&block->proj, gemm, cache->x1 + at, x + at, attention.data, w, scales,
                  scratch->narrow, tile);
     mae_layernorm_forward(&block->norm2, scratch->operand, &cache->norm2, cache->x1 + at,
@@ -182,17 +186,12 @@ static void attention_backward(const MaeBlock *block, const MaeGemm *gemm, float
     const size_t width = block->width, n = tile.tokens, rows = tile.images * n;
     const size_t at = tile.image * n * width;
     const MaeOperand dqkv = mae_operand_at(grads->dqkv, 3 * at);
+    const MaeAttentionSizes heads = heads_of(block, tile);
 
-    for (size_t i = 0; i < tile.images; i++) {
-        const size_t step = i * n * width;
-
-        mae_attention_backward(gemm, mae_operand_at(dqkv, 3 * step),
-                               mae_operand_at(scratch->operand, step),
-                               mae_operand_at(cache->attention, at + step),
-                               mae_operand_at(cache->qkv, 3 * (at + step)),
-                               cache->lse + (tile.image + i) * block->heads * n, n,
-                               block->heads, width / block->heads, scratch->attention);
-    }
+    mae_attention_backward(
+        gemm, dqkv, scratch->operand, mae_operand_at(cache->attention, at),
+        mae_operand_at(cache->qkv, 3 * at), cache->lse + tile.image * block->heads * n,
+        &heads, scratch->attention);
     mae_linear_backward_bias(&block->qkv, sums, dqkv, rows);
     mae_linear_backward_input(&block->qkv, gemm, mae_operand_f32(scratch->narrow),
                               dqkv.data, w, rows);

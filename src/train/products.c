@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "kernel/rows.h"
-#include "model/embedder.h"
 
 /* A block: qkv, proj, fc1, fc2. */
 static MaeProductGroup block_group(const char *name, const MaeTrunk *trunk, size_t tokens)
@@ -96,8 +95,7 @@ static void choose(MaeProducts *p, const MaeAutoencoder *model, MaeProductUse us
     p->group_count = step ? MAE_PRODUCT_GROUPS : 2; /* the encoder's */
     p->kinds = step ? 3 : 1;
     p->stage_count = p->group_count * p->kinds;
-    p->tile_images =
-        step ? mae_work_tile_images(seen + 1) : mae_embedder_tile_images(seen + 1);
+    p->tile_images = mae_work_tile_images(seen + 1);
 }
 
 static void plan(MaeProducts *p)

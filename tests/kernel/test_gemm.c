@@ -210,7 +210,7 @@ START_TEST(agrees_with_loops)
     if (gemm == NULL)
         return;
     mae_rng_init(&rng, ref_seed(), 1, (uint64_t)_i, MAE_RNG_TEST);
-    for (int round = 0; round < 12 * EPILOGUES; round++) {
+    for (int round = 0; round < 6 * EPILOGUES; round++) {
         const Case c = {.m = 1 + mae_rng_below(&rng, 70),
                         .n = 1 + mae_rng_below(&rng, 70),
                         .k = mae_rng_below(&rng, 80),

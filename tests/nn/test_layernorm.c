@@ -131,6 +131,45 @@ START_TEST(forward_equals_reference)
 }
 END_TEST
 
+/* Operands are the f32 outputs rounded; statistics and gradients do not change a bit. */
+START_TEST(operands_are_rounded_outputs)
+{
+    const MaeOperand y = {mae_test_alloc(N * sizeof(uint16_t)), MAE_BF16};
+    const uint16_t *values = y.data;
+    float *mean, *sums, *dx;
+    Bench b;
+
+    bench_open(&b);
+    forward(&b);
+    mean = test_copy(b.cache.mean, ROWS);
+    mae_layernorm_forward(&b.ln, y, &b.cache, b.x, mae_weights_f32(b.w), 0, ROWS);
+    ck_assert_mem_eq(mean, b.cache.mean, ROWS * sizeof *mean);
+    for (size_t i = 0; i < N; i++)
+        ck_assert_uint_eq(values[i], mae_bf16(b.y[i]));
+    backward(&b, b.dx, NULL, b.dy, b.dres);
+    dx = test_copy(b.dx, N);
+    sums = test_copy(b.sums, b.table.sum_total);
+    memset(b.sums, 0, b.table.sum_total * sizeof *sums);
+    memset(y.data, 0, N * sizeof *values);
+    for (size_t t = 0; t < 2; t++) {
+        const size_t at = tiles[t][0] * WIDTH;
+
+        mae_layernorm_backward(&b.ln, b.dx + at, mae_operand_at(y, at), b.sums, b.dy + at,
+                               b.dres + at, b.x + at, &b.cache, mae_weights_f32(b.w),
+                               tiles[t][0], tiles[t][1]);
+    }
+    ck_assert_mem_eq(dx, b.dx, N * sizeof *dx);
+    ck_assert_mem_eq(sums, b.sums, b.table.sum_total * sizeof *sums);
+    for (size_t i = 0; i < N; i++)
+        ck_assert_uint_eq(values[i], mae_bf16(b.y[i]));
+    free(y.data);
+    free(mean);
+    free(sums);
+    free(dx);
+    bench_close(&b);
+}
+END_TEST
+
 START_TEST(constant_rows_give_beta)
 {
     Bench b;
@@ -220,6 +259,7 @@ int main(void)
 
     tcase_add_test(tc, registers_and_starts);
     tcase_add_test(tc, forward_equals_reference);
+    tcase_add_test(tc, operands_are_rounded_outputs);
     tcase_add_test(tc, constant_rows_give_beta);
     tcase_add_test(tc, gradients_equal_differences);
     tcase_add_test(tc, outputs_may_alias);

@@ -10,33 +10,58 @@
 enum { ROWS = 7, IN = 12, OUT = 18 };
 
 typedef struct Bench {
+    MaeDtype type;
     MaeParamTable table;
     MaeLinear other, lin; /* lin is not the first in the table */
     MaeGemm *gemm;
-    float *w, *sums, *x, *y, *dy, *dx;
+    float *w, *sums, *x, *y, *dy, *dx; /* w, x and dy hold what operands can */
+    MaeOperand x_operand, dy_operand;
+    MaeWeights weights;
+    void *owned;
     double *wd, *xd; /* what the reference reads */
 } Bench;
 
-static void bench_open(Bench *b)
+/* @return false if there are no products of @p type. */
+static bool bench_open(Bench *b, MaeDtype type)
 {
     memset(b, 0, sizeof *b);
+    if (!test_can_multiply(type))
+        return false;
+    b->type = type;
     mae_linear_define(&b->other, &b->table, "first", 3, 5);
     mae_linear_define(&b->lin, &b->table, "head", IN, OUT);
-    b->gemm = test_gemm(MAE_F32, 1);
+    b->gemm = test_gemm(type, 1);
     b->w = mae_test_alloc(b->table.total * sizeof(float));
     b->sums = mae_test_alloc(b->table.sum_total * sizeof(float));
     test_random_params(&b->table, b->w, 1);
+    test_round(b->w + b->lin.weight.off, b->lin.weight.count, type);
+    b->weights = test_weights(b->w, b->table.total, type, &b->owned);
     b->x = mae_test_normal(ROWS * IN, 1, 2);
     b->dy = mae_test_normal(ROWS * OUT, 1, 3);
+    test_round(b->x, ROWS * IN, type);
+    test_round(b->dy, ROWS * OUT, type);
+    b->x_operand = test_operand(b->x, ROWS * IN, type);
+    b->dy_operand = test_operand(b->dy, ROWS * OUT, type);
     b->y = mae_test_alloc(ROWS * OUT * sizeof(float));
     b->dx = mae_test_alloc(ROWS * IN * sizeof(float));
     b->wd = test_doubles(b->w, b->table.total);
     b->xd = test_doubles(b->x, ROWS * IN);
+    return true;
 }
 
 static void bench_close(Bench *b)
 {
-    void *const owned[] = {b->w, b->sums, b->x, b->y, b->dy, b->dx, b->wd, b->xd};
+    void *const owned[] = {b->w,
+                           b->sums,
+                           b->x,
+                           b->y,
+                           b->dy,
+                           b->dx,
+                           b->wd,
+                           b->xd,
+                           b->owned,
+                           b->x_operand.data,
+                           b->dy_operand.data};
 
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         free(owned[i]);
@@ -48,7 +73,7 @@ START_TEST(registers)
 {
     Bench b;
 
-    bench_open(&b);
+    ck_assert(bench_open(&b, MAE_F32));
     ck_assert_uint_eq(b.table.count, 4);
     test_param_is(&b.table, 2, "head.weight", "[18,12]", MAE_PARAM_PLAIN);
     test_param_is(&b.table, 3, "head.bias", "[18]",
@@ -91,18 +116,31 @@ START_TEST(starts_xavier_uniform)
 }
 END_TEST
 
-static void forward(Bench *b, const float *res)
+/* Half a unit of bf16, and the last bits of f32 sums in another order. */
+static void equals_rounded(MaeOperand got, const float *want, size_t n)
 {
-    mae_linear_forward(&b->lin, b->gemm, mae_operand_f32(b->y), b->x,
-                       mae_weights_f32(b->w), res, ROWS);
+    float *values = test_floats(got, n);
+
+    for (size_t i = 0; i < n; i++)
+        ck_assert_double_eq_tol((double)values[i], (double)want[i],
+                                1e-5 + test_half_unit((double)want[i], got.type));
+    free(values);
 }
 
+static void forward(Bench *b, const float *res)
+{
+    mae_linear_forward(&b->lin, b->gemm, mae_operand_f32(b->y), b->x_operand.data,
+                       b->weights, res, ROWS);
+}
+
+/* Operands hold x and W exactly, so even bf16 products are exact to f32. */
 START_TEST(forward_equals_reference)
 {
     double want[ROWS * OUT];
     Bench b;
 
-    bench_open(&b);
+    if (!bench_open(&b, (MaeDtype)_i))
+        return;
     ref_linear(want, b.xd, &b.lin, b.wd, ROWS);
     test_fill(b.y, ROWS * OUT, (float)NAN); /* overwritten, not read */
     forward(&b, NULL);
@@ -114,6 +152,29 @@ START_TEST(forward_equals_reference)
     memcpy(b.y, b.dy, ROWS * OUT * sizeof *b.y);
     forward(&b, b.y);
     test_close_to("y += ", b.y, want, ROWS * OUT);
+    bench_close(&b);
+}
+END_TEST
+
+/* Outputs that are operands again are the f32 ones, rounded once. */
+START_TEST(outputs_may_be_operands)
+{
+    MaeOperand y, dx;
+    Bench b;
+
+    if (!bench_open(&b, (MaeDtype)_i))
+        return;
+    y = test_operand(b.y, ROWS * OUT, b.type);
+    dx = test_operand(b.dx, ROWS * IN, b.type);
+    forward(&b, NULL);
+    mae_linear_forward(&b.lin, b.gemm, y, b.x_operand.data, b.weights, NULL, ROWS);
+    equals_rounded(y, b.y, ROWS * OUT);
+    mae_linear_backward_input(&b.lin, b.gemm, mae_operand_f32(b.dx), b.dy_operand.data,
+                              b.weights, ROWS);
+    mae_linear_backward_input(&b.lin, b.gemm, dx, b.dy_operand.data, b.weights, ROWS);
+    equals_rounded(dx, b.dx, ROWS * IN);
+    free(y.data);
+    free(dx.data);
     bench_close(&b);
 }
 END_TEST
@@ -132,17 +193,19 @@ START_TEST(gradients_equal_differences)
     double *dx, *db;
     Bench b;
 
-    bench_open(&b);
+    if (!bench_open(&b, (MaeDtype)_i))
+        return;
     dx = test_differences(b.xd, ROWS * IN, loss, &b);
     db = test_differences(b.wd + b.lin.bias.off, OUT, loss, &b);
     test_fill(b.dx, ROWS * IN, (float)NAN);
-    mae_linear_backward_input(&b.lin, b.gemm, mae_operand_f32(b.dx), b.dy,
-                              mae_weights_f32(b.w), ROWS);
+    mae_linear_backward_input(&b.lin, b.gemm, mae_operand_f32(b.dx), b.dy_operand.data,
+                              b.weights, ROWS);
     test_close_to("dx", b.dx, dx, ROWS * IN);
     test_fill(b.sums, b.table.sum_total, 0.25f);
     mae_linear_backward_bias(&b.lin, b.sums, mae_operand_f32(b.dy),
                              3); /* in two tiles of rows */
-    mae_linear_backward_bias(&b.lin, b.sums, mae_operand_f32(b.dy + 3 * OUT), ROWS - 3);
+    mae_linear_backward_bias(&b.lin, b.sums, mae_operand_at(b.dy_operand, 3 * OUT),
+                             ROWS - 3);
     for (size_t i = 0; i < OUT; i++)
         db[i] += 0.25;
     test_close_to("db", b.sums + b.lin.bias.sum, db, OUT);
@@ -162,8 +225,9 @@ int main(void)
 
     tcase_add_test(tc, registers);
     tcase_add_test(tc, starts_xavier_uniform);
-    tcase_add_test(tc, forward_equals_reference);
-    tcase_add_test(tc, gradients_equal_differences);
+    tcase_add_loop_test(tc, forward_equals_reference, 0, TEST_DTYPES);
+    tcase_add_loop_test(tc, outputs_may_be_operands, 0, TEST_DTYPES);
+    tcase_add_loop_test(tc, gradients_equal_differences, 0, TEST_DTYPES);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

@@ -53,6 +53,7 @@ START_TEST(convolution_order)
     const size_t p = g->patch, values = mae_patch_values(g), count = mae_patch_count(g);
     float *image = numbered(g), *all = mae_test_alloc(count * values * sizeof(float));
     float *some = mae_test_alloc(3 * values * sizeof(float));
+    const MaeOperand half = {mae_test_alloc(3 * values * sizeof(uint16_t)), MAE_BF16};
     const uint32_t ids[] = {(uint32_t)(count - 1), 0, (uint32_t)(count / 2)};
 
     mae_patchify_conv(mae_operand_f32(all), image, g, NULL, count);
@@ -69,6 +70,10 @@ START_TEST(convolution_order)
     for (size_t v = 0; v < 3; v++)
         ck_assert(memcmp(some + v * values, all + ids[v] * values,
                          values * sizeof(float)) == 0);
+    mae_patchify_conv(half, image, g, ids, 3);
+    for (size_t i = 0; i < 3 * values; i++)
+        ck_assert_uint_eq(((const uint16_t *)half.data)[i], mae_bf16(some[i]));
+    free(half.data);
     free(image);
     free(all);
     free(some);

@@ -10,40 +10,53 @@ static const size_t shapes[][3] = {{7, 12, 300}, {35, 5, 18}, {1, 130, 129}, {9,
 enum { JOBS = sizeof shapes / sizeof *shapes, GAP = 3 };
 
 typedef struct Bench {
+    MaeDtype type;
     MaeWeightGrad jobs[JOBS];
-    float *owned[2 * JOBS];
+    float *values[2 * JOBS]; /* dy and x of each job, as operands hold them */
+    void *operands[2 * JOBS];
     size_t total;
 } Bench;
 
-/* Between the jobs' outputs lie GAP floats of others. */
-static void bench_open(Bench *b)
+static const void *operands(Bench *b, size_t i, size_t n)
 {
-    *b = (Bench){.total = GAP};
+    b->values[i] = mae_test_normal(n, 5, i);
+    test_round(b->values[i], n, b->type);
+    b->operands[i] = test_operand(b->values[i], n, b->type).data;
+    return b->operands[i];
+}
+
+/* Between the jobs' outputs lie GAP floats of others. @return false without products. */
+static bool bench_open(Bench *b, MaeDtype type)
+{
+    *b = (Bench){.type = type, .total = GAP};
+    if (!test_can_multiply(type))
+        return false;
     for (size_t j = 0; j < JOBS; j++) {
         const size_t rows = shapes[j][0], in = shapes[j][1], out = shapes[j][2];
 
-        b->owned[2 * j] = mae_test_normal(rows * out, 5, 2 * j);
-        b->owned[2 * j + 1] = mae_test_normal(rows * in, 5, 2 * j + 1);
         b->jobs[j] = (MaeWeightGrad){.off = b->total,
                                      .in = in,
                                      .out = out,
-                                     .dy = b->owned[2 * j],
-                                     .x = b->owned[2 * j + 1],
+                                     .dy = operands(b, 2 * j, rows * out),
+                                     .x = operands(b, 2 * j + 1, rows * in),
                                      .rows = rows};
         b->total += in * out + GAP;
     }
+    return true;
 }
 
 static void bench_close(Bench *b)
 {
-    for (size_t i = 0; i < 2 * JOBS; i++)
-        free(b->owned[i]);
+    for (size_t i = 0; i < 2 * JOBS; i++) {
+        free(b->values[i]);
+        free(b->operands[i]);
+    }
 }
 
 /* The gradients on @p threads threads, on top of what dw holds; 0 threads: no pool. */
 static void run(const Bench *b, float *dw, size_t threads)
 {
-    MaeGemm *gemm = test_gemm(MAE_F32, threads > 0 ? threads : 1);
+    MaeGemm *gemm = test_gemm(b->type, threads > 0 ? threads : 1);
     MaePool *pool = NULL;
     MaeError err = {0};
 
@@ -60,7 +73,8 @@ START_TEST(accumulates_products)
     float *dw;
     Bench b;
 
-    bench_open(&b);
+    if (!bench_open(&b, (MaeDtype)_i))
+        return;
     dw = mae_test_normal(b.total, 6, 0);
     want = test_doubles(dw, b.total);
     for (size_t j = 0; j < JOBS; j++) {
@@ -69,8 +83,8 @@ START_TEST(accumulates_products)
         for (size_t i = 0; i < job->in * job->out; i++)
             for (size_t r = 0; r < job->rows; r++)
                 want[job->off + i] +=
-                    (double)((const float *)job->dy)[r * job->out + i / job->in] *
-                    (double)((const float *)job->x)[r * job->in + i % job->in];
+                    (double)b.values[2 * j][r * job->out + i / job->in] *
+                    (double)b.values[2 * j + 1][r * job->in + i % job->in];
     }
     run(&b, dw, 2);
     for (size_t j = 0; j < JOBS; j++) {
@@ -92,7 +106,8 @@ START_TEST(threads_do_not_change_a_bit)
     float *first, *dw;
     Bench b;
 
-    bench_open(&b);
+    if (!bench_open(&b, (MaeDtype)_i))
+        return;
     first = mae_test_alloc(b.total * sizeof *first);
     dw = mae_test_alloc(b.total * sizeof *dw);
     run(&b, first, 0);
@@ -110,11 +125,13 @@ END_TEST
 /* The bands depend on the layer alone: together or one by one is the same. */
 START_TEST(jobs_are_independent)
 {
-    MaeGemm *gemm = test_gemm(MAE_F32, 1);
     float *together, *alone;
+    MaeGemm *gemm;
     Bench b;
 
-    bench_open(&b);
+    if (!bench_open(&b, (MaeDtype)_i))
+        return;
+    gemm = test_gemm(b.type, 1);
     together = mae_test_alloc(b.total * sizeof *together);
     alone = mae_test_alloc(b.total * sizeof *alone);
     mae_weight_grad_run(b.jobs, JOBS, NULL, gemm, together);
@@ -137,9 +154,9 @@ int main(void)
     Suite *suite = suite_create("nn_weight_grad");
     TCase *tc = tcase_create("grad");
 
-    tcase_add_test(tc, accumulates_products);
-    tcase_add_test(tc, threads_do_not_change_a_bit);
-    tcase_add_test(tc, jobs_are_independent);
+    tcase_add_loop_test(tc, accumulates_products, 0, TEST_DTYPES);
+    tcase_add_loop_test(tc, threads_do_not_change_a_bit, 0, TEST_DTYPES);
+    tcase_add_loop_test(tc, jobs_are_independent, 0, TEST_DTYPES);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

@@ -85,6 +85,25 @@ void test_close_to(const char *name, const float *got, const double *want, size_
     free(rounded);
 }
 
+void test_close_as(MaeDtype type, const char *name, const float *got, const double *want,
+                   size_t n, double bf16)
+{
+    float *rounded;
+    double off;
+
+    if (type == MAE_F32) {
+        test_close_to(name, got, want, n);
+        return;
+    }
+    rounded = mae_test_alloc(n * sizeof *rounded);
+    for (size_t i = 0; i < n; i++)
+        rounded[i] = (float)want[i];
+    off = test_distance(got, rounded, n);
+    ck_assert_msg(off <= bf16, "%s in %s: off by %.3g of its size, tolerance %.3g", name,
+                  mae_dtype_name(type), off, bf16);
+    free(rounded);
+}
+
 double test_dot(const double *a, const float *b, size_t n)
 {
     double sum = 0.0;

@@ -46,6 +46,13 @@ void test_fill(float *x, size_t n, float value);
 /** mae_test_close against a reference in double; 1e-5 of the largest value. */
 void test_close_to(const char *name, const float *got, const double *want, size_t n);
 
+/**
+ * The same for results of operands of @p type: in bf16 the tensors' distance as vectors
+ * must be within @p bf16 of the size of @p want.
+ */
+void test_close_as(MaeDtype type, const char *name, const float *got, const double *want,
+                   size_t n, double bf16);
+
 /** Sum of a * b in double. */
 double test_dot(const double *a, const float *b, size_t n);
 

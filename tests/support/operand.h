@@ -18,7 +18,8 @@
 /** Both operand types, to loop over. */
 #define TEST_DTYPES 2
 
-/** False, with a line on stderr, if nothing here multiplies @p type: skip the case. */
+/** False, with a line on stderr, if nothing here multiplies @p type, or not the backend
+ * that MAE_TEST_BACKEND asks for: skip the case. */
 bool test_can_multiply(MaeDtype type);
 
 /** What MAE_TEST_BACKEND asks for; auto for bf16. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "support/operand.h"
 #include "support/test.h"
 
 enum { BATCH = 3, PIXELS = 2 * 8 * 12 };
@@ -24,7 +25,7 @@ static void setup(void)
 
     ck_assert_ok(mae_config_read(&cfg, MAE_CONF_PRETRAIN, NULL, OVERRIDES,
                                  sizeof OVERRIDES / sizeof *OVERRIDES, &err));
-    ck_assert_ok(mae_gemm_open(&gemm, MAE_F32, &err));
+    gemm = test_gemm(MAE_F32, 1);
     ck_assert_ok(
         mae_pretrain_step_open(&step, &cfg, 2, BATCH, &(MaeCompute){NULL, gemm}, &err));
     w = calloc(2 * step.model.table.total, sizeof *w);
@@ -60,10 +61,13 @@ START_TEST(a_step_is_forward_and_backward)
     double loss = 0.0, sum = 0.0;
 
     batch.epoch = 6;
-    ck_assert_ok(mae_pretrain_step_run(&step, &batch, w, dw, 1.0, &loss, &err));
+    ck_assert_ok(
+        mae_pretrain_step_run(&step, &batch, mae_weights_f32(w), dw, 1.0, &loss, &err));
     ck_assert_double_gt(loss, 0.0);
-    ck_assert_double_eq(mae_pretrain_step_forward(&step, &batch, 7, w), loss);
-    ck_assert_double_ne(mae_pretrain_step_forward(&step, &batch, 0, w), loss);
+    ck_assert_double_eq(mae_pretrain_step_forward(&step, &batch, 7, mae_weights_f32(w)),
+                        loss);
+    ck_assert_double_ne(mae_pretrain_step_forward(&step, &batch, 0, mae_weights_f32(w)),
+                        loss);
     for (size_t i = 0; i < step.model.table.total; i++)
         sum += (double)(dw[i] * dw[i]);
     ck_assert_double_gt(sum, 0.0);

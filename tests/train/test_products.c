@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "support/operand.h"
 #include "support/test.h"
 
 /* 16 patches of 12 values, 4 of them visible; a tile has 39 images. */
@@ -27,10 +28,10 @@ static MaeError err;
 static void setup(void)
 {
     ck_assert_ok(mae_pool_open(&pool, 2, &err));
-    ck_assert_ok(mae_gemm_open(&gemm, &(MaeGemmOptions){.threads = 2}, &err));
+    gemm = test_gemm(MAE_F32, 2);
     ck_assert_ok(mae_autoencoder_open(&model, &ARCH, &err));
-    ck_assert_ok(mae_products_open(&products, &model, MAE_PRODUCTS_STEP, BATCH,
-                                   VISIBLE, &(MaeCompute){pool, gemm}, 1, &err));
+    ck_assert_ok(mae_products_open(&products, &model, MAE_PRODUCTS_STEP, BATCH, VISIBLE,
+                                   &(MaeCompute){pool, gemm}, 1, &err));
 }
 
 static void teardown(void)
@@ -128,16 +129,16 @@ START_TEST(products_are_computed)
     const size_t in = layer->in, out = layer->out, rows = BATCH * last->tokens;
     const size_t tile = products.tile_images * last->tokens * products.widest;
     const size_t row = 2 * last->tokens - 1;
+    const float *x = products.x.data, *dy = products.dy.data, *w = products.w.data;
     float want[2] = {0.0f}, got[2];
 
     ck_assert_uint_eq(products.tile_images, BATCH - 2);
     (void)mae_products_pass(&products);
     for (size_t o = 0; o < out; o++)
-        want[0] +=
-            products.dy[tile + row * out + o] * products.w[layer->off + o * in + 3];
+        want[0] += dy[tile + row * out + o] * w[layer->off + o * in + 3];
     for (size_t r = 0; r < rows; r++)
-        want[1] += products.dy[r * out + 5] * products.x[r * in + 3];
-    got[0] = products.y[tile + row * in + 3];
+        want[1] += dy[r * out + 5] * x[r * in + 3];
+    got[0] = ((const float *)products.y.data)[tile + row * in + 3];
     got[1] = products.dw[layer->off + 5 * in + 3];
     mae_test_close("products", got, want, 2, 0.0, 1e-4);
 }
