@@ -100,7 +100,7 @@ START_TEST(steps)
     ck_assert_uint_ge(result.state_bytes, result.parameter_bytes);
     ck_assert_uint_gt(result.activation_bytes, 0);
     ck_assert_uint_gt(result.peak_bytes, result.state_bytes);
-    ck_assert_ptr_nonnull(strstr(result.backend, "OpenBLAS"));
+    ck_assert_uint_gt(strlen(result.backend), 0);
 }
 END_TEST
 
