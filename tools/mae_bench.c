@@ -14,7 +14,8 @@ static const Values DEFAULTS = {.steps = 10, .warmup = 2};
 static const MaeToolOperand OPERANDS[] = {
     {"BENCHMARK",
      "gemm: matrix products of a training step alone; step: training steps "
-     "on random images in memory; loader: reading the images of data.train",
+     "on random images in memory; embed: features of such images, without a mask; "
+     "loader: reading the images of data.train",
      false, false},
     {"CONFIG.yaml",
      "configuration of mae-pretrain; without one every key has its default", true, false},
@@ -30,14 +31,15 @@ static const MaeOption OPTIONS[] = {
     {"warmup", 'w', MAE_OPTION_SIZE, FIELD(warmup), .value = "N", .min = 1, .max = 1e6,
      .help = "as many done before and not measured"},
     {"no-ceiling", 0, MAE_OPTION_FLAG, FIELD(no_ceiling),
-     .help = "step: do not measure products alone in turns with the steps"},
+     .help = "step, embed: do not measure products alone in turns with them"},
     {.name = NULL},
 };
 
 static const MaeCommand COMMAND = {
     .name = "mae-bench",
-    .summary = "Measures how fast this machine trains a model or loads its images, and "
-               "how fast its matrix products alone would run. Writes no files.",
+    .summary = "Measures how fast this machine trains a model, computes its features or "
+               "loads its images, and how fast its matrix products alone would run. "
+               "Writes no files.",
     .operands = OPERANDS,
     .options = OPTIONS,
     .defaults = &DEFAULTS,

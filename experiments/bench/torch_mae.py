@@ -193,6 +193,7 @@ def report(args, cfg, net, seconds):
     batch, median = cfg["train.batch_size"], statistics.median(seconds)
     per_image = models.step_flops(cfg) if args.mode == "step" else models.embed_flops(cfg)
     trained = sum(p.numel() for p in net.parameters())
+    state = trained * (16 if args.mode == "step" else 4)  # weights; gradients, two moments
     peak_mb = vm_kb("VmHWM") * 1024 / 1e6
     return {
         "benchmark": args.mode, "model": args.model, "torch": torch.__version__,
@@ -202,7 +203,7 @@ def report(args, cfg, net, seconds):
         "seconds": {"median": median, "min": min(seconds), "max": max(seconds)},
         "images_per_second": batch / median,
         "gflop_per_image": per_image / 1e9, "gflops": per_image * batch / median / 1e9,
-        "peak_mb": peak_mb, "peak_without_state_mb": peak_mb - 16 * trained / 1e6,
+        "peak_mb": peak_mb, "peak_without_state_mb": peak_mb - state / 1e6,
         "import_mb": IMPORTED_KB * 1024 / 1e6,
     }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/machine.h"
+#include "model/embedder.h"
 #include "train/pretrain_step.h"
 #include "train/session.h"
 #include "train/trainer.h"
@@ -18,11 +19,14 @@ typedef struct Bench {
     MaeBenchResult *result;
     MaeSession session;
     MaeProducts products;
-    MaePretrainStep step;
+    MaePretrainStep step; /* of embed: its model alone */
     MaeTrainHooks hooks;
     MaeTrainer trainer;
-    MaeBatch batch; /* random, in the arena */
-    MaeArena arena;
+    MaeEmbedder embedder;
+    float *w;        /* [table.total] of embed, in the arena of weights */
+    float *features; /* [B,D] of embed, in the arena of images */
+    MaeBatch batch;  /* random, in the arena of images */
+    MaeArena images, weights;
     double *seconds, *passes; /* [options->steps] measured */
     MaeLap *laps;             /* [threads] */
 } Bench;
@@ -102,7 +106,9 @@ static void close_bench(Bench *b)
 {
     free(b->seconds);
     free(b->laps);
-    mae_arena_close(&b->arena);
+    mae_arena_close(&b->images);
+    mae_arena_close(&b->weights);
+    mae_embedder_close(&b->embedder);
     mae_products_close(&b->products);
     mae_trainer_close(&b->trainer);
     mae_pretrain_step_close(&b->step);
@@ -118,13 +124,20 @@ static void take_passes(Bench *b)
     result->passes = mae_bench_times(b->passes, b->options->steps);
     result->pass_flops = b->products.flops;
     result->best_stage = mae_products_best(&b->products);
-    for (size_t i = 0; i < MAE_PRODUCT_STAGES; i++) {
+    for (size_t i = 0; i < b->products.stage_count; i++) {
         const MaeProductStage *stage = &b->products.stages[i];
 
         result->stages[i] =
             (MaeBenchStage){stage->group->name, mae_product_kind_name(stage->kind),
                             stage->flops, stage->seconds};
     }
+}
+
+static MaeStatus open_products(Bench *b, MaeProductUse use, MaeError *err)
+{
+    return mae_products_open(&b->products, &b->step.model, use, b->cfg->train.batch_size,
+                             mae_config_visible(b->cfg), &b->session.compute,
+                             b->cfg->train.seed, err);
 }
 
 static MaeStatus measure_products(Bench *b, MaeError *err)
@@ -135,9 +148,7 @@ static MaeStatus measure_products(Bench *b, MaeError *err)
     MAE_TRY(open_bench(b, err));
     MAE_TRY(mae_autoencoder_open(&b->step.model, &arch, err));
     MAE_TRY(mae_arch_check_batch(&arch, cfg->train.batch_size, err));
-    MAE_TRY(mae_products_open(&b->products, &b->step.model, cfg->train.batch_size,
-                              mae_config_visible(cfg), &b->session.compute,
-                              cfg->train.seed, err));
+    MAE_TRY(open_products(b, MAE_PRODUCTS_STEP, err));
     for (size_t i = 0; i < b->options->warmup; i++)
         (void)mae_products_pass(&b->products);
     for (size_t i = 0; i < b->options->steps; i++)
@@ -148,6 +159,92 @@ static MaeStatus measure_products(Bench *b, MaeError *err)
     b->result->images = cfg->train.batch_size;
     b->result->parameters = mae_param_trainable(&b->step.model.table);
     b->result->peak_bytes = mae_machine_peak_memory();
+    return MAE_OK;
+}
+
+/* ---- what computes, in turns with products alone ------------------------------------ */
+
+typedef MaeStatus (*WorkFn)(Bench *b, double *seconds, MaeError *err);
+
+static void start_laps(Bench *b)
+{
+    for (size_t i = 0; i < b->result->threads; i++)
+        b->laps[i].at = mae_clock_now();
+}
+
+static void stop_laps(Bench *b)
+{
+    for (size_t i = 0; i < b->result->threads; i++)
+        mae_lap(&b->laps[i], MAE_LAP_WAIT);
+}
+
+/* From sums over all steps and threads to a step. */
+static void take_laps(Bench *b)
+{
+    const double steps = (double)b->options->steps;
+
+    b->result->optimiser /= steps;
+    for (size_t i = 0; i < b->result->threads; i++) {
+        for (size_t c = 0; c < MAE_LAP_CLASSES; c++)
+            b->result->laps[c] +=
+                b->laps[i].seconds[c] / (steps * (double)b->result->threads);
+    }
+}
+
+/* Everything is open: nothing allocates from here but for products alone. */
+static MaeStatus measure_turns(Bench *b, WorkFn work, MaeProductUse use, MaeError *err)
+{
+    const MaeBenchOptions *options = b->options;
+
+    for (size_t i = 0; i < options->warmup; i++)
+        MAE_TRY(work(b, b->seconds, err));
+    b->result->peak_bytes = mae_machine_peak_memory();
+    memset(b->laps, 0, b->result->threads * sizeof *b->laps);
+    b->result->optimiser = 0.0;
+    if (options->ceiling) {
+        MAE_TRY(open_products(b, use, err));
+        (void)mae_products_pass(&b->products);
+    }
+    for (size_t i = 0; i < options->steps; i++) { /* both see the same machine */
+        MAE_TRY(work(b, &b->seconds[i], err));
+        if (options->ceiling)
+            b->passes[i] = mae_products_pass(&b->products);
+    }
+    b->result->times = mae_bench_times(b->seconds, options->steps);
+    take_laps(b);
+    if (options->ceiling)
+        take_passes(b);
+    return MAE_OK;
+}
+
+static void reserve_batch(Bench *b, MaeArena *arena)
+{
+    const MaeAutoencoder *model = &b->step.model;
+    const size_t images = b->cfg->train.batch_size;
+
+    b->batch.size = images;
+    b->batch.images = mae_arena_floats(arena, images * model->patches * model->values);
+    b->batch.samples = mae_arena_bytes(arena, images, sizeof *b->batch.samples);
+    if (b->w != NULL)
+        b->features = mae_arena_floats(arena, images * model->arch.embed_dim);
+}
+
+static MaeStatus open_batch(Bench *b, MaeError *err)
+{
+    const size_t pixels = b->step.model.patches * b->step.model.values;
+    MaeArena measure = mae_arena_measure();
+    MaeRng rng;
+
+    reserve_batch(b, &measure);
+    MAE_TRY(mae_arena_open(&b->images, &measure, "images", err));
+    reserve_batch(b, &b->images);
+    MAE_TRY(mae_arena_check(&b->images, "images", err));
+    mae_rng_init(&rng, b->cfg->train.seed, 0, 0, MAE_RNG_TEST);
+    for (size_t i = 0; i < b->batch.size * pixels; i++)
+        b->batch.images[i] = 4.0f * mae_rng_float(&rng) - 2.0f;
+    for (size_t i = 0; i < b->batch.size; i++)
+        b->batch.samples[i] = i;
+    b->result->image_bytes = b->images.size;
     return MAE_OK;
 }
 
@@ -164,34 +261,6 @@ static MaeStatus task_rehearse(void *ctx, MaeWeights w, float *dw, MaeError *err
     MaePretrainStep *step = ctx;
 
     return mae_pretrain_step_rehearse(step, dw, w, step->run.work.plan.batch, err);
-}
-
-static void reserve_batch(Bench *b, MaeArena *arena)
-{
-    const MaeAutoencoder *model = &b->step.model;
-    const size_t images = b->cfg->train.batch_size;
-
-    b->batch.size = images;
-    b->batch.images = mae_arena_floats(arena, images * model->patches * model->values);
-    b->batch.samples = mae_arena_bytes(arena, images, sizeof *b->batch.samples);
-}
-
-static MaeStatus open_batch(Bench *b, MaeError *err)
-{
-    const size_t pixels = b->step.model.patches * b->step.model.values;
-    MaeArena measure = mae_arena_measure();
-    MaeRng rng;
-
-    reserve_batch(b, &measure);
-    MAE_TRY(mae_arena_open(&b->arena, &measure, "images", err));
-    reserve_batch(b, &b->arena);
-    MAE_TRY(mae_arena_check(&b->arena, "images", err));
-    mae_rng_init(&rng, b->cfg->train.seed, 0, 0, MAE_RNG_TEST);
-    for (size_t i = 0; i < b->batch.size * pixels; i++)
-        b->batch.images[i] = 4.0f * mae_rng_float(&rng) - 2.0f;
-    for (size_t i = 0; i < b->batch.size; i++)
-        b->batch.samples[i] = i;
-    return MAE_OK;
 }
 
 static MaeStatus open_step(Bench *b, MaeError *err)
@@ -214,22 +283,11 @@ static MaeStatus open_step(Bench *b, MaeError *err)
     b->result->flops = (double)b->result->images *
                        mae_products_step_flops(&b->step.model, mae_config_visible(cfg));
     b->result->parameters = mae_param_trainable(&b->step.model.table);
+    b->result->parameter_bytes =
+        b->result->parameters * (b->result->operand == MAE_BF16 ? 18 : 16);
     b->result->state_bytes = mae_trainer_bytes(&b->trainer);
     b->result->activation_bytes = b->step.run.arena.size + b->step.masks.arena.size;
-    b->result->image_bytes = b->arena.size;
     return MAE_OK;
-}
-
-static void start_laps(Bench *b)
-{
-    for (size_t i = 0; i < b->result->threads; i++)
-        b->laps[i].at = mae_clock_now();
-}
-
-static void stop_laps(Bench *b)
-{
-    for (size_t i = 0; i < b->result->threads; i++)
-        mae_lap(&b->laps[i], MAE_LAP_WAIT);
 }
 
 /* One update with masks of its own, at the peak learning rate. */
@@ -251,46 +309,68 @@ static MaeStatus update(Bench *b, double *seconds, MaeError *err)
     return MAE_OK;
 }
 
-/* From sums over all steps and threads to a step. */
-static void take_laps(Bench *b)
-{
-    const double steps = (double)b->options->steps;
-
-    b->result->optimiser /= steps;
-    for (size_t i = 0; i < b->result->threads; i++) {
-        for (size_t c = 0; c < MAE_LAP_CLASSES; c++)
-            b->result->laps[c] +=
-                b->laps[i].seconds[c] / (steps * (double)b->result->threads);
-    }
-}
-
 static MaeStatus measure_steps(Bench *b, MaeError *err)
 {
-    const MaeBenchOptions *options = b->options;
-
     MAE_TRY(open_step(b, err));
-    for (size_t i = 0; i < options->warmup; i++)
-        MAE_TRY(update(b, b->seconds, err));
-    memset(b->laps, 0, b->result->threads * sizeof *b->laps);
-    b->result->optimiser = 0.0;
-    b->result->peak_bytes = mae_machine_peak_memory(); /* nothing allocates from here */
-    if (options->ceiling) {
-        MAE_TRY(mae_products_open(&b->products, &b->step.model, b->batch.size,
-                                  mae_config_visible(b->cfg), &b->session.compute,
-                                  b->cfg->train.seed, err));
-        (void)mae_products_pass(&b->products);
-    }
-    for (size_t i = 0; i < options->steps;
-         i++) { /* in turns: both see the same machine */
-        MAE_TRY(update(b, &b->seconds[i], err));
-        if (options->ceiling)
-            b->passes[i] = mae_products_pass(&b->products);
-    }
-    b->result->times = mae_bench_times(b->seconds, options->steps);
-    take_laps(b);
-    if (options->ceiling)
-        take_passes(b);
+    return measure_turns(b, update, MAE_PRODUCTS_STEP, err);
+}
+
+/* ---- features ---------------------------------------------------------------------- */
+
+/* Initial weights of the whole model, as a checkpoint would bring them. */
+static MaeStatus open_weights(Bench *b, MaeError *err)
+{
+    const size_t total = b->step.model.table.total;
+    MaeArena measure = mae_arena_measure();
+
+    (void)mae_arena_floats(&measure, total);
+    MAE_TRY(mae_arena_open(&b->weights, &measure, "weights", err));
+    b->w = mae_arena_floats(&b->weights, total);
+    mae_autoencoder_init(&b->step.model, b->w, b->cfg->train.seed);
     return MAE_OK;
+}
+
+static MaeStatus open_embed(Bench *b, MaeError *err)
+{
+    const MaeConfig *cfg = b->cfg;
+    const MaeArch arch = mae_pretrain_arch(cfg, channels_of(cfg));
+    MaeAutoencoder *model = &b->step.model;
+    MaeBenchResult *result = b->result;
+    MaeEmbedSpec spec;
+
+    MAE_TRY(open_bench(b, err));
+    MAE_TRY(mae_autoencoder_open(model, &arch, err));
+    MAE_TRY(mae_arch_check_batch(&arch, cfg->train.batch_size, err));
+    MAE_TRY(open_weights(b, err));
+    spec = mae_embed_spec_autoencoder(model, MAE_POOL_MEAN);
+    MAE_TRY(mae_embedder_open(&b->embedder, &spec, b->w, &b->session.compute, err));
+    MAE_TRY(open_batch(b, err));
+    result->images = cfg->train.batch_size;
+    result->flops = (double)result->images * mae_products_embed_flops(model);
+    result->parameters = mae_param_trainable(&model->table);
+    result->state_bytes = b->weights.size + mae_embedder_weight_bytes(&b->embedder);
+    result->parameter_bytes = result->state_bytes;
+    result->activation_bytes =
+        b->embedder.arena.size - mae_embedder_weight_bytes(&b->embedder);
+    return MAE_OK;
+}
+
+static MaeStatus embed(Bench *b, double *seconds, MaeError *err)
+{
+    const double start = mae_clock_now();
+
+    (void)err;
+    start_laps(b);
+    mae_embedder_run(&b->embedder, b->features, b->batch.images, b->batch.size);
+    stop_laps(b);
+    *seconds = mae_clock_now() - start;
+    return MAE_OK;
+}
+
+static MaeStatus measure_embed(Bench *b, MaeError *err)
+{
+    MAE_TRY(open_embed(b, err));
+    return measure_turns(b, embed, MAE_PRODUCTS_EMBED, err);
 }
 
 /* ---- loader ------------------------------------------------------------------------ */
@@ -377,6 +457,17 @@ static MaeStatus run_step(const MaeConfig *cfg, const MaeBenchOptions *options,
     return status;
 }
 
+static MaeStatus run_embed(const MaeConfig *cfg, const MaeBenchOptions *options,
+                           const MaeLog *log, MaeBenchResult *result, MaeError *err)
+{
+    Bench b = {.cfg = cfg, .options = options, .result = result};
+    const MaeStatus status = measure_embed(&b, err);
+
+    (void)log;
+    close_bench(&b);
+    return status;
+}
+
 static MaeStatus run_loader(const MaeConfig *cfg, const MaeBenchOptions *options,
                             const MaeLog *log, MaeBenchResult *result, MaeError *err)
 {
@@ -390,6 +481,7 @@ static MaeStatus run_loader(const MaeConfig *cfg, const MaeBenchOptions *options
 const MaeBench mae_benches[] = {
     {"gemm", "matrix products of a training step alone", run_gemm},
     {"step", "training steps on random images in memory", run_step},
+    {"embed", "features of random images in memory", run_embed},
     {"loader", "reading and augmenting the images of data.train", run_loader},
     {.name = NULL},
 };

@@ -5,6 +5,8 @@
  *   gemm    the matrix products of a training step alone, see train/products.h
  *   step    training steps (forward, backward, optimiser) as the trainer does them, on
  *           one random batch in memory; products alone are measured in turns with them
+ *   embed   features of whole images (model/embedder.h, mean of the patches), random
+ *           and in memory; products alone are measured in turns with them
  *   loader  batches of data.train, decoded and augmented as in training; nothing computes
  *
  * The model, batch, precision, threads and data are those of a configuration. Nothing is
@@ -25,7 +27,7 @@
 typedef struct MaeBenchOptions {
     size_t steps;  /* measured: steps, passes or batches; 1 or more */
     size_t warmup; /* done before and not measured; 1 or more */
-    bool ceiling;  /* step: measure products alone, too */
+    bool ceiling;  /* step, embed: measure products alone, too */
 } MaeBenchOptions;
 
 /** Of one quantity in seconds; all 0 if it was not measured. */
@@ -62,7 +64,8 @@ typedef struct MaeBenchResult {
     char backend[96]; /* of the products */
     MaeDtype operand; /* their precision */
     size_t threads, parameters;
-    size_t state_bytes;      /* planned: weights, gradients, optimiser */
+    size_t parameter_bytes; /* of a step 16 a parameter, in bf16 18; of embed weights */
+    size_t state_bytes;     /* planned: weights, gradients, optimiser; of embed weights */
     size_t activation_bytes; /* planned */
     size_t image_bytes;      /* planned */
     size_t peak_bytes;       /* of the process, operands of products alone left out */

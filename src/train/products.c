@@ -76,9 +76,31 @@ double mae_products_step_flops(const MaeAutoencoder *model, size_t visible)
     return 3.0 * sum;
 }
 
+double mae_products_embed_flops(const MaeAutoencoder *model)
+{
+    MaeProductGroup groups[MAE_PRODUCT_GROUPS];
+
+    list_groups(groups, model, model->patches);
+    return attention_flops(&model->encoder.trunk, model->patches + 1) +
+           group_flops(&groups[0]) + group_flops(&groups[1]);
+}
+
+static void choose(MaeProducts *p, const MaeAutoencoder *model, MaeProductUse use,
+                   size_t visible)
+{
+    const bool step = use == MAE_PRODUCTS_STEP;
+    const size_t seen = step ? visible : model->patches;
+
+    list_groups(p->groups, model, seen);
+    p->group_count = step ? MAE_PRODUCT_GROUPS : 2; /* the encoder's */
+    p->kinds = step ? 3 : 1;
+    p->stage_count = p->group_count * p->kinds;
+    p->tile_images = mae_work_tile_images(seen + 1);
+}
+
 static void plan(MaeProducts *p)
 {
-    for (size_t g = 0; g < MAE_PRODUCT_GROUPS; g++) {
+    for (size_t g = 0; g < p->group_count; g++) {
         MaeProductGroup *group = &p->groups[g];
         const double flops = (double)p->batch * group_flops(group);
 
@@ -91,10 +113,10 @@ static void plan(MaeProducts *p)
             p->widest = layer->in > p->widest ? layer->in : p->widest;
             p->widest = layer->out > p->widest ? layer->out : p->widest;
         }
-        for (unsigned kind = 0; kind < 3; kind++)
-            p->stages[3 * g + kind] =
+        for (size_t kind = 0; kind < p->kinds; kind++)
+            p->stages[p->kinds * g + kind] =
                 (MaeProductStage){group, (MaeProductKind)kind, flops, (double)INFINITY};
-        p->flops += 3.0 * flops;
+        p->flops += (double)p->kinds * flops;
     }
 }
 
@@ -123,15 +145,14 @@ static void fill(MaeOperand v, size_t n, uint64_t seed, uint64_t stream)
 }
 
 MaeStatus mae_products_open(MaeProducts *products, const MaeAutoencoder *model,
-                            size_t batch, size_t visible, const MaeCompute *compute,
-                            uint64_t seed, MaeError *err)
+                            MaeProductUse use, size_t batch, size_t visible,
+                            const MaeCompute *compute, uint64_t seed, MaeError *err)
 {
     MaeArena measure = mae_arena_measure();
 
     *products = (MaeProducts){.compute = {.pool = compute->pool, .gemm = compute->gemm},
-                              .batch = batch,
-                              .tile_images = mae_work_tile_images(visible + 1)};
-    list_groups(products->groups, model, visible);
+                              .batch = batch};
+    choose(products, model, use, visible);
     plan(products);
     reserve(products, &measure);
     MAE_TRY(mae_arena_open(&products->arena, &measure, "operands of products", err));
@@ -210,7 +231,7 @@ double mae_products_pass(MaeProducts *products)
     const size_t tiles = mae_work_tiles(&work, products->batch);
     double sum = 0.0;
 
-    for (size_t i = 0; i < MAE_PRODUCT_STAGES; i++) {
+    for (size_t i = 0; i < products->stage_count; i++) {
         MaeProductStage *stage = &products->stages[i];
         TileCall call = {products, stage};
         const double start = mae_clock_now();
@@ -231,7 +252,7 @@ double mae_products_best(const MaeProducts *products)
 {
     double best = 0.0;
 
-    for (size_t i = 0; i < MAE_PRODUCT_STAGES; i++)
+    for (size_t i = 0; i < products->stage_count; i++)
         best = fmax(best, products->stages[i].flops / products->stages[i].seconds);
     return best;
 }

@@ -1,17 +1,20 @@
 /**
  * @file products.h
- * The matrix products of a training step alone: the ceiling that a step is compared with.
+ * The matrix products of a training step, or of the encoder's features, alone: the
+ * ceiling that the whole is compared with.
  *
- * A pass runs the three products of every linear layer (forward, input gradient, weight
- * gradient) with the model's shapes on all threads of the pool, cut as a step cuts them:
- * rows of a tile of images for the first two, bands of dW for the third. There are no
+ * A pass runs the products of every linear layer with the model's shapes on all threads
+ * of the pool, cut as the whole cuts them. A step has three (forward, input gradient,
+ * weight gradient): rows of a tile of images for the first two, bands of dW for the
+ * third. Features have the encoder's forward products over all patches. There are no
  * biases, no element-wise work and no attention. Layers of the same shape share weights
  * and activations, so a pass also finds its operands in the cache more often than a step.
  *
- *   operations of a step = 3 (sum over layers of 2 R I O + over blocks of 4 B N^2 D)
+ *   forward            = sum over layers of 2 R I O + over blocks of 4 B N^2 D
+ *   operations         = 3 forward of a step, forward of features
  *
  * a multiply-add taken as two, backward as twice forward, nothing else counted. The
- * second term, attention, is part of the operations of a step and not of a pass.
+ * second term, attention, is part of the operations of the whole and not of a pass.
  *
  * Shapes   R = B * N rows, I inputs, O outputs, D width.
  * Units    Seconds, floating-point operations.
@@ -27,6 +30,12 @@
 #define MAE_PRODUCT_GROUPS 5 /* patch embedding, encoder, bridge, decoder, prediction */
 #define MAE_PRODUCT_LAYERS 4 /* most layers in a group: those of a block */
 #define MAE_PRODUCT_STAGES (3 * MAE_PRODUCT_GROUPS)
+
+/** What is made of products. */
+typedef enum MaeProductUse {
+    MAE_PRODUCTS_STEP,
+    MAE_PRODUCTS_EMBED,
+} MaeProductUse;
 
 typedef enum MaeProductKind {
     MAE_PRODUCT_FORWARD,
@@ -62,6 +71,7 @@ typedef struct MaeProducts {
     MaeCompute compute;
     size_t batch, tile_images;
     MaeProductGroup groups[MAE_PRODUCT_GROUPS];
+    size_t group_count, kinds, stage_count; /* in use; kinds of each group */
     MaeProductStage stages[MAE_PRODUCT_STAGES];
     double flops;        /* in a pass */
     size_t weights;      /* elements of w and dw */
@@ -76,13 +86,17 @@ typedef struct MaeProducts {
 /** Operations of a training step per image. @param visible patches the encoder sees. */
 double mae_products_step_flops(const MaeAutoencoder *model, size_t visible);
 
+/** Operations of the encoder's features (model/embedder.h) per image. */
+double mae_products_embed_flops(const MaeAutoencoder *model);
+
 /**
- * @param batch images.  @param visible patches of each that the encoder sees.
+ * @param batch images.
+ * @param visible patches of each that the encoder sees; of a step, ignored otherwise.
  * @param compute borrowed.  @param seed of the numbers that are multiplied.
  */
 MaeStatus mae_products_open(MaeProducts *products, const MaeAutoencoder *model,
-                            size_t batch, size_t visible, const MaeCompute *compute,
-                            uint64_t seed, MaeError *err);
+                            MaeProductUse use, size_t batch, size_t visible,
+                            const MaeCompute *compute, uint64_t seed, MaeError *err);
 
 /** Accepts NULL and a zeroed object. */
 void mae_products_close(MaeProducts *products);

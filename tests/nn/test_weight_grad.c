@@ -62,7 +62,7 @@ static void run(const Bench *b, float *dw, size_t threads)
 
     if (threads > 0)
         ck_assert_ok(mae_pool_open(&pool, threads, &err));
-    mae_weight_grad_run(b->jobs, JOBS, pool, gemm, dw);
+    mae_weight_grad_run(b->jobs, JOBS, &(MaeCompute){.pool = pool, .gemm = gemm}, dw);
     mae_pool_close(pool);
     mae_gemm_close(gemm);
 }
@@ -134,13 +134,13 @@ START_TEST(jobs_are_independent)
     gemm = test_gemm(b.type, 1);
     together = mae_test_alloc(b.total * sizeof *together);
     alone = mae_test_alloc(b.total * sizeof *alone);
-    mae_weight_grad_run(b.jobs, JOBS, NULL, gemm, together);
+    mae_weight_grad_run(b.jobs, JOBS, &(MaeCompute){.gemm = gemm}, together);
     for (size_t j = JOBS; j-- > 0;)
-        mae_weight_grad_run(&b.jobs[j], 1, NULL, gemm, alone);
+        mae_weight_grad_run(&b.jobs[j], 1, &(MaeCompute){.gemm = gemm}, alone);
     ck_assert_mem_eq(together, alone, b.total * sizeof *alone);
     b.jobs[0].rows = 0;
-    mae_weight_grad_run(b.jobs, 1, NULL, gemm, alone);
-    mae_weight_grad_run(b.jobs, 0, NULL, gemm, alone);
+    mae_weight_grad_run(b.jobs, 1, &(MaeCompute){.gemm = gemm}, alone);
+    mae_weight_grad_run(b.jobs, 0, &(MaeCompute){.gemm = gemm}, alone);
     ck_assert_mem_eq(together, alone, b.total * sizeof *alone);
     free(together);
     free(alone);

@@ -52,8 +52,9 @@ PYTHON
 tiny='model.img_size=16 model.patch_size=4 model.embed_dim=16 model.depth=1
 model.num_heads=2 model.decoder_embed_dim=16 model.decoder_depth=1
 model.decoder_num_heads=2 train.batch_size=4 train.threads=2'
-flops='abs(r["gflop_per_image"] * 1e9 - models.step_flops(models.model(16, 4, (16, 1, 2),
- (16, 1, 2), 4))) < 1'
+counted='(models.model(16, 4, (16, 1, 2), (16, 1, 2), 4))) < 1'
+flops='abs(r["gflop_per_image"] * 1e9 - models.step_flops'$counted
+embed_flops='abs(r["gflop_per_image"] * 1e9 - models.embed_flops'$counted
 
 # shellcheck disable=SC2086 # words
 {
@@ -68,6 +69,13 @@ flops='abs(r["gflop_per_image"] * 1e9 - models.step_flops(models.model(16, 4, (1
         step $tiny -n 1
     check 'step: without products' 0 '^true$' \
         json '"ceiling" not in r' step $tiny -n 1 --no-ceiling
+    check 'embed: times and share of the ceiling' 0 '^true$' \
+        json 'r["steps"] == 3 and r["ceiling"]["share"] > 0' embed $tiny -n 3
+    check 'embed: operations as the scripts count them' 0 '^true$' \
+        json "$embed_flops" embed $tiny -n 1
+    check 'embed: activations do not grow with the batch' 0 '^true$' \
+        json 'r["planned_mb"]["activations"] < 2 < r["planned_mb"]["images"]' \
+        embed $tiny train.batch_size=2000 -n 1 --no-ceiling
     check 'step: text' 0 '% of products alone' "$bench" step $tiny -n 2
     check 'gemm: text' 0 'encoder blocks *weight gradient' "$bench" gemm $tiny -n 2
     check 'a model too large for the memory' 1 'MB are needed' \

@@ -96,7 +96,25 @@ START_TEST(steps)
     ck_assert_uint_eq(result.threads, 2);
     ck_assert_uint_eq(result.passes.count, 3);
     ck_assert_uint_gt(result.parameters, 1000);
-    ck_assert_uint_ge(result.state_bytes, 16 * result.parameters);
+    ck_assert_uint_ge(result.parameter_bytes, 16 * result.parameters);
+    ck_assert_uint_ge(result.state_bytes, result.parameter_bytes);
+    ck_assert_uint_gt(result.activation_bytes, 0);
+    ck_assert_uint_gt(result.peak_bytes, result.state_bytes);
+    ck_assert_uint_gt(strlen(result.backend), 0);
+}
+END_TEST
+
+START_TEST(features)
+{
+    configure("");
+    ck_assert_ok(run("embed"));
+    ck_assert_uint_eq(result.times.count, 3);
+    ck_assert_uint_eq(result.images, 4);
+    ck_assert_uint_eq(result.passes.count, 3);
+    ck_assert_double_gt(result.flops, result.pass_flops); /* attention */
+    ck_assert_uint_ge(result.state_bytes, 4 * result.parameters);
+    ck_assert_uint_lt(result.state_bytes, 8 * result.parameters);
+    ck_assert_uint_eq(result.parameter_bytes, result.state_bytes);
     ck_assert_uint_gt(result.activation_bytes, 0);
     ck_assert_uint_gt(result.peak_bytes, result.state_bytes);
     ck_assert(strstr(result.backend, "OpenBLAS ") == result.backend ||
@@ -127,6 +145,7 @@ START_TEST(failures)
     cfg.train.batch_size = (size_t)1 << 26;
     ck_assert_fails(run("step"), MAE_ERR_NOMEM, "MB");
     ck_assert_fails(run("gemm"), MAE_ERR_NOMEM, "MB");
+    ck_assert_fails(run("embed"), MAE_ERR_NOMEM, "images");
 }
 END_TEST
 
@@ -140,6 +159,7 @@ int main(void)
     tcase_add_test(tc, rates);
     tcase_add_test(tc, products_alone);
     tcase_add_test(tc, steps);
+    tcase_add_test(tc, features);
     tcase_add_test(tc, loading);
     tcase_add_test(tc, failures);
     suite_add_tcase(suite, tc);

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "kernel/rows.h"
 #include "model/autoencoder.h"
+#include "model/embedder.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "train/fixture.h"
@@ -215,6 +216,30 @@ START_TEST(updates_of_a_model_do_not_allocate)
 }
 END_TEST
 
+START_TEST(features_do_not_allocate)
+{
+    float *images = mae_test_normal((size_t)BATCH * 3 * 16 * 24, 1, 0);
+    float *out = mae_test_alloc((size_t)BATCH * 16 * sizeof *out);
+    MaeEmbedder embedder;
+    MaeEmbedSpec spec;
+    MaeError err = {0};
+    size_t before;
+    Parts p;
+
+    parts_open(&p, (MaeDtype)_i);
+    spec = mae_embed_spec_autoencoder(&p.model, MAE_POOL_MEAN);
+    ck_assert_ok(mae_embedder_open(&embedder, &spec, p.w, &p.compute, &err));
+    before = atomic_load(&everywhere);
+    for (size_t batch = 1; batch <= BATCH; batch++)
+        mae_embedder_run(&embedder, out, images, batch);
+    ck_assert_uint_eq(atomic_load(&everywhere), before);
+    mae_embedder_close(&embedder);
+    parts_close(&p);
+    free(images);
+    free(out);
+}
+END_TEST
+
 /* Allocations of the training thread since the run's update before the last one, and
  * the shapes of products that were prepared before the first. */
 typedef struct Watch {
@@ -330,6 +355,7 @@ int main(void)
 
     tcase_set_timeout(tc, 600);
     tcase_add_loop_test(tc, updates_of_a_model_do_not_allocate, 0, TEST_DTYPES);
+    tcase_add_loop_test(tc, features_do_not_allocate, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, updates_of_a_run_do_not_allocate, 0, 2 * TRAIN_KINDS);
     tcase_add_loop_test(tc, any_allocation_may_fail, 0, 2);
     suite_add_tcase(suite, tc);

@@ -30,7 +30,7 @@ static void setup(void)
     ck_assert_ok(mae_pool_open(&pool, 2, &err));
     gemm = test_gemm(MAE_F32, 2);
     ck_assert_ok(mae_autoencoder_open(&model, &ARCH, &err));
-    ck_assert_ok(mae_products_open(&products, &model, BATCH, VISIBLE,
+    ck_assert_ok(mae_products_open(&products, &model, MAE_PRODUCTS_STEP, BATCH, VISIBLE,
                                    &(MaeCompute){pool, gemm}, 1, &err));
 }
 
@@ -76,6 +76,33 @@ START_TEST(operations_of_vit_base)
     ck_assert_ok(mae_autoencoder_open(&large, &base, &err));
     ck_assert_double_eq_tol(mae_products_step_flops(&large, 49) / 1e9, 58.167, 5e-4);
     mae_autoencoder_close(&large);
+}
+END_TEST
+
+START_TEST(operations_of_features)
+{
+    ck_assert_double_eq_tol(mae_products_embed_flops(&model),
+                            2.0 * 16 * 12 * 12 + blocks(2, 17, 12, 24), 1e-6);
+}
+END_TEST
+
+/* The encoder's forward products; attention is left out. */
+START_TEST(a_pass_of_features)
+{
+    MaeProducts embed;
+
+    ck_assert_ok(mae_products_open(&embed, &model, MAE_PRODUCTS_EMBED, BATCH, 0,
+                                   &(MaeCompute){pool, gemm}, 1, &err));
+    ck_assert_uint_eq(embed.stage_count, 2);
+    ck_assert_double_eq_tol(
+        embed.flops, BATCH * (mae_products_embed_flops(&model) - 4.0 * 2 * 289 * 12),
+        1e-3);
+    ck_assert_double_gt(mae_products_pass(&embed), 0.0);
+    for (size_t i = 0; i < embed.stage_count; i++) {
+        ck_assert_int_eq(embed.stages[i].kind, MAE_PRODUCT_FORWARD);
+        ck_assert(isfinite(embed.stages[i].seconds));
+    }
+    mae_products_close(&embed);
 }
 END_TEST
 
@@ -126,6 +153,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, operations_of_a_step);
     tcase_add_test(tc, operations_of_vit_base);
+    tcase_add_test(tc, operations_of_features);
+    tcase_add_test(tc, a_pass_of_features);
     tcase_add_test(tc, a_pass_is_a_step_without_attention);
     tcase_add_test(tc, products_are_computed);
     suite_add_tcase(suite, tc);

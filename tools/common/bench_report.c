@@ -8,12 +8,6 @@
 #define MEGA 1e6
 #define GIGA 1e9
 
-/* Weights, gradients and two moments; with bf16 operands a copy of the weights, too. */
-static double state_per_parameter(MaeDtype operand)
-{
-    return operand == MAE_BF16 ? 18.0 : 16.0;
-}
-
 static double gflops(double flops, double seconds)
 {
     return flops / seconds / GIGA;
@@ -129,13 +123,13 @@ static void set_loader(MaeJson *json, const MaeBenchResult *r)
 static void set_memory(MaeJson *json, const MaeBenchResult *r)
 {
     const double peak = (double)r->peak_bytes;
-    const double state = state_per_parameter(r->operand) * (double)r->parameters;
     MaeJson *planned;
 
     mae_json_set_real(json, "peak_mb", peak / MEGA);
     if (r->state_bytes == 0)
         return;
-    mae_json_set_real(json, "peak_without_state_mb", (peak - state) / MEGA);
+    mae_json_set_real(json, "peak_without_state_mb",
+                      (peak - (double)r->parameter_bytes) / MEGA);
     planned = mae_json_object();
     mae_json_set_real(planned, "state", (double)r->state_bytes / MEGA);
     mae_json_set_real(planned, "activations", (double)r->activation_bytes / MEGA);
