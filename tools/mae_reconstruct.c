@@ -118,7 +118,7 @@ static MaeStatus load_images(Session *s, MaeError *err)
 static MaeStatus reconstruct(Session *s, double ratio, MaeError *err)
 {
     const MaeAutoencoder *model = &s->loaded.model;
-    const MaeCompute compute = {s->pool, s->gemm};
+    const MaeCompute compute = {.pool = s->pool, .gemm = s->gemm};
     const MaeGallery *g = &s->gallery;
     MaePreviewSpec spec = {.mean = s->loaded.snapshot.mean,
                            .std = s->loaded.snapshot.std,
@@ -154,7 +154,7 @@ static MaeStatus reconstruct(Session *s, double ratio, MaeError *err)
 
 static MaeStatus replay(Session *s, double ratio, MaeError *err)
 {
-    const MaeCompute compute = {s->pool, s->gemm};
+    const MaeCompute compute = {.pool = s->pool, .gemm = s->gemm};
     const MaeReplaySpec spec = {s->values->replay, s->values->dump, ratio,
                                 s->values->grads};
     MaeReplayResult result;

@@ -174,8 +174,8 @@ static void block_backward(Bench *b, size_t i, float *dw, float *sums, float *dx
                            &b->work.grads, &b->work.scratch[0], dout, b->cache.x[i],
                            &b->cache.blocks[i], b->weights, scales, BATCH,
                            mae_work_tile(&b->work, BATCH, TOKENS, t));
-    mae_block_weight_grads(block, b->compute.gemm, NULL, dw, &b->work.grads, dout,
-                           &b->cache.blocks[i], scales, ROWS);
+    mae_block_weight_grads(block, &(MaeCompute){.gemm = b->compute.gemm}, dw,
+                           &b->work.grads, dout, &b->cache.blocks[i], scales, ROWS);
 }
 
 START_TEST(equals_a_chain_of_blocks)

@@ -27,7 +27,7 @@ static void setup(void)
                                  sizeof OVERRIDES / sizeof *OVERRIDES, &err));
     gemm = test_gemm(MAE_F32, 1);
     ck_assert_ok(
-        mae_pretrain_step_open(&step, &cfg, 2, BATCH, &(MaeCompute){NULL, gemm}, &err));
+        mae_pretrain_step_open(&step, &cfg, 2, BATCH, &(MaeCompute){.gemm = gemm}, &err));
     w = calloc(2 * step.model.table.total, sizeof *w);
     ck_assert_ptr_nonnull(w);
     dw = w + step.model.table.total;
@@ -79,7 +79,7 @@ START_TEST(a_batch_that_is_too_large_is_refused)
     MaePretrainStep large = {.seed = 0};
 
     ck_assert_fails(mae_pretrain_step_open(&large, &cfg, 2, (size_t)1 << 40,
-                                           &(MaeCompute){NULL, gemm}, &err),
+                                           &(MaeCompute){.gemm = gemm}, &err),
                     MAE_ERR_NOMEM, "MB");
     mae_pretrain_step_close(&large);
 }

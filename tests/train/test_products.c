@@ -31,7 +31,7 @@ static void setup(void)
     gemm = test_gemm(MAE_F32, 2);
     ck_assert_ok(mae_autoencoder_open(&model, &ARCH, &err));
     ck_assert_ok(mae_products_open(&products, &model, MAE_PRODUCTS_STEP, BATCH, VISIBLE,
-                                   &(MaeCompute){pool, gemm}, 1, &err));
+                                   &(MaeCompute){.pool = pool, .gemm = gemm}, 1, &err));
 }
 
 static void teardown(void)
@@ -92,7 +92,7 @@ START_TEST(a_pass_of_features)
     MaeProducts embed;
 
     ck_assert_ok(mae_products_open(&embed, &model, MAE_PRODUCTS_EMBED, BATCH, 0,
-                                   &(MaeCompute){pool, gemm}, 1, &err));
+                                   &(MaeCompute){.pool = pool, .gemm = gemm}, 1, &err));
     ck_assert_uint_eq(embed.stage_count, 2);
     ck_assert_double_eq_tol(
         embed.flops, BATCH * (mae_products_embed_flops(&model) - 4.0 * 2 * 289 * 12),
