@@ -121,7 +121,8 @@ static MaeStatus find_channels(MaeDataset *ds, const char *path, MaeError *err)
     for (size_t i = 0; i < probes; i++) {
         MaeError *why = first.status == MAE_OK ? &first : &later;
 
-        if (ds->driver->read(ds->ctx, i * count / probes, &img, &buffer, why) == MAE_OK &&
+        if (ds->driver->read(ds->ctx, i * count / probes, NULL, &img, &buffer, why) ==
+                MAE_OK &&
             img.channels > channels)
             channels = img.channels;
     }
@@ -294,7 +295,14 @@ static MaeStatus check_finite(const MaeImage *img, MaeError *err)
 MaeStatus mae_dataset_read(const MaeDataset *ds, size_t index, MaeImage *img,
                            MaeReadBuffer *buffer, MaeError *err)
 {
-    MAE_TRY(ds->driver->read(ds->ctx, index, img, buffer, err));
+    return mae_dataset_read_part(ds, index, NULL, img, buffer, err);
+}
+
+MaeStatus mae_dataset_read_part(const MaeDataset *ds, size_t index,
+                                const MaeChooser *chooser, MaeImage *img,
+                                MaeReadBuffer *buffer, MaeError *err)
+{
+    MAE_TRY(ds->driver->read(ds->ctx, index, chooser, img, buffer, err));
     MAE_TRY(mae_image_channels(img, ds->content.info.channels, err));
     return check_finite(img, err);
 }

@@ -97,6 +97,14 @@ void mae_dataset_name(const MaeDataset *ds, size_t index, char *text, size_t siz
 MaeStatus mae_dataset_read(const MaeDataset *ds, size_t index, MaeImage *img,
                            MaeReadBuffer *buffer, MaeError *err);
 
+/**
+ * The same, but only what @p chooser needs of it has to be there; img->picture says what
+ * is. A JPEG's damage behind that part may go unnoticed, the same in every run.
+ */
+MaeStatus mae_dataset_read_part(const MaeDataset *ds, size_t index,
+                                const MaeChooser *chooser, MaeImage *img,
+                                MaeReadBuffer *buffer, MaeError *err);
+
 /** Release the bytes; accepts a zeroed buffer. */
 void mae_read_buffer_done(MaeReadBuffer *buffer);
 

@@ -38,9 +38,13 @@ typedef struct MaeDatasetDriver {
     MaeStatus (*open)(void *ctx, MaeDatasetContent *content, const MaeDatasetPath *path,
                       const MaeDatasetOptions *opt, MaeError *err);
 
-    /** Decode sample @p index with the channels it is stored with. Thread-safe. */
-    MaeStatus (*read)(void *ctx, size_t index, MaeImage *img, MaeReadBuffer *buffer,
-                      MaeError *err);
+    /**
+     * Decode sample @p index with the channels it is stored with. Thread-safe.
+     * @param chooser what is needed of it; NULL: all. A driver that cannot read parts
+     * ignores it and delivers the whole.
+     */
+    MaeStatus (*read)(void *ctx, size_t index, const MaeChooser *chooser, MaeImage *img,
+                      MaeReadBuffer *buffer, MaeError *err);
 
     /** Write a sample's name for messages. */
     void (*describe)(const void *ctx, size_t index, char *text, size_t size);

@@ -35,13 +35,13 @@ static MaeStatus open_flat(void *ctx, MaeDatasetContent *content,
     return MAE_OK;
 }
 
-static MaeStatus read_flat(void *ctx, size_t index, MaeImage *img, MaeReadBuffer *buffer,
-                           MaeError *err)
+static MaeStatus read_flat(void *ctx, size_t index, const MaeChooser *chooser,
+                           MaeImage *img, MaeReadBuffer *buffer, MaeError *err)
 {
     const Flat *flat = ctx;
 
-    return mae_files_decode(&flat->files, index, img, buffer, &flat->limits, flat->exif,
-                            err);
+    return mae_files_decode(&flat->files, index, chooser, img, buffer, &flat->limits,
+                            flat->exif, err);
 }
 
 static void describe(const void *ctx, size_t index, char *text, size_t size)

@@ -87,13 +87,13 @@ static MaeStatus open_folders(void *ctx, MaeDatasetContent *content,
     return status;
 }
 
-static MaeStatus read_folders(void *ctx, size_t index, MaeImage *img,
-                              MaeReadBuffer *buffer, MaeError *err)
+static MaeStatus read_folders(void *ctx, size_t index, const MaeChooser *chooser,
+                              MaeImage *img, MaeReadBuffer *buffer, MaeError *err)
 {
     const Folders *folders = ctx;
 
-    return mae_files_decode(&folders->files, index, img, buffer, &folders->limits,
-                            folders->exif, err);
+    return mae_files_decode(&folders->files, index, chooser, img, buffer,
+                            &folders->limits, folders->exif, err);
 }
 
 static void describe(const void *ctx, size_t index, char *text, size_t size)

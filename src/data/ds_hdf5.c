@@ -83,12 +83,13 @@ static MaeStatus open_stack(void *ctx, MaeDatasetContent *content,
     return take_labels(content, stack->images, path->text, err);
 }
 
-static MaeStatus read_stack(void *ctx, size_t index, MaeImage *img, MaeReadBuffer *buffer,
-                            MaeError *err)
+static MaeStatus read_stack(void *ctx, size_t index, const MaeChooser *chooser,
+                            MaeImage *img, MaeReadBuffer *buffer, MaeError *err)
 {
     Stack *stack = ctx;
     MaeStatus status;
 
+    (void)chooser;
     (void)buffer;
     MAE_TRY(mae_image_reshape(img, stack->height, stack->width, stack->channels,
                               stack->type, err));

@@ -389,9 +389,22 @@ static MaeStatus read_all(int fd, MaeReadBuffer *buffer, size_t *size, size_t ma
     return MAE_OK;
 }
 
-MaeStatus mae_files_decode(const MaeFiles *files, size_t index, MaeImage *img,
-                           MaeReadBuffer *buffer, const MaeImageLimits *limits, bool exif,
-                           MaeError *err)
+/* A picture that must be turned is decoded whole: boxes refer to what is upright. */
+static MaeStatus decode(MaeImage *img, const MaeReadBuffer *buffer, size_t size,
+                        const MaeChooser *chooser, const MaeImageLimits *limits,
+                        bool exif, MaeError *err)
+{
+    const int orientation = exif ? mae_image_orientation(buffer->data, size) : 1;
+
+    if (orientation == 1)
+        return mae_image_decode_part(img, buffer->data, size, limits, chooser, err);
+    MAE_TRY(mae_image_decode(img, buffer->data, size, limits, err));
+    return mae_image_orient(img, orientation, err);
+}
+
+MaeStatus mae_files_decode(const MaeFiles *files, size_t index, const MaeChooser *chooser,
+                           MaeImage *img, MaeReadBuffer *buffer,
+                           const MaeImageLimits *limits, bool exif, MaeError *err)
 {
     const int fd = openat(files->root, mae_files_name(files, index), READ_FLAGS);
     size_t size = 0;
@@ -403,10 +416,7 @@ MaeStatus mae_files_decode(const MaeFiles *files, size_t index, MaeImage *img,
     close(fd);
     if (status != MAE_OK)
         return status;
-    MAE_TRY(mae_image_decode(img, buffer->data, size, limits, err));
-    if (exif)
-        return mae_image_orient(img, mae_image_orientation(buffer->data, size), err);
-    return MAE_OK;
+    return decode(img, buffer, size, chooser, limits, exif, err);
 }
 
 void mae_files_report(const MaeFiles *files, const char *path, const MaeLog *log)

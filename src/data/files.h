@@ -54,12 +54,13 @@ const char *mae_files_name(const MaeFiles *files, size_t index);
 
 /**
  * Read an image file whole and decode it; never blocks on a FIFO.
+ * @param chooser what is needed of it; NULL: all. An image that is turned comes whole.
  * @param exif turn it as its EXIF orientation says.
  * @return IO, FORMAT (also for more than limits->max_memory bytes), NOMEM.
  */
-MaeStatus mae_files_decode(const MaeFiles *files, size_t index, MaeImage *img,
-                           MaeReadBuffer *buffer, const MaeImageLimits *limits, bool exif,
-                           MaeError *err);
+MaeStatus mae_files_decode(const MaeFiles *files, size_t index, const MaeChooser *chooser,
+                           MaeImage *img, MaeReadBuffer *buffer,
+                           const MaeImageLimits *limits, bool exif, MaeError *err);
 
 /** One line each on what the walk left out, level warn; @p log may be NULL. */
 void mae_files_report(const MaeFiles *files, const char *path, const MaeLog *log);
