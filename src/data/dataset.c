@@ -106,19 +106,23 @@ static bool channels_fit(size_t have, size_t want)
     return have == want || (have == 1 && want == 3) || (have == 3 && want == 1);
 }
 
-/* Whole sample, with the channels it is stored with. */
-static MaeStatus read_stored(const MaeDataset *ds, size_t index, MaeImage *img,
+/* A sample with the channels it is stored with. What must be turned is decoded whole:
+ * boxes refer to what is upright. */
+static MaeStatus read_stored(const MaeDataset *ds, size_t index,
+                             const MaeChooser *chooser, MaeImage *img,
                              MaeReadBuffer *buffer, MaeError *err)
 {
     size_t size = 0;
+    int orientation;
 
     if (ds->driver->load == NULL)
         return ds->driver->read(ds->ctx, index, img, err);
     MAE_TRY(mae_dataset_load(ds, index, buffer, &size, err));
+    orientation = ds->exif ? mae_image_orientation(buffer->data, size) : 1;
+    if (orientation == 1)
+        return mae_image_decode_part(img, buffer->data, size, &ds->limits, chooser, err);
     MAE_TRY(mae_image_decode(img, buffer->data, size, &ds->limits, err));
-    if (ds->exif)
-        return mae_image_orient(img, mae_image_orientation(buffer->data, size), err);
-    return MAE_OK;
+    return mae_image_orient(img, orientation, err);
 }
 
 /* Decode a few samples: all grey is 1 channel, anything else 3. */
@@ -134,7 +138,7 @@ static MaeStatus find_channels(MaeDataset *ds, const char *path, MaeError *err)
     for (size_t i = 0; i < probes; i++) {
         MaeError *why = first.status == MAE_OK ? &first : &later;
 
-        if (read_stored(ds, i * count / probes, &img, &buffer, why) == MAE_OK &&
+        if (read_stored(ds, i * count / probes, NULL, &img, &buffer, why) == MAE_OK &&
             img.channels > channels)
             channels = img.channels;
     }
@@ -308,7 +312,14 @@ static MaeStatus check_finite(const MaeImage *img, MaeError *err)
 MaeStatus mae_dataset_read(const MaeDataset *ds, size_t index, MaeImage *img,
                            MaeReadBuffer *buffer, MaeError *err)
 {
-    MAE_TRY(read_stored(ds, index, img, buffer, err));
+    return mae_dataset_read_part(ds, index, NULL, img, buffer, err);
+}
+
+MaeStatus mae_dataset_read_part(const MaeDataset *ds, size_t index,
+                                const MaeChooser *chooser, MaeImage *img,
+                                MaeReadBuffer *buffer, MaeError *err)
+{
+    MAE_TRY(read_stored(ds, index, chooser, img, buffer, err));
     MAE_TRY(mae_image_channels(img, ds->content.info.channels, err));
     return check_finite(img, err);
 }

@@ -108,6 +108,15 @@ MaeStatus mae_dataset_read(const MaeDataset *ds, size_t index, MaeImage *img,
 MaeStatus mae_dataset_load(const MaeDataset *ds, size_t index, MaeReadBuffer *buffer,
                            size_t *size, MaeError *err);
 
+/**
+ * As mae_dataset_read, but only what @p chooser needs of it has to be there;
+ * img->picture says what is. A JPEG's damage behind that part may go unnoticed, the same
+ * in every run. @param chooser NULL: all. An image that is turned comes whole.
+ */
+MaeStatus mae_dataset_read_part(const MaeDataset *ds, size_t index,
+                                const MaeChooser *chooser, MaeImage *img,
+                                MaeReadBuffer *buffer, MaeError *err);
+
 /** Release the bytes; accepts a zeroed buffer. */
 void mae_read_buffer_done(MaeReadBuffer *buffer);
 

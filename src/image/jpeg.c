@@ -195,7 +195,8 @@ static MaeStatus decode_guarded(struct jpeg_decompress_struct *jpeg, MaeImage *i
 }
 
 MaeStatus mae_jpeg_decode(MaeImage *img, const void *bytes, size_t size,
-                          const MaeImageLimits *limits, MaeError *err)
+                          const MaeImageLimits *limits, const MaeChooser *chooser,
+                          MaeError *err)
 {
     Guard guard = {.err = err,
                    .limits = limits,
@@ -203,7 +204,10 @@ MaeStatus mae_jpeg_decode(MaeImage *img, const void *bytes, size_t size,
                    .progress = {.progress_monitor = on_progress}};
     struct jpeg_decompress_struct jpeg = {.err = guard_errors(&guard),
                                           .client_data = &guard};
-    const MaeStatus status = decode_guarded(&jpeg, img, bytes, size, &guard);
+    MaeStatus status;
+
+    (void)chooser;
+    status = decode_guarded(&jpeg, img, bytes, size, &guard);
 
     jpeg_destroy_decompress(&jpeg);
     return status;

@@ -18,6 +18,7 @@ static MaeStatus grey_to_rgb(MaeImage *img, MaeError *err)
             memcpy(out, grey, sample);
     }
     rgb.warnings = img->warnings;
+    rgb.picture = img->picture;
     mae_image_done(img);
     *img = rgb;
     return MAE_OK;

@@ -27,11 +27,6 @@
 #include "base/arena.h"
 #include "image/image.h"
 
-/** A rectangle in pixels, inside the image it refers to. */
-typedef struct MaeBox {
-    size_t top, left, height, width;
-} MaeBox;
-
 typedef enum MaeFilter { MAE_BICUBIC, MAE_BILINEAR } MaeFilter;
 
 /** Scratch memory, reused. Zero-initialised is ready for use. */
