@@ -22,6 +22,7 @@ struct MaeH5Images {
     size_t count, height, width, channels;
     int32_t *labels; /* [N] or NULL */
     size_t classes;
+    char **names; /* [classes] or NULL; one block */
 };
 
 /** The chunk cache holds 8 chunks up to CACHE_MAX bytes, and at least one chunk. */
@@ -119,6 +120,20 @@ static MaeStatus check_labels(MaeH5Images *h, const int64_t *wide, MaeError *err
     return MAE_OK;
 }
 
+static MaeStatus read_names(MaeH5Images *h, MaeError *err)
+{
+    size_t count;
+
+    if (h->labels == NULL || !mae_h5in_has_attr(h->in, "class_names"))
+        return MAE_OK;
+    MAE_TRY(mae_h5in_texts(h->in, "class_names", &h->names, &count, err));
+    if (count < h->classes)
+        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: class_names: %zu names, but labels up to %zu",
+                 mae_h5in_path(h->in), count, h->classes - 1);
+    h->classes = count;
+    return MAE_OK;
+}
+
 static MaeStatus read_labels(MaeH5Images *h, MaeError *err)
 {
     MaeTensorInfo info;
@@ -149,7 +164,8 @@ static MaeStatus open_all(MaeH5Images *h, const char *path, MaeError *err)
     MAE_TRY(check_pixels(h, err));
     MAE_TRY(check_shape(h, err));
     MAE_TRY(make_selections(h, err));
-    return read_labels(h, err);
+    MAE_TRY(read_labels(h, err));
+    return read_names(h, err);
 }
 
 MaeStatus mae_h5images_open(MaeH5Images **h, const char *path, MaeError *err)
@@ -178,6 +194,7 @@ void mae_h5images_close(MaeH5Images *h)
         (void)H5Sclose(h->space);
     mae_h5set_close(&h->set);
     mae_h5in_close(h->in);
+    free(h->names);
     free(h->labels);
     free(h);
 }
@@ -200,6 +217,12 @@ bool mae_h5images_has_labels(const MaeH5Images *h)
 size_t mae_h5images_classes(const MaeH5Images *h)
 {
     return h->classes;
+}
+
+const char *mae_h5images_class(const MaeH5Images *h, size_t label)
+{
+    assert(label < h->classes);
+    return h->names == NULL ? NULL : h->names[label];
 }
 
 int64_t mae_h5images_label(const MaeH5Images *h, size_t index)
