@@ -324,6 +324,23 @@ MaeStatus mae_dataset_read_part(const MaeDataset *ds, size_t index,
     return check_finite(img, err);
 }
 
+/* One pixel: a decoder that can stop early reads little more than the header. */
+static MaePart corner(const void *ctx, size_t height, size_t width)
+{
+    (void)ctx;
+    (void)height;
+    (void)width;
+    return (MaePart){.box = {0, 0, 1, 1}, .shrink = 1};
+}
+
+MaeStatus mae_dataset_peek(const MaeDataset *ds, size_t index, MaeImage *img,
+                           MaeReadBuffer *buffer, MaeError *err)
+{
+    const MaeChooser chooser = {.choose = corner};
+
+    return mae_dataset_read_part(ds, index, &chooser, img, buffer, err);
+}
+
 MaeStatus mae_dataset_load(const MaeDataset *ds, size_t index, MaeReadBuffer *buffer,
                            size_t *size, MaeError *err)
 {

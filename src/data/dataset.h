@@ -117,6 +117,13 @@ MaeStatus mae_dataset_read_part(const MaeDataset *ds, size_t index,
                                 const MaeChooser *chooser, MaeImage *img,
                                 MaeReadBuffer *buffer, MaeError *err);
 
+/**
+ * The same for its size, img->picture.height and width, its pixel type and channels:
+ * a JPEG's pixels are hardly decoded.
+ */
+MaeStatus mae_dataset_peek(const MaeDataset *ds, size_t index, MaeImage *img,
+                           MaeReadBuffer *buffer, MaeError *err);
+
 /** Release the bytes; accepts a zeroed buffer. */
 void mae_read_buffer_done(MaeReadBuffer *buffer);
 

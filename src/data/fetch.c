@@ -1,8 +1,26 @@
 #include "data/fetch.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define CANDIDATES 100 /* tried to replace a bad image */
+
+/* The whole sample, from memory if it is there. */
+static MaeStatus read_cached(const MaeFetch *fetch, MaeFetcher *fetcher, size_t sample,
+                             MaeError *err)
+{
+    MaeImage found, *img = &fetcher->img;
+
+    if (mae_cache_find(fetch->cache, sample, &found)) {
+        MAE_TRY(mae_image_reshape(img, found.height, found.width, found.channels,
+                                  found.type, err));
+        memcpy(img->data, found.data, img->height * mae_image_row_bytes(img));
+        return MAE_OK;
+    }
+    MAE_TRY(mae_dataset_read(fetch->ds, sample, img, &fetcher->buffer, err));
+    mae_cache_keep(fetch->cache, sample, img);
+    return MAE_OK;
+}
 
 /* @param key sample whose random numbers are used. */
 static MaeStatus read_one(const MaeFetch *fetch, MaeFetcher *fetcher, size_t sample,
@@ -10,7 +28,11 @@ static MaeStatus read_one(const MaeFetch *fetch, MaeFetcher *fetcher, size_t sam
 {
     const MaeDraw draw = {fetch->sampler->opt.seed, epoch, key};
 
-    MAE_TRY(mae_dataset_read(fetch->ds, sample, &fetcher->img, &fetcher->buffer, err));
+    if (fetch->cache != NULL)
+        MAE_TRY(read_cached(fetch, fetcher, sample, err));
+    else
+        MAE_TRY(
+            mae_dataset_read(fetch->ds, sample, &fetcher->img, &fetcher->buffer, err));
     return mae_transform_apply(fetch->transform, image, &fetcher->img, &fetcher->scratch,
                                draw, err);
 }

@@ -17,8 +17,8 @@
  *
  * Memory   open allocates prefetch + 1 slots of a batch each, which are recycled; next
  *          and release never allocate; workers' image buffers only grow.
- * Threads  next, release, seek and close belong to one thread, the consumer. Dataset and
- *          transform are borrowed and must outlive the loader.
+ * Threads  next, release, seek and close belong to one thread, the consumer. Dataset,
+ *          transform and cache are borrowed and must outlive the loader.
  */
 #ifndef MAE_DATA_LOADER_H
 #define MAE_DATA_LOADER_H
@@ -30,6 +30,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "data/badlist.h"
+#include "data/cache.h"
 #include "data/dataset.h"
 #include "data/sampler.h"
 #include "data/transform.h"
@@ -41,6 +42,7 @@ typedef struct MaeLoaderOptions {
     size_t workers;            /* threads; 0: decode in next */
     size_t prefetch;           /* batches made ahead; 0: 2; without workers none is */
     double max_bad_fraction;   /* of the samples that take part, 0 .. 1 */
+    MaeCache *cache;           /* of the same dataset, borrowed; NULL: decode each time */
     const MaeLog *log;         /* borrowed; NULL: silent; called by the consumer only */
 } MaeLoaderOptions;
 

@@ -14,19 +14,10 @@ typedef struct Reader {
 typedef struct Job {
     const MaeDataset *ds;
     MaeSurveyItem *items;
-    const MaeChooser *chooser;
+    MaeSurveyDepth depth;
     Reader *readers; /* [threads] */
     size_t first;    /* image of tile 0 */
 } Job;
-
-/* One pixel: a decoder that can stop early needs little more than the header. */
-static MaePart corner(const void *ctx, size_t height, size_t width)
-{
-    (void)ctx;
-    (void)height;
-    (void)width;
-    return (MaePart){.box = {0, 0, 1, 1}, .shrink = 1};
-}
 
 static void look(void *ctx, size_t tile, size_t thread)
 {
@@ -35,8 +26,8 @@ static void look(void *ctx, size_t tile, size_t thread)
     MaeSurveyItem *item = &job->items[job->first + tile];
     MaeError err = {0};
 
-    item->status = mae_dataset_read_part(job->ds, job->first + tile, job->chooser,
-                                         &reader->img, &reader->buffer, &err);
+    item->status = (job->depth == MAE_SURVEY_SIZE ? mae_dataset_peek : mae_dataset_read)(
+        job->ds, job->first + tile, &reader->img, &reader->buffer, &err);
     if (item->status == MAE_OK) {
         item->height = (uint32_t)reader->img.picture.height;
         item->width = (uint32_t)reader->img.picture.width;
@@ -72,9 +63,8 @@ static MaeStatus run(Job *job, MaeSurvey *survey, MaePool *pool, MaeWatch watch,
 MaeStatus mae_survey_run(MaeSurvey *survey, const MaeDataset *ds, MaeSurveyDepth depth,
                          MaePool *pool, MaeWatch watch, MaeError *err)
 {
-    const MaeChooser chooser = {.choose = corner};
     const size_t threads = mae_pool_threads(pool);
-    Job job = {.ds = ds, .chooser = depth == MAE_SURVEY_SIZE ? &chooser : NULL};
+    Job job = {.ds = ds, .depth = depth};
     MaeStatus status = MAE_ERR_NOMEM;
 
     *survey = (MaeSurvey){.count = mae_dataset_info(ds)->count};
