@@ -6,8 +6,8 @@
  *                  bytes; images stored otherwise (IDX, HDF5) become PNG. Keys are
  *                  numbers, "00000000.jpg" with "00000000.cls" behind it, and
  *                  "__classes__" is the first member.
- *   OUT.h5, .hdf5  decoded: `images` [N,H,W,C] in their pixel type, contiguous, so that an
- *                  image is one piece of the file; `labels` [N]; attribute `class_names`.
+ *   OUT.h5, .hdf5  decoded: `images` [N,H,W,C] in their pixel type, contiguous, so that
+ *                  an image is one piece of the file; `labels` [N]; attribute `class_names`.
  *                  Images have one size, or are scaled to it like augment "none": until
  *                  they just cover it, the centre is kept.
  *

@@ -3,14 +3,14 @@
  * Image stacks in HDF5, read row by row.
  *
  * `images` [N,H,W] or [N,H,W,C] of uint8, uint16 or float32 (any byte order); optional
- * `labels` [N] of any integer type, 0 or more, and
- * with them a root attribute `class_names`, an array of fixed-length texts. Chunked and compressed storage is fine;
+ * `labels` [N] of any integer type, 0 or more, and with them a root attribute
+ * `class_names`, an array of fixed-length texts. Chunked and compressed storage is fine;
  * one chunk is decompressed per read, so chunks of one image are fastest in random order.
  * The file's checks are those of h5in.h.
  *
  * Errors   FORMAT when the file is not like that, with what was found.
- * Memory   open keeps the labels (4 bytes per image), the names and a chunk cache of at most 64 MiB,
- *          or one chunk if that is larger; read allocates nothing itself.
+ * Memory   open keeps the labels (4 bytes per image), the names and a chunk cache of at
+ *          most 64 MiB, or one chunk if that is larger; read allocates nothing itself.
  * Threads  One thread at a time per object.
  */
 #ifndef MAE_STORE_H5IMAGES_H
