@@ -27,7 +27,8 @@
  *          FORMAT, SHAPE, IO, NUMERIC mean that this sample is bad; NOMEM that the
  *          machine is short of memory or file descriptors.
  * Threads  An open dataset is read-only: any number of threads may read, each with its
- *          own image and buffer. HDF5 reads queue up behind a lock (info->serial).
+ *          own image and buffer. HDF5 files that are compressed or chunked are read one
+ *          image at a time (info->serial).
  */
 #ifndef MAE_DATA_DATASET_H
 #define MAE_DATA_DATASET_H

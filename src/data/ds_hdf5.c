@@ -96,7 +96,7 @@ static MaeStatus open_stack(void *ctx, MaeDatasetContent *content,
     content->info.height = stack->height;
     content->info.width = stack->width;
     content->info.channels = stack->channels;
-    content->info.serial = true;
+    content->info.serial = !mae_h5images_parallel(stack->images);
     if (opt->unlabelled || !mae_h5images_has_labels(stack->images))
         return MAE_OK;
     return take_labels(content, stack->images, path->text, err);
@@ -109,6 +109,8 @@ static MaeStatus read_stack(void *ctx, size_t index, MaeImage *img, MaeError *er
 
     MAE_TRY(mae_image_reshape(img, stack->height, stack->width, stack->channels,
                               stack->type, err));
+    if (mae_h5images_parallel(stack->images))
+        return mae_h5images_read(stack->images, index, img->data, err);
     pthread_mutex_lock(&stack->lock);
     status = mae_h5images_read(stack->images, index, img->data, err);
     pthread_mutex_unlock(&stack->lock);

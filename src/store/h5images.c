@@ -4,6 +4,7 @@
 #include <hdf5.h>
 #include <stdlib.h>
 
+#include "store/file.h"
 #include "store/h5in.h"
 #include "store/h5set.h"
 #include "store/vfd.h"
@@ -19,6 +20,9 @@ struct MaeH5Images {
     hid_t space, memory; /* selections of one image */
     hid_t type;          /* native pixel type; not owned */
     int pixel;
+    bool plain;     /* images lie one behind the other in the file: */
+    uint64_t start; /* the first one here */
+    size_t bytes;   /* of an image */
     size_t count, height, width, channels;
     int32_t *labels; /* [N] or NULL */
     size_t classes;
@@ -106,6 +110,24 @@ static MaeStatus make_selections(MaeH5Images *h, MaeError *err)
     return MAE_OK;
 }
 
+/**
+ * Find images that need no libhdf5. Its offset counts from the beginning of the file, a
+ * user block included.
+ */
+static void find_plain(MaeH5Images *h)
+{
+    const MaeH5Source *source = mae_h5in_source(h->in);
+    const haddr_t start = H5Dget_offset(h->set.id); /* undefined unless contiguous */
+    const hid_t type = H5Dget_type(h->set.id);
+
+    h->bytes = h->height * h->width * h->channels * h->set.type.size;
+    h->plain = start != HADDR_UNDEF && type >= 0 && H5Tequal(type, h->type) > 0 &&
+               start <= source->size && h->count <= (source->size - start) / h->bytes;
+    h->start = start;
+    if (type >= 0)
+        (void)H5Tclose(type);
+}
+
 /** Range check and narrowing; keeps the largest. */
 static MaeStatus check_labels(MaeH5Images *h, const int64_t *wide, MaeError *err)
 {
@@ -164,6 +186,7 @@ static MaeStatus open_all(MaeH5Images *h, const char *path, MaeError *err)
     MAE_TRY(check_pixels(h, err));
     MAE_TRY(check_shape(h, err));
     MAE_TRY(make_selections(h, err));
+    find_plain(h);
     MAE_TRY(read_labels(h, err));
     return read_names(h, err);
 }
@@ -231,11 +254,19 @@ int64_t mae_h5images_label(const MaeH5Images *h, size_t index)
     return h->labels == NULL ? -1 : h->labels[index];
 }
 
+bool mae_h5images_parallel(const MaeH5Images *h)
+{
+    return h->plain;
+}
+
 MaeStatus mae_h5images_read(MaeH5Images *h, size_t index, void *out, MaeError *err)
 {
     const hsize_t start[4] = {index}, count[4] = {1, h->height, h->width, h->channels};
 
     assert(index < h->count);
+    if (h->plain)
+        return mae_file_read_at(mae_h5in_source(h->in)->fd, mae_h5in_path(h->in), out,
+                                h->bytes, h->start + (uint64_t)index * h->bytes, err);
     mae_vfd_quiet();
     if (H5Sselect_hyperslab(h->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
         H5Dread(h->set.id, h->type, h->memory, h->space, H5P_DEFAULT, out) < 0)

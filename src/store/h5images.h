@@ -11,7 +11,7 @@
  * Errors   FORMAT when the file is not like that, with what was found.
  * Memory   open keeps the labels (4 bytes per image), the names and a chunk cache of at
  *          most 64 MiB, or one chunk if that is larger; read allocates nothing itself.
- * Threads  One thread at a time per object.
+ * Threads  One thread at a time per object; any number may read if mae_h5images_parallel.
  */
 #ifndef MAE_STORE_H5IMAGES_H
 #define MAE_STORE_H5IMAGES_H
@@ -48,6 +48,12 @@ const char *mae_h5images_class(const MaeH5Images *h, size_t label);
 
 /** Label of image @p index (asserted to exist); -1 without labels. */
 int64_t mae_h5images_label(const MaeH5Images *h, size_t index);
+
+/**
+ * True if the images lie uncompressed in one piece, as this processor stores numbers:
+ * they are then read past libhdf5, by as many threads as like to.
+ */
+bool mae_h5images_parallel(const MaeH5Images *h);
 
 /**
  * Read one image.
