@@ -34,10 +34,31 @@ MaeImage fixture_picture(size_t height, size_t width, size_t channels, MaePixel 
     return img;
 }
 
+static void jpeg_layout(struct jpeg_compress_struct *jpeg, jpeg_scan_info scans[4],
+                        const FixtureJpeg *how)
+{
+    for (int c = 0; c < jpeg->num_components; c++) {
+        if (how->sampling[c][0] > 0) {
+            jpeg->comp_info[c].h_samp_factor = how->sampling[c][0];
+            jpeg->comp_info[c].v_samp_factor = how->sampling[c][1];
+        }
+        scans[c] = (jpeg_scan_info){.comps_in_scan = 1, .component_index = {c}, .Se = 63};
+    }
+    if (how->progressive)
+        jpeg_simple_progression(jpeg);
+    if (how->planar) {
+        jpeg->scan_info = scans;
+        jpeg->num_scans = jpeg->num_components;
+    }
+    jpeg->arith_code = how->arithmetic;
+    jpeg->restart_interval = how->restart;
+}
+
 uint8_t *fixture_jpeg(size_t *size, const MaeImage *img, FixtureJpeg how)
 {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
+    jpeg_scan_info scans[4];
     unsigned char *bytes = NULL;
     unsigned long length = 0;
 
@@ -53,8 +74,7 @@ uint8_t *fixture_jpeg(size_t *size, const MaeImage *img, FixtureJpeg how)
     jpeg_set_quality(&jpeg, how.quality > 0 ? how.quality : 95, TRUE);
     if (how.no_adobe)
         jpeg.write_Adobe_marker = FALSE;
-    if (how.progressive)
-        jpeg_simple_progression(&jpeg);
+    jpeg_layout(&jpeg, scans, &how);
     jpeg_start_compress(&jpeg, TRUE);
     while (jpeg.next_scanline < jpeg.image_height) {
         uint8_t *row =
