@@ -105,6 +105,7 @@ typedef struct MaeConfData {
     size_t labels_per_class; /* 0 = all; stratified, seeded */
     size_t first_n;          /* 0 = all; the first n training images */
     bool exif_orientation;   /* default false */
+    bool scaled_decode;      /* default false */
 } MaeConfData;
 
 typedef struct MaeConfOptim {

@@ -150,6 +150,11 @@ static const MaeKey DATA[] = {
      .aka = "limit,max_samples,max_train_samples", .tools = BOTH},
     {"exif_orientation", MAE_KEY_BOOL, FIELD(data.exif_orientation), .def = "false",
      .help = "Turn JPEG images as their EXIF header asks.", .aka = "exif", .tools = BOTH},
+    {"scaled_decode", MAE_KEY_BOOL, FIELD(data.scaled_decode), .def = "false",
+     .help = "Decode JPEG images at 1/2, 1/4 or 1/8 where the crop stays at least as "
+             "large as the input; faster for large photographs, not quite the same "
+             "pixels. Never in evaluation.",
+     .aka = "draft", .tools = BOTH},
 };
 
 static const MaeKey OPTIM[] = {

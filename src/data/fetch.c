@@ -4,15 +4,30 @@
 
 #define CANDIDATES 100 /* tried to replace a bad image */
 
+/* What a chooser needs to know. */
+typedef struct Choice {
+    const MaeTransform *transform;
+    MaeDraw draw;
+} Choice;
+
+static MaePart choose(const void *ctx, size_t height, size_t width)
+{
+    const Choice *choice = ctx;
+
+    return mae_transform_part(choice->transform, height, width, choice->draw);
+}
+
 /* @param key sample whose random numbers are used. */
 static MaeStatus read_one(const MaeFetch *fetch, MaeFetcher *fetcher, size_t sample,
                           size_t key, float *image, uint32_t epoch, MaeError *err)
 {
-    const MaeDraw draw = {fetch->sampler->opt.seed, epoch, key};
+    const Choice choice = {fetch->transform, {fetch->sampler->opt.seed, epoch, key}};
+    const MaeChooser chooser = {choose, &choice};
 
-    MAE_TRY(mae_dataset_read(fetch->ds, sample, &fetcher->img, &fetcher->buffer, err));
+    MAE_TRY(mae_dataset_read_part(fetch->ds, sample, &chooser, &fetcher->img,
+                                  &fetcher->buffer, err));
     return mae_transform_apply(fetch->transform, image, &fetcher->img, &fetcher->scratch,
-                               draw, err);
+                               choice.draw, err);
 }
 
 /* The candidates are the same in every epoch. Crops stay keyed by the bad sample, so a
@@ -69,5 +84,5 @@ void mae_fetcher_done(MaeFetcher *fetcher)
 {
     mae_image_done(&fetcher->img);
     mae_read_buffer_done(&fetcher->buffer);
-    mae_transform_scratch_done(&fetcher->scratch);
+    mae_resizer_done(&fetcher->scratch);
 }

@@ -201,6 +201,7 @@ MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_b
             "data.train has %zu",
             cfg->train.batch_size * cfg->train.accum_iter, inputs->subset_count);
     inputs->transform = transform_of(inputs, cfg, augment_of(cfg->data.augment));
+    inputs->transform.scaled_decode = cfg->data.scaled_decode;
     inputs->val_transform = transform_of(inputs, cfg, MAE_AUGMENT_EVAL);
     MAE_TRY(mae_loader_open(&inputs->loader, inputs->train, &inputs->transform, &options,
                             err));

@@ -7,18 +7,18 @@
 
 #include "data/fixture.h"
 
-static MaeTransformScratch scratch;
+static MaeResizer scratch;
 static MaeError err;
 
 static void setup(void)
 {
-    scratch = (MaeTransformScratch){0};
+    scratch = (MaeResizer){0};
     err = (MaeError){0};
 }
 
 static void teardown(void)
 {
-    mae_transform_scratch_done(&scratch);
+    mae_resizer_done(&scratch);
 }
 
 static float *apply(const MaeTransform *t, const MaeImage *img, MaeDraw draw)
