@@ -91,7 +91,7 @@ MaeStatus mae_image_resize(MaeImage *dst, const MaeImage *src, const MaeFrame *f
 
 /**
  * The same, written as the input of a model: resampled pixels v become
- *   chw[c][y][x] = (v - mean[c]) / std[c],   v = u8 / 255, u16 / 65535 or the float itself
+ *   chw[c][y][x] = (v - mean[c]) / std[c],   v = u8 / 255, u16 / 65535 or the float
  * @param[out] chw [C,keep.height,keep.width], overwritten.
  */
 MaeStatus mae_image_tensor(float *chw, const MaeImage *src, const MaeFrame *frame,

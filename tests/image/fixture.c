@@ -186,6 +186,29 @@ size_t fixture_resident(void)
     return (size_t)usage.ru_maxrss * 1024;
 }
 
+/* The middle of a picture, at a scale that its size picks. */
+static MaePart middle(const void *ctx, size_t height, size_t width)
+{
+    (void)ctx;
+    return (MaePart){{height / 3, width / 3, height / 3 + 1, width / 3 + 1},
+                     1u << (height + width) % 4};
+}
+
+/* A picture that decodes whole does so in part; one that does not may. */
+static void survive_part(const void *bytes, size_t size, const MaeImageLimits *limits,
+                         MaeStatus whole)
+{
+    const MaeChooser chooser = {middle, NULL};
+    MaeImage img = {0};
+    MaeError err = {0};
+    const MaeStatus status =
+        mae_image_decode_part(&img, bytes, size, limits, &chooser, &err);
+
+    ck_assert_msg(status == MAE_OK || (status == whole && status == MAE_ERR_FORMAT),
+                  "%s: %s", mae_status_name(status), err.msg);
+    mae_image_done(&img);
+}
+
 MaeStatus fixture_survive(const void *bytes, size_t size)
 {
     const MaeImageLimits limits = {.max_pixels = 1 << 20, .max_memory = 1 << 24};
@@ -208,6 +231,7 @@ MaeStatus fixture_survive(const void *bytes, size_t size)
         ck_assert_uint_gt(strlen(err.msg), 0);
     }
     mae_image_done(&img);
+    survive_part(exact, size, &limits, status);
     free(exact);
     return status;
 }

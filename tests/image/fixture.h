@@ -54,7 +54,7 @@ png_color fixture_palette(size_t i);
 /** Largest resident memory of this process so far, in bytes. */
 size_t fixture_resident(void);
 
-/** Decode must fail with FORMAT or succeed with a whole image; nothing else. */
+/** Decode must fail with FORMAT or succeed with a whole image; so must a part. */
 MaeStatus fixture_survive(const void *bytes, size_t size);
 
 #endif /* MAE_TESTS_IMAGE_FIXTURE_H */

@@ -301,6 +301,49 @@ START_TEST(center_crop_equals_two_steps)
 }
 END_TEST
 
+static float level(const MaeImage *img, size_t i)
+{
+    return img->type == MAE_PIXEL_U8    ? (float)((uint8_t *)img->data)[i] / 255.0f
+           : img->type == MAE_PIXEL_U16 ? (float)((uint16_t *)img->data)[i] / 65535.0f
+                                        : ((float *)img->data)[i];
+}
+
+/* A tensor holds the resampled pixels, mirrored and normalised, in planes. */
+START_TEST(tensors_hold_the_same_pixels)
+{
+    static const float mean[] = {0.485f, 0.456f, 0.406f, 0.5f},
+                       std[] = {0.229f, 0.224f, 0.225f, 0.5f};
+    MaeError err = {0};
+    MaeRng rng;
+
+    mae_rng_init(&rng, 8, 0, (uint64_t)_i, MAE_RNG_TEST);
+    for (int round = 0; round < 40; round++) {
+        const size_t channels = mae_rng_below(&rng, 4) + 1, out_h = 1 + (size_t)round;
+        const size_t out_w = round % 5 == 0 ? 40 : mae_rng_below(&rng, 70) + 1;
+        const bool plain = round % 3 == 0, mirror = round % 2 == 0;
+        const MaeNormal normal = {plain ? NULL : mean, plain ? NULL : std, mirror};
+        const MaeFrame frame = mae_frame_crop((MaeBox){3, 2, 30, 40}, out_h, out_w);
+        MaeImage src = fixture_picture(35, 43, channels, (MaePixel)_i, 4), want = {0};
+        float *got = mae_test_alloc(channels * out_h * out_w * sizeof *got);
+
+        ck_assert_ok(mae_image_resize(&want, &src, &frame, MAE_BICUBIC, NULL, &err));
+        ck_assert_ok(
+            mae_image_tensor(got, &src, &frame, normal, MAE_BICUBIC, NULL, &err));
+        for (size_t i = 0; i < channels * out_h * out_w; i++) {
+            const size_t c = i % channels, y = i / channels / out_w;
+            const size_t x = i / channels % out_w, at = mirror ? out_w - 1 - x : x;
+            const float v = level(&want, i);
+
+            ck_assert(got[(c * out_h + y) * out_w + at] ==
+                      (plain ? v : (v - mean[c]) / std[c]));
+        }
+        free(got);
+        mae_image_done(&src);
+        mae_image_done(&want);
+    }
+}
+END_TEST
+
 START_TEST(scratch_grows_only_when_needed)
 {
     MaeImage src = fixture_picture(64, 64, 3, MAE_PIXEL_U8, 1), dst = {0};
@@ -365,6 +408,7 @@ int main(void)
     tcase_add_loop_test(tc, equals_the_formula, 0, 6);
     tcase_add_loop_test(tc, box_is_all_the_filter_sees, 0, 3);
     tcase_add_test(tc, center_crop_equals_two_steps);
+    tcase_add_loop_test(tc, tensors_hold_the_same_pixels, 0, 3);
     tcase_add_test(tc, scratch_grows_only_when_needed);
     tcase_add_test(tc, impossible_sizes_are_refused);
     suite_add_tcase(suite, tc);
