@@ -112,6 +112,7 @@ typedef struct MaeConfData {
     size_t first_n;          /* 0 = all; the first n training images */
     bool exif_orientation;   /* default false */
     MaeConfCache cache;      /* decoded images in memory; default auto */
+    bool scaled_decode;      /* default false */
 } MaeConfData;
 
 typedef struct MaeConfOptim {

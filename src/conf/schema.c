@@ -155,8 +155,14 @@ static const MaeKey DATA[] = {
      .help = "Keep decoded JPEG and PNG images in memory, so that each is decoded once; "
              "auto does if they fit in a quarter of the memory that is available and "
              "there is more than one epoch, on fails if they exceed three quarters of "
-             "it. Batches are the same either way.",
+             "it. Batches are the same either way; with scaled_decode training images "
+             "are not kept.",
      .aka = "cache_images,in_memory", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"scaled_decode", MAE_KEY_BOOL, FIELD(data.scaled_decode), .def = "false",
+     .help = "Decode JPEG images at 1/2, 1/4 or 1/8 where the crop stays at least as "
+             "large as the input; faster for large photographs, not quite the same "
+             "pixels. Never in evaluation.",
+     .aka = "draft", .tools = BOTH},
 };
 
 static const MaeKey OPTIM[] = {

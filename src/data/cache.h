@@ -4,7 +4,8 @@
  *
  * Whoever reads an image first leaves a copy of it, as decoded: whole, in its pixel type,
  * with the channels that the dataset delivers. Bad images are not kept: they stay bad.
- * Batches are bitwise the same with and without.
+ * Batches are bitwise the same with and without, except for a JPEG whose damage lies
+ * behind its crop: whole, it is bad.
  *
  * Memory   One block, planned at opening from the sizes of up to 64 evenly spaced images:
  *          exactly what all need if these are alike, else their mean and an eighth more.

@@ -28,7 +28,7 @@ typedef struct MaeFetch {
 typedef struct MaeFetcher {
     MaeImage img;
     MaeReadBuffer buffer;
-    MaeTransformScratch scratch;
+    MaeResizer scratch;
 } MaeFetcher;
 
 /** What became of a position. */

@@ -32,14 +32,17 @@ static MaeStatus prepare(const MaePack *pack, size_t sample, Reader *reader,
                          MaeImage **img, MaeError *err)
 {
     const size_t side = pack->opt->size;
+    MaeFrame frame;
 
     *img = &reader->img;
     MAE_TRY(mae_dataset_read(pack->ds, sample, &reader->img, &reader->buffer, err));
     if (side == 0 || (reader->img.height == side && reader->img.width == side))
         return MAE_OK;
     *img = &reader->scaled;
-    return mae_image_center_crop_resize(&reader->scaled, &reader->img, side, side, side,
-                                        MAE_BICUBIC, &reader->resizer, err);
+    MAE_TRY(mae_frame_center(&frame, reader->img.height, reader->img.width, side, side,
+                             side, err));
+    return mae_image_resize(&reader->scaled, &reader->img, &frame, MAE_BICUBIC,
+                            &reader->resizer, err);
 }
 
 static MaeStatus fits(const MaeImage *model, const MaeImage *img, MaeError *err)

@@ -220,8 +220,9 @@ static MaeStatus open_caches(MaeInputs *inputs, const MaeConfig *cfg, const MaeL
     const size_t available = mae_available_memory() / 4;
     size_t left = cfg->data.cache == MAE_CONF_CACHE_ON ? 3 * available : available;
 
-    MAE_TRY(open_cache(&inputs->cache, &left, "data.train", inputs->train,
-                       inputs->subset_count, cfg, log, err));
+    if (!cfg->data.scaled_decode) /* such pixels depend on the crop */
+        MAE_TRY(open_cache(&inputs->cache, &left, "data.train", inputs->train,
+                           inputs->subset_count, cfg, log, err));
     if (inputs->val == NULL)
         return MAE_OK;
     return open_cache(&inputs->val_cache, &left, "data.val", inputs->val,
@@ -251,6 +252,7 @@ MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_b
             "data.train has %zu",
             cfg->train.batch_size * cfg->train.accum_iter, inputs->subset_count);
     inputs->transform = transform_of(inputs, cfg, augment_of(cfg->data.augment));
+    inputs->transform.scaled_decode = cfg->data.scaled_decode;
     inputs->val_transform = transform_of(inputs, cfg, MAE_AUGMENT_EVAL);
     MAE_TRY(open_caches(inputs, cfg, log, err));
     options.cache = inputs->cache;

@@ -153,11 +153,12 @@ START_TEST(scaled_to_one_size)
     ck_assert_uint_eq(mae_dataset_info(packed)->width, 8);
     for (size_t i = 0; i < 2; i++) {
         MaeImage scaled = {0};
+        MaeFrame frame;
 
         ck_assert_ok(mae_dataset_read(ds, i, &want, &buffer, &err));
         ck_assert_ok(mae_dataset_read(packed, i, &img, &buffer, &err));
-        ck_assert_ok(mae_image_center_crop_resize(&scaled, &want, 8, 8, 8, MAE_BICUBIC,
-                                                  NULL, &err));
+        ck_assert_ok(mae_frame_center(&frame, want.height, want.width, 8, 8, 8, &err));
+        ck_assert_ok(mae_image_resize(&scaled, &want, &frame, MAE_BICUBIC, NULL, &err));
         ck_assert_mem_eq(img.data, scaled.data, 8 * 8 * 3);
         mae_image_done(&scaled);
     }
