@@ -7,9 +7,9 @@
  *                  numbers, "00000000.jpg" with "00000000.cls" behind it, and
  *                  "__classes__" is the first member.
  *   OUT.h5, .hdf5  decoded: `images` [N,H,W,C] in their pixel type, contiguous, so that
- *                  an image is one piece of the file; `labels` [N]; attribute `class_names`.
- *                  Images have one size, or are scaled to it like augment "none": until
- *                  they just cover it, the centre is kept.
+ *                  an image is one piece of the file; `labels` [N]; the attribute
+ *                  `class_names`. Images have one size, or are scaled to it like augment
+ *                  "none": until they just cover it, the centre is kept.
  *
  * Errors   ARG: another ending, a size for a tar, class names with line breaks in one,
  *          pixels that PNG does not hold. SHAPE: images of different sizes or pixel
