@@ -1,12 +1,12 @@
 #include "base/arena.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/available.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define MAE_ASAN 1
@@ -33,24 +33,6 @@
 /* Below this a request is not worth asking the system. */
 #define SMALL ((size_t)64 << 20)
 
-/* Bytes that could be used without swapping; SIZE_MAX if the system does not say. */
-static size_t available_memory(void)
-{
-    char text[4096];
-    const char *line;
-    unsigned long long kilobytes;
-    const int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-    const ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
-
-    if (fd >= 0)
-        (void)close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    line = strstr(text, "MemAvailable:");
-    if (line == NULL || sscanf(line, "MemAvailable: %llu", &kilobytes) != 1)
-        return SIZE_MAX;
-    return kilobytes < SIZE_MAX / 1024 ? (size_t)kilobytes * 1024 : SIZE_MAX;
-}
-
 MaeArena mae_arena_measure(void)
 {
     return (MaeArena){.base = NULL};
@@ -64,12 +46,12 @@ MaeStatus mae_arena_open(MaeArena *arena, const MaeArena *measured, const char *
 
     if (measured->failed)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: sizes overflow the address space", what);
-    if (size > SMALL && size > available_memory())
+    if (size > SMALL && size > mae_available_memory())
         MAE_FAIL(
             err, MAE_ERR_NOMEM,
             "%s: %.1f MB are needed, %.1f MB of memory are free; a smaller batch, image "
             "or model needs less",
-            what, (double)size / 1e6, (double)available_memory() / 1e6);
+            what, (double)size / 1e6, (double)mae_available_memory() / 1e6);
     base = aligned_alloc(MAE_ALIGN, size);
     if (base == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: cannot allocate %.1f MB", what,

@@ -125,6 +125,12 @@ static MaeStatus check_data(const MaeConfig *cfg, MaeError *err)
         d->labels_per_class > 0)
         MAE_FAIL(err, MAE_ERR_ARG, "%s: give this or data.label_fraction, not both",
                  named(cfg, "data.labels_per_class", at));
+    if (d->cache == MAE_CONF_CACHE_ON && d->scaled_decode)
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "%s: on keeps whole images, data.scaled_decode reads parts of smaller ones; "
+            "give one of them",
+            named(cfg, "data.cache", at));
     return check_stats(cfg, err);
 }
 

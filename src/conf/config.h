@@ -49,6 +49,12 @@ typedef enum MaeConfAugment {
     MAE_CONF_AUGMENT_CROP_FLIP, /**< RandomResizedCrop and random horizontal flip */
 } MaeConfAugment;
 
+typedef enum MaeConfCache {
+    MAE_CONF_CACHE_AUTO, /**< if the images fit easily and are read more than once */
+    MAE_CONF_CACHE_ON,
+    MAE_CONF_CACHE_OFF,
+} MaeConfCache;
+
 typedef enum MaeConfPrecision {
     MAE_CONF_PRECISION_AUTO, /**< the kernel layer chooses */
     MAE_CONF_PRECISION_F32,
@@ -111,6 +117,8 @@ typedef struct MaeConfData {
     size_t labels_per_class; /* 0 = all; stratified, seeded */
     size_t first_n;          /* 0 = all; the first n training images */
     bool exif_orientation;   /* default false */
+    MaeConfCache cache;      /* decoded images in memory; default auto */
+    bool scaled_decode;      /* default false */
 } MaeConfData;
 
 typedef struct MaeConfOptim {

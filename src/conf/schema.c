@@ -13,6 +13,7 @@
 static const char *const PRESET[] = {"vit_micro", "vit_tiny", "vit_small", "vit_base",
                                      "vit_large", "vit_huge", NULL};
 static const char *const STRATEGY[] = {"random", "block", "grid", NULL};
+static const char *const CACHE[] = {"auto", "on", "off", NULL};
 static const char *const AUGMENT[] = {"none", "flip", "crop_flip", NULL};
 static const char *const PRECISION[] = {"auto", "f32", "bf16", NULL};
 static const char *const BACKEND[] = {"auto", "openblas", "onednn", NULL};
@@ -151,6 +152,18 @@ static const MaeKey DATA[] = {
      .aka = "limit,max_samples,max_train_samples", .tools = BOTH},
     {"exif_orientation", MAE_KEY_BOOL, FIELD(data.exif_orientation), .def = "false",
      .help = "Turn JPEG images as their EXIF header asks.", .aka = "exif", .tools = BOTH},
+    {"cache", MAE_KEY_CHOICE, FIELD(data.cache), .def = "auto", .choices = CACHE,
+     .help = "Keep decoded JPEG and PNG images in memory, so that each is decoded once; "
+             "auto does if they fit in a quarter of the memory that is available and "
+             "there is more than one epoch, on fails if they exceed three quarters of "
+             "it. Batches are the same either way; with scaled_decode training images "
+             "are not kept.",
+     .aka = "cache_images,in_memory", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"scaled_decode", MAE_KEY_BOOL, FIELD(data.scaled_decode), .def = "false",
+     .help = "Decode JPEG images at 1/2, 1/4 or 1/8 where the crop stays at least as "
+             "large as the input; faster for large photographs, not quite the same "
+             "pixels. Never in evaluation.",
+     .aka = "draft", .tools = BOTH},
 };
 
 static const MaeKey OPTIM[] = {

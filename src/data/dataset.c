@@ -16,10 +16,7 @@
 
 /* The first whose probe accepts a path opens it. */
 static const MaeDatasetDriver *const drivers[] = {
-    &mae_ds_idx,
-    &mae_ds_hdf5,
-    &mae_ds_folder,
-    &mae_ds_flat,
+    &mae_ds_idx, &mae_ds_hdf5, &mae_ds_tar, &mae_ds_folder, &mae_ds_flat,
 };
 
 struct MaeDataset {
@@ -27,6 +24,7 @@ struct MaeDataset {
     void *ctx;
     MaeDatasetContent content;
     MaeImageLimits limits;
+    bool exif;
 };
 
 static const char *kind_of(mode_t mode)
@@ -95,7 +93,7 @@ static MaeStatus no_driver(const MaeDatasetPath *path, MaeError *err)
 
     MAE_FAIL(
         err, MAE_ERR_FORMAT,
-        "dataset '%s': expected a folder of images, an IDX or an HDF5 file, found %s",
+        "dataset '%s': expected a folder of images, a tar, IDX or HDF5 file, found %s",
         path->text,
         image                  ? "a single image (give its folder)"
         : path->head_size == 0 ? "an empty file"
@@ -106,6 +104,25 @@ static MaeStatus no_driver(const MaeDatasetPath *path, MaeError *err)
 static bool channels_fit(size_t have, size_t want)
 {
     return have == want || (have == 1 && want == 3) || (have == 3 && want == 1);
+}
+
+/* A sample with the channels it is stored with. What must be turned is decoded whole:
+ * boxes refer to what is upright. */
+static MaeStatus read_stored(const MaeDataset *ds, size_t index,
+                             const MaeChooser *chooser, MaeImage *img,
+                             MaeReadBuffer *buffer, MaeError *err)
+{
+    size_t size = 0;
+    int orientation;
+
+    if (ds->driver->load == NULL)
+        return ds->driver->read(ds->ctx, index, img, err);
+    MAE_TRY(mae_dataset_load(ds, index, buffer, &size, err));
+    orientation = ds->exif ? mae_image_orientation(buffer->data, size) : 1;
+    if (orientation == 1)
+        return mae_image_decode_part(img, buffer->data, size, &ds->limits, chooser, err);
+    MAE_TRY(mae_image_decode(img, buffer->data, size, &ds->limits, err));
+    return mae_image_orient(img, orientation, err);
 }
 
 /* Decode a few samples: all grey is 1 channel, anything else 3. */
@@ -121,7 +138,7 @@ static MaeStatus find_channels(MaeDataset *ds, const char *path, MaeError *err)
     for (size_t i = 0; i < probes; i++) {
         MaeError *why = first.status == MAE_OK ? &first : &later;
 
-        if (ds->driver->read(ds->ctx, i * count / probes, &img, &buffer, why) == MAE_OK &&
+        if (read_stored(ds, i * count / probes, NULL, &img, &buffer, why) == MAE_OK &&
             img.channels > channels)
             channels = img.channels;
     }
@@ -195,6 +212,7 @@ static MaeStatus open_with(MaeDataset *ds, const MaeDatasetPath *path,
     if (ds->ctx == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "dataset '%s': out of memory", path->text);
     info->kind = ds->driver->name;
+    info->encoded = ds->driver->load != NULL;
     MAE_TRY(ds->driver->open(ds->ctx, &ds->content, path, opt, err));
     info->labelled = ds->content.labels != NULL;
     if (info->labelled && ds->content.classes == NULL)
@@ -232,7 +250,7 @@ MaeStatus mae_dataset_open(MaeDataset **out, const char *path_text,
     }
     strcpy(text, path_text);
     ds->limits = merge_limits(opt.limits);
-    opt.limits = &ds->limits;
+    ds->exif = opt.exif;
     status = examine(&path, text, err);
     if (status == MAE_OK)
         status = open_with(ds, &path, &opt, err);
@@ -294,9 +312,57 @@ static MaeStatus check_finite(const MaeImage *img, MaeError *err)
 MaeStatus mae_dataset_read(const MaeDataset *ds, size_t index, MaeImage *img,
                            MaeReadBuffer *buffer, MaeError *err)
 {
-    MAE_TRY(ds->driver->read(ds->ctx, index, img, buffer, err));
+    return mae_dataset_read_part(ds, index, NULL, img, buffer, err);
+}
+
+MaeStatus mae_dataset_read_part(const MaeDataset *ds, size_t index,
+                                const MaeChooser *chooser, MaeImage *img,
+                                MaeReadBuffer *buffer, MaeError *err)
+{
+    MAE_TRY(read_stored(ds, index, chooser, img, buffer, err));
     MAE_TRY(mae_image_channels(img, ds->content.info.channels, err));
     return check_finite(img, err);
+}
+
+/* One pixel: a decoder that can stop early reads little more than the header. */
+static MaePart corner(const void *ctx, size_t height, size_t width)
+{
+    (void)ctx;
+    (void)height;
+    (void)width;
+    return (MaePart){.box = {0, 0, 1, 1}, .shrink = 1};
+}
+
+MaeStatus mae_dataset_peek(const MaeDataset *ds, size_t index, MaeImage *img,
+                           MaeReadBuffer *buffer, MaeError *err)
+{
+    const MaeChooser chooser = {.choose = corner};
+
+    return mae_dataset_read_part(ds, index, &chooser, img, buffer, err);
+}
+
+MaeStatus mae_dataset_load(const MaeDataset *ds, size_t index, MaeReadBuffer *buffer,
+                           size_t *size, MaeError *err)
+{
+    if (!ds->content.info.encoded)
+        MAE_FAIL(err, MAE_ERR_ARG, "images of kind '%s' are not stored as files",
+                 ds->driver->name);
+    return ds->driver->load(ds->ctx, index, buffer, size, ds->limits.max_memory, err);
+}
+
+MaeStatus mae_read_buffer_reserve(MaeReadBuffer *buffer, size_t size, MaeError *err)
+{
+    const size_t capacity = size + size / 4;
+    unsigned char *data;
+
+    if (size <= buffer->capacity)
+        return MAE_OK;
+    data = realloc(buffer->data, capacity);
+    if (data == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for a file of %zu bytes", size);
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return MAE_OK;
 }
 
 void mae_read_buffer_done(MaeReadBuffer *buffer)

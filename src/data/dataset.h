@@ -1,6 +1,6 @@
 /**
  * @file dataset.h
- * Samples by index, whatever holds them: image folders, IDX files, HDF5 files.
+ * Samples by index, whatever holds them: image folders, tar, IDX and HDF5 files.
  *
  * The kind is detected from the path, files by content and never by name:
  *   folders  a folder that holds only sub-folders: each is a class, in byte order of the
@@ -12,20 +12,23 @@
  *            without such a file the images are unlabelled. A folder with several files
  *            of one kind (EMNIST) is an ARG error: name the file
  *   hdf5     a file with a data set `images`, see store/h5images.h
+ *   tar      a tar archive of images in WebDataset's naming, see tar_index.h, or a folder
+ *            of such files "*.tar" (in byte order) without images and folders beside them
  * In image folders hidden files are skipped and symbolic links are followed; a folder
  * reached again within one class (a loop) is left out with a warning. A file is a sample
  * if its name ends as JPEG or PNG files do or if its first bytes are those of one; what
  * it really is shows when it is read.
  *
  * Shapes   Every read of a dataset yields the same number of channels, info->channels.
- * Memory   Folders keep their file names, gzipped IDX files their unpacked content (at
- *          most 4 GiB); raw IDX and HDF5 stay on disk.
+ * Memory   Folders and archives keep the names of files, gzipped IDX files their unpacked
+ *          content (at most 4 GiB); raw IDX, HDF5 and archives stay on disk.
  * Errors   open: IO (unreadable), FORMAT (nothing usable, damaged), ARG (a path that does
  *          not exist or is neither file nor folder, channels that cannot be had). read:
  *          FORMAT, SHAPE, IO, NUMERIC mean that this sample is bad; NOMEM that the
  *          machine is short of memory or file descriptors.
  * Threads  An open dataset is read-only: any number of threads may read, each with its
- *          own image and buffer. HDF5 reads queue up behind a lock (info->serial).
+ *          own image and buffer. HDF5 files that are compressed or chunked are read one
+ *          image at a time (info->serial).
  */
 #ifndef MAE_DATA_DATASET_H
 #define MAE_DATA_DATASET_H
@@ -50,13 +53,14 @@ typedef struct MaeDatasetOptions {
 
 /** Filled by open, constant afterwards. */
 typedef struct MaeDatasetInfo {
-    const char *kind;     /* "folders", "flat", "idx", "hdf5" */
+    const char *kind;     /* "folders", "flat", "idx", "hdf5", "tar" */
     size_t count;         /* samples, at least 1 */
     size_t classes;       /* 0 if unlabelled */
     size_t channels;      /* of every image read, at least 1 */
     size_t height, width; /* 0 if they vary */
     bool labelled;
-    bool serial; /* reads do not run in parallel */
+    bool serial;  /* reads do not run in parallel */
+    bool encoded; /* samples are JPEG or PNG files, decoded by each read */
 } MaeDatasetInfo;
 
 /** Bytes of a file on their way to the decoder; zero-initialise, one per thread. */
@@ -95,6 +99,30 @@ void mae_dataset_name(const MaeDataset *ds, size_t index, char *text, size_t siz
  * @param buffer grown as needed.
  */
 MaeStatus mae_dataset_read(const MaeDataset *ds, size_t index, MaeImage *img,
+                           MaeReadBuffer *buffer, MaeError *err);
+
+/**
+ * Bring in the JPEG or PNG file that a sample is stored as, undecoded.
+ * @param[out] size bytes in @p buffer.
+ * @return ARG unless info->encoded; IO, FORMAT (empty, or larger than an image may be).
+ */
+MaeStatus mae_dataset_load(const MaeDataset *ds, size_t index, MaeReadBuffer *buffer,
+                           size_t *size, MaeError *err);
+
+/**
+ * As mae_dataset_read, but only what @p chooser needs of it has to be there;
+ * img->picture says what is. A JPEG's damage behind that part may go unnoticed, the same
+ * in every run. @param chooser NULL: all. An image that is turned comes whole.
+ */
+MaeStatus mae_dataset_read_part(const MaeDataset *ds, size_t index,
+                                const MaeChooser *chooser, MaeImage *img,
+                                MaeReadBuffer *buffer, MaeError *err);
+
+/**
+ * The same for its size, img->picture.height and width, its pixel type and channels:
+ * a JPEG's pixels are hardly decoded.
+ */
+MaeStatus mae_dataset_peek(const MaeDataset *ds, size_t index, MaeImage *img,
                            MaeReadBuffer *buffer, MaeError *err);
 
 /** Release the bytes; accepts a zeroed buffer. */

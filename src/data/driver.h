@@ -38,9 +38,16 @@ typedef struct MaeDatasetDriver {
     MaeStatus (*open)(void *ctx, MaeDatasetContent *content, const MaeDatasetPath *path,
                       const MaeDatasetOptions *opt, MaeError *err);
 
-    /** Decode sample @p index with the channels it is stored with. Thread-safe. */
-    MaeStatus (*read)(void *ctx, size_t index, MaeImage *img, MaeReadBuffer *buffer,
-                      MaeError *err);
+    /**
+     * Bring in the JPEG or PNG that sample @p index is stored as; FORMAT if it is empty
+     * or has more than @p max_size bytes. NULL: samples are not stored that way.
+     * Thread-safe.
+     */
+    MaeStatus (*load)(const void *ctx, size_t index, MaeReadBuffer *buffer, size_t *size,
+                      size_t max_size, MaeError *err);
+
+    /** Deliver sample @p index as it is stored; used without load only. Thread-safe. */
+    MaeStatus (*read)(void *ctx, size_t index, MaeImage *img, MaeError *err);
 
     /** Write a sample's name for messages. */
     void (*describe)(const void *ctx, size_t index, char *text, size_t size);
@@ -49,6 +56,10 @@ typedef struct MaeDatasetDriver {
     void (*close)(void *ctx);
 } MaeDatasetDriver;
 
-extern const MaeDatasetDriver mae_ds_folder, mae_ds_flat, mae_ds_idx, mae_ds_hdf5;
+extern const MaeDatasetDriver mae_ds_folder, mae_ds_flat, mae_ds_idx, mae_ds_hdf5,
+    mae_ds_tar;
+
+/** Make room for @p size bytes; NOMEM. What was in the buffer may be lost. */
+MaeStatus mae_read_buffer_reserve(MaeReadBuffer *buffer, size_t size, MaeError *err);
 
 #endif /* MAE_DATA_DRIVER_H */

@@ -4,12 +4,6 @@
 #include "data/driver.h"
 #include "data/files.h"
 
-typedef struct Flat {
-    MaeFiles files;
-    MaeImageLimits limits;
-    bool exif;
-} Flat;
-
 static bool probe(const MaeDatasetPath *path, const MaeDatasetOptions *opt)
 {
     (void)opt;
@@ -20,46 +14,41 @@ static MaeStatus open_flat(void *ctx, MaeDatasetContent *content,
                            const MaeDatasetPath *path, const MaeDatasetOptions *opt,
                            MaeError *err)
 {
-    Flat *flat = ctx;
+    MaeFiles *files = ctx;
 
-    flat->limits = *opt->limits;
-    flat->exif = opt->exif;
-    MAE_TRY(mae_files_open(&flat->files, path->text, err));
-    MAE_TRY(mae_files_walk(&flat->files, "", err));
-    mae_files_report(&flat->files, path->text, opt->log);
-    content->info.count = flat->files.count;
-    if (flat->files.count == 0)
+    MAE_TRY(mae_files_open(files, path->text, err));
+    MAE_TRY(mae_files_walk(files, "", err));
+    mae_files_report(files, path->text, opt->log);
+    content->info.count = files->count;
+    if (files->count == 0)
         MAE_FAIL(err, MAE_ERR_FORMAT,
                  "folder '%s': expected JPEG or PNG images, found none (%zu other files)",
-                 path->text, flat->files.ignored);
+                 path->text, files->ignored);
     return MAE_OK;
 }
 
-static MaeStatus read_flat(void *ctx, size_t index, MaeImage *img, MaeReadBuffer *buffer,
-                           MaeError *err)
+static MaeStatus load(const void *ctx, size_t index, MaeReadBuffer *buffer, size_t *size,
+                      size_t max_size, MaeError *err)
 {
-    const Flat *flat = ctx;
-
-    return mae_files_decode(&flat->files, index, img, buffer, &flat->limits, flat->exif,
-                            err);
+    return mae_files_load(ctx, index, buffer, size, max_size, err);
 }
 
 static void describe(const void *ctx, size_t index, char *text, size_t size)
 {
-    snprintf(text, size, "%s", mae_files_name(&((const Flat *)ctx)->files, index));
+    snprintf(text, size, "%s", mae_files_name(ctx, index));
 }
 
 static void close_flat(void *ctx)
 {
-    mae_files_close(&((Flat *)ctx)->files);
+    mae_files_close(ctx);
 }
 
 const MaeDatasetDriver mae_ds_flat = {
     .name = "flat",
-    .ctx_size = sizeof(Flat),
+    .ctx_size = sizeof(MaeFiles),
     .probe = probe,
     .open = open_flat,
-    .read = read_flat,
+    .load = load,
     .describe = describe,
     .close = close_flat,
 };

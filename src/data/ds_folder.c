@@ -5,12 +5,6 @@
 #include "data/driver.h"
 #include "data/files.h"
 
-typedef struct Folders {
-    MaeFiles files;
-    MaeImageLimits limits;
-    bool exif;
-} Folders;
-
 static bool probe(const MaeDatasetPath *path, const MaeDatasetOptions *opt)
 {
     bool has_images = false, has_folders = false;
@@ -22,19 +16,19 @@ static bool probe(const MaeDatasetPath *path, const MaeDatasetOptions *opt)
 }
 
 /* Walk the classes. @param[out] ends [classes] samples up to the end of each. */
-static MaeStatus walk_classes(Folders *folders, size_t *ends, const MaeFolders *classes,
+static MaeStatus walk_classes(MaeFiles *files, size_t *ends, const MaeFolders *classes,
                               const char *path, MaeError *err)
 {
     for (size_t i = 0; i < classes->count; i++) {
-        const size_t before = folders->files.count, ignored = folders->files.ignored;
+        const size_t before = files->count, ignored = files->ignored;
 
-        MAE_TRY(mae_files_walk(&folders->files, classes->names[i], err));
-        ends[i] = folders->files.count;
+        MAE_TRY(mae_files_walk(files, classes->names[i], err));
+        ends[i] = files->count;
         if (ends[i] == before)
             MAE_FAIL(err, MAE_ERR_FORMAT,
                      "dataset '%s': class folder '%s' holds no JPEG or PNG image "
                      "(%zu other files)",
-                     path, classes->names[i], folders->files.ignored - ignored);
+                     path, classes->names[i], files->ignored - ignored);
     }
     return MAE_OK;
 }
@@ -61,14 +55,12 @@ static MaeStatus open_folders(void *ctx, MaeDatasetContent *content,
                               const MaeDatasetPath *path, const MaeDatasetOptions *opt,
                               MaeError *err)
 {
-    Folders *folders = ctx;
+    MaeFiles *files = ctx;
     MaeFolders classes = {0};
     size_t *ends;
     MaeStatus status;
 
-    folders->limits = *opt->limits;
-    folders->exif = opt->exif;
-    MAE_TRY(mae_files_open(&folders->files, path->text, err));
+    MAE_TRY(mae_files_open(files, path->text, err));
     MAE_TRY(mae_folders_list(&classes, path->text, err));
     content->classes = classes.names; /* from here on the dataset's */
     content->info.classes = classes.count;
@@ -79,39 +71,36 @@ static MaeStatus open_folders(void *ctx, MaeDatasetContent *content,
     if (ends == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "dataset '%s': out of memory for %zu classes",
                  path->text, classes.count);
-    status = walk_classes(folders, ends, &classes, path->text, err);
+    status = walk_classes(files, ends, &classes, path->text, err);
     if (status == MAE_OK)
         status = label_samples(content, ends, classes.count, path->text, err);
     free(ends);
-    mae_files_report(&folders->files, path->text, opt->log);
+    mae_files_report(files, path->text, opt->log);
     return status;
 }
 
-static MaeStatus read_folders(void *ctx, size_t index, MaeImage *img,
-                              MaeReadBuffer *buffer, MaeError *err)
+static MaeStatus load(const void *ctx, size_t index, MaeReadBuffer *buffer, size_t *size,
+                      size_t max_size, MaeError *err)
 {
-    const Folders *folders = ctx;
-
-    return mae_files_decode(&folders->files, index, img, buffer, &folders->limits,
-                            folders->exif, err);
+    return mae_files_load(ctx, index, buffer, size, max_size, err);
 }
 
 static void describe(const void *ctx, size_t index, char *text, size_t size)
 {
-    snprintf(text, size, "%s", mae_files_name(&((const Folders *)ctx)->files, index));
+    snprintf(text, size, "%s", mae_files_name(ctx, index));
 }
 
 static void close_folders(void *ctx)
 {
-    mae_files_close(&((Folders *)ctx)->files);
+    mae_files_close(ctx);
 }
 
 const MaeDatasetDriver mae_ds_folder = {
     .name = "folders",
-    .ctx_size = sizeof(Folders),
+    .ctx_size = sizeof(MaeFiles),
     .probe = probe,
     .open = open_folders,
-    .read = read_folders,
+    .load = load,
     .describe = describe,
     .close = close_folders,
 };

@@ -41,6 +41,25 @@ static bool probe(const MaeDatasetPath *path, const MaeDatasetOptions *opt)
     return found;
 }
 
+static MaeStatus take_names(MaeDatasetContent *content, const MaeH5Images *images,
+                            const char *path, MaeError *err)
+{
+    const size_t classes = content->info.classes;
+
+    if (mae_h5images_class(images, 0) == NULL)
+        return MAE_OK;
+    content->classes = calloc(classes, sizeof *content->classes);
+    for (size_t i = 0; content->classes != NULL && i < classes; i++) {
+        content->classes[i] = strdup(mae_h5images_class(images, i));
+        if (content->classes[i] == NULL)
+            MAE_FAIL(err, MAE_ERR_NOMEM, "dataset '%s': out of memory for its classes",
+                     path);
+    }
+    if (content->classes == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "dataset '%s': out of memory for its classes", path);
+    return MAE_OK;
+}
+
 static MaeStatus take_labels(MaeDatasetContent *content, const MaeH5Images *images,
                              const char *path, MaeError *err)
 {
@@ -53,7 +72,7 @@ static MaeStatus take_labels(MaeDatasetContent *content, const MaeH5Images *imag
     for (size_t i = 0; i < count; i++)
         content->labels[i] = mae_h5images_label(images, i);
     content->info.classes = mae_h5images_classes(images);
-    return MAE_OK;
+    return take_names(content, images, path, err);
 }
 
 static MaeStatus open_stack(void *ctx, MaeDatasetContent *content,
@@ -77,21 +96,21 @@ static MaeStatus open_stack(void *ctx, MaeDatasetContent *content,
     content->info.height = stack->height;
     content->info.width = stack->width;
     content->info.channels = stack->channels;
-    content->info.serial = true;
+    content->info.serial = !mae_h5images_parallel(stack->images);
     if (opt->unlabelled || !mae_h5images_has_labels(stack->images))
         return MAE_OK;
     return take_labels(content, stack->images, path->text, err);
 }
 
-static MaeStatus read_stack(void *ctx, size_t index, MaeImage *img, MaeReadBuffer *buffer,
-                            MaeError *err)
+static MaeStatus read_stack(void *ctx, size_t index, MaeImage *img, MaeError *err)
 {
     Stack *stack = ctx;
     MaeStatus status;
 
-    (void)buffer;
     MAE_TRY(mae_image_reshape(img, stack->height, stack->width, stack->channels,
                               stack->type, err));
+    if (mae_h5images_parallel(stack->images))
+        return mae_h5images_read(stack->images, index, img->data, err);
     pthread_mutex_lock(&stack->lock);
     status = mae_h5images_read(stack->images, index, img->data, err);
     pthread_mutex_unlock(&stack->lock);

@@ -201,12 +201,10 @@ static MaeStatus open_mnist(void *ctx, MaeDatasetContent *content,
     return status;
 }
 
-static MaeStatus read_mnist(void *ctx, size_t index, MaeImage *img, MaeReadBuffer *buffer,
-                            MaeError *err)
+static MaeStatus read_mnist(void *ctx, size_t index, MaeImage *img, MaeError *err)
 {
     const MaeIdx *idx = &((Mnist *)ctx)->images;
 
-    (void)buffer;
     MAE_TRY(mae_image_reshape(img, idx->dims[1], idx->dims[2], 1, MAE_PIXEL_U8, err));
     return mae_idx_fetch(idx, index, 1, img->data, err);
 }

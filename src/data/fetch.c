@@ -4,15 +4,47 @@
 
 #define CANDIDATES 100 /* tried to replace a bad image */
 
+/* What a chooser needs to know. */
+typedef struct Choice {
+    const MaeTransform *transform;
+    MaeDraw draw;
+} Choice;
+
+static MaePart choose(const void *ctx, size_t height, size_t width)
+{
+    const Choice *choice = ctx;
+
+    return mae_transform_part(choice->transform, height, width, choice->draw);
+}
+
+/* Decode a sample, at least what @p chooser needs, or find it whole in the cache.
+ * @param[out] img a view of what the fetcher or the cache owns. */
+static MaeStatus decoded(MaeImage *img, const MaeFetch *fetch, MaeFetcher *fetcher,
+                         size_t sample, const MaeChooser *chooser, MaeError *err)
+{
+    MaeCache *cache = fetch->cache;
+
+    if (cache != NULL && mae_cache_find(cache, sample, img))
+        return MAE_OK;
+    MAE_TRY(mae_dataset_read_part(fetch->ds, sample, cache == NULL ? chooser : NULL,
+                                  &fetcher->img, &fetcher->buffer, err));
+    if (cache != NULL)
+        mae_cache_keep(cache, sample, &fetcher->img);
+    *img = fetcher->img;
+    return MAE_OK;
+}
+
 /* @param key sample whose random numbers are used. */
 static MaeStatus read_one(const MaeFetch *fetch, MaeFetcher *fetcher, size_t sample,
                           size_t key, float *image, uint32_t epoch, MaeError *err)
 {
-    const MaeDraw draw = {fetch->sampler->opt.seed, epoch, key};
+    const Choice choice = {fetch->transform, {fetch->sampler->opt.seed, epoch, key}};
+    const MaeChooser chooser = {choose, &choice};
+    MaeImage img;
 
-    MAE_TRY(mae_dataset_read(fetch->ds, sample, &fetcher->img, &fetcher->buffer, err));
-    return mae_transform_apply(fetch->transform, image, &fetcher->img, &fetcher->scratch,
-                               draw, err);
+    MAE_TRY(decoded(&img, fetch, fetcher, sample, &chooser, err));
+    return mae_transform_apply(fetch->transform, image, &img, &fetcher->scratch,
+                               choice.draw, err);
 }
 
 /* The candidates are the same in every epoch. Crops stay keyed by the bad sample, so a
@@ -69,5 +101,5 @@ void mae_fetcher_done(MaeFetcher *fetcher)
 {
     mae_image_done(&fetcher->img);
     mae_read_buffer_done(&fetcher->buffer);
-    mae_transform_scratch_done(&fetcher->scratch);
+    mae_resizer_done(&fetcher->scratch);
 }

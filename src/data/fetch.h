@@ -6,11 +6,12 @@
  * what happened before.
  *
  * Memory   A fetcher's buffers grow to the largest image seen.
- * Threads  MaeFetch is read-only and shared; one MaeFetcher per thread.
+ * Threads  MaeFetch is shared and read-only but for the cache; one MaeFetcher per thread.
  */
 #ifndef MAE_DATA_FETCH_H
 #define MAE_DATA_FETCH_H
 
+#include "data/cache.h"
 #include "data/dataset.h"
 #include "data/sampler.h"
 #include "data/transform.h"
@@ -20,13 +21,14 @@ typedef struct MaeFetch {
     const MaeDataset *ds;
     const MaeTransform *transform;
     const MaeSampler *sampler; /* its subset supplies replacements, in training only */
+    MaeCache *cache;           /* NULL: none; not with a transform's scaled_decode */
 } MaeFetch;
 
 /** What a thread keeps between images; zero-initialise. */
 typedef struct MaeFetcher {
     MaeImage img;
     MaeReadBuffer buffer;
-    MaeTransformScratch scratch;
+    MaeResizer scratch;
 } MaeFetcher;
 
 /** What became of a position. */

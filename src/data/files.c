@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/driver.h"
 #include "image/image.h"
 
 /* Never wait for the other end of a FIFO that has the name of an image. */
@@ -343,20 +344,6 @@ const char *mae_files_name(const MaeFiles *files, size_t index)
     return files->text + files->offset[index];
 }
 
-static bool buffer_reserve(MaeReadBuffer *buffer, size_t size)
-{
-    unsigned char *data;
-
-    if (size <= buffer->capacity)
-        return true;
-    data = realloc(buffer->data, size + size / 4);
-    if (data == NULL)
-        return false;
-    buffer->data = data;
-    buffer->capacity = size + size / 4;
-    return true;
-}
-
 static MaeStatus read_all(int fd, MaeReadBuffer *buffer, size_t *size, size_t max_size,
                           MaeError *err)
 {
@@ -373,8 +360,7 @@ static MaeStatus read_all(int fd, MaeReadBuffer *buffer, size_t *size, size_t ma
         MAE_FAIL(err, MAE_ERR_FORMAT, "%ju bytes exceed the limit of %zu for an image",
                  (uintmax_t)st.st_size, max_size);
     want = (size_t)st.st_size;
-    if (!buffer_reserve(buffer, want))
-        MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for a file of %zu bytes", want);
+    MAE_TRY(mae_read_buffer_reserve(buffer, want, err));
     while (done < want) {
         const ssize_t got = read(fd, buffer->data + done, want - done);
 
@@ -389,24 +375,17 @@ static MaeStatus read_all(int fd, MaeReadBuffer *buffer, size_t *size, size_t ma
     return MAE_OK;
 }
 
-MaeStatus mae_files_decode(const MaeFiles *files, size_t index, MaeImage *img,
-                           MaeReadBuffer *buffer, const MaeImageLimits *limits, bool exif,
-                           MaeError *err)
+MaeStatus mae_files_load(const MaeFiles *files, size_t index, MaeReadBuffer *buffer,
+                         size_t *size, size_t max_size, MaeError *err)
 {
     const int fd = openat(files->root, mae_files_name(files, index), READ_FLAGS);
-    size_t size = 0;
     MaeStatus status;
 
     if (fd < 0)
         MAE_FAIL(err, status_of(errno), "cannot be opened: %s", strerror(errno));
-    status = read_all(fd, buffer, &size, limits->max_memory, err);
+    status = read_all(fd, buffer, size, max_size, err);
     close(fd);
-    if (status != MAE_OK)
-        return status;
-    MAE_TRY(mae_image_decode(img, buffer->data, size, limits, err));
-    if (exif)
-        return mae_image_orient(img, mae_image_orientation(buffer->data, size), err);
-    return MAE_OK;
+    return status;
 }
 
 void mae_files_report(const MaeFiles *files, const char *path, const MaeLog *log)

@@ -53,13 +53,12 @@ MaeStatus mae_files_walk(MaeFiles *files, const char *folder, MaeError *err);
 const char *mae_files_name(const MaeFiles *files, size_t index);
 
 /**
- * Read an image file whole and decode it; never blocks on a FIFO.
- * @param exif turn it as its EXIF orientation says.
- * @return IO, FORMAT (also for more than limits->max_memory bytes), NOMEM.
+ * Read an image file whole; never blocks on a FIFO.
+ * @param[out] size bytes in @p buffer.
+ * @return IO, FORMAT (also if it is empty or has more than @p max_size bytes), NOMEM.
  */
-MaeStatus mae_files_decode(const MaeFiles *files, size_t index, MaeImage *img,
-                           MaeReadBuffer *buffer, const MaeImageLimits *limits, bool exif,
-                           MaeError *err);
+MaeStatus mae_files_load(const MaeFiles *files, size_t index, MaeReadBuffer *buffer,
+                         size_t *size, size_t max_size, MaeError *err);
 
 /** One line each on what the walk left out, level warn; @p log may be NULL. */
 void mae_files_report(const MaeFiles *files, const char *path, const MaeLog *log);

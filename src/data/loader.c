@@ -273,7 +273,7 @@ MaeStatus mae_loader_open(MaeLoader **out, const MaeDataset *ds,
     loader = calloc(1, sizeof *loader);
     if (loader == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "loader: out of memory");
-    loader->fetch = (MaeFetch){ds, transform, &loader->sampler};
+    loader->fetch = (MaeFetch){ds, transform, &loader->sampler, opt->cache};
     loader->max_bad_fraction = opt->max_bad_fraction;
     loader->log = opt->log;
     loader->slot_count = opt->workers == 0 ? 1 : prefetch + 1;

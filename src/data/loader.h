@@ -11,14 +11,16 @@
  * drawn from the stream (seed, 0, bad sample, MAE_RNG_REPLACE), takes its place in every
  * epoch; a candidate that is bad itself is passed over. In evaluation the sample is left
  * out and the batch is smaller. When more than max_bad_fraction of the samples are bad,
- * next fails with FORMAT and names the first ones.
+ * next fails with FORMAT and names the first ones. A JPEG is decoded up to the last row of
+ * its crop: damage behind that is not met in this epoch, the same in every run. A file that
+ * was cut off is met by every crop.
  *
  * Training goes on from epoch to epoch without end; evaluation ends after one pass.
  *
  * Memory   open allocates prefetch + 1 slots of a batch each, which are recycled; next
  *          and release never allocate; workers' image buffers only grow.
- * Threads  next, release, seek and close belong to one thread, the consumer. Dataset and
- *          transform are borrowed and must outlive the loader.
+ * Threads  next, release, seek and close belong to one thread, the consumer. Dataset,
+ *          transform and cache are borrowed and must outlive the loader.
  */
 #ifndef MAE_DATA_LOADER_H
 #define MAE_DATA_LOADER_H
@@ -30,6 +32,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "data/badlist.h"
+#include "data/cache.h"
 #include "data/dataset.h"
 #include "data/sampler.h"
 #include "data/transform.h"
@@ -41,6 +44,7 @@ typedef struct MaeLoaderOptions {
     size_t workers;            /* threads; 0: decode in next */
     size_t prefetch;           /* batches made ahead; 0: 2; without workers none is */
     double max_bad_fraction;   /* of the samples that take part, 0 .. 1 */
+    MaeCache *cache;           /* of the same dataset, borrowed; NULL: decode each time */
     const MaeLog *log;         /* borrowed; NULL: silent; called by the consumer only */
 } MaeLoaderOptions;
 

@@ -92,65 +92,66 @@ MaeBox mae_transform_random_box(size_t height, size_t width, const double scale[
     return central_box((double)height, (double)width, ratio);
 }
 
-/* Length of the short side at which an image just covers [height,width]. */
-static size_t covering_side(const MaeImage *img, size_t height, size_t width)
+/* Length of the short side at which a picture just covers [height,width]. */
+static size_t covering_side(size_t picture_h, size_t picture_w, size_t height,
+                            size_t width)
 {
-    const int wide = img->width >= img->height;
-    const size_t shorter = wide ? img->height : img->width;
-    const size_t longer = wide ? img->width : img->height;
+    const bool wide = picture_w >= picture_h;
+    const size_t shorter = wide ? picture_h : picture_w;
+    const size_t longer = wide ? picture_w : picture_h;
     const size_t need_short = wide ? height : width, need_long = wide ? width : height;
     const size_t by_long = (need_long * shorter + longer - 1) / longer;
 
     return need_short > by_long ? need_short : by_long;
 }
 
-/* Where the pixels that go out are afterwards. */
-static MaeStatus place(MaeImage **placed, const MaeTransform *t, MaeImage *img,
-                       MaeTransformScratch *scratch, MaeRng *rng, MaeError *err)
+/* What of a picture goes out. @param[out] rng stands behind the numbers of the box. */
+static MaeStatus choose(MaeFrame *frame, const MaeTransform *t, size_t height,
+                        size_t width, MaeDraw draw, MaeRng *rng, MaeError *err)
 {
     const double crop = t->augment == MAE_AUGMENT_EVAL ? t->eval_crop : 1.0;
-    MaeBox box;
+    MaeBox box = {0, 0, height, width};
 
-    *placed = &scratch->resized;
-    if (t->augment == MAE_AUGMENT_CROP_FLIP) {
-        box = mae_transform_random_box(img->height, img->width, t->crop_scale,
-                                       t->crop_ratio, rng);
-        return mae_image_resize(&scratch->resized, img, box, t->out_h, t->out_w,
-                                MAE_BICUBIC, &scratch->resizer, err);
-    }
-    if (img->height == t->out_h && img->width == t->out_w) {
-        *placed = img;
-        return MAE_OK;
-    }
-    return mae_image_center_crop_resize(
-        &scratch->resized, img,
-        covering_side(img, (size_t)((double)t->out_h / crop),
-                      (size_t)((double)t->out_w / crop)),
-        t->out_h, t->out_w, MAE_BICUBIC, &scratch->resizer, err);
+    mae_rng_init(rng, draw.seed, draw.epoch, draw.sample, MAE_RNG_CROP);
+    if (height == 0 || width == 0)
+        MAE_FAIL(err, MAE_ERR_SHAPE, "transform: image of [%zu,%zu] pixels", height,
+                 width);
+    if (t->augment != MAE_AUGMENT_CROP_FLIP && (height != t->out_h || width != t->out_w))
+        return mae_frame_center(frame, height, width,
+                                covering_side(height, width,
+                                              (size_t)((double)t->out_h / crop),
+                                              (size_t)((double)t->out_w / crop)),
+                                t->out_h, t->out_w, err);
+    if (t->augment == MAE_AUGMENT_CROP_FLIP)
+        box = mae_transform_random_box(height, width, t->crop_scale, t->crop_ratio, rng);
+    *frame = mae_frame_crop(box, t->out_h, t->out_w);
+    return MAE_OK;
 }
 
-MaeStatus mae_transform_apply(const MaeTransform *t, float *out, MaeImage *img,
-                              MaeTransformScratch *scratch, MaeDraw draw, MaeError *err)
+MaePart mae_transform_part(const MaeTransform *t, size_t height, size_t width,
+                           MaeDraw draw)
 {
-    const bool may_flip =
-        t->augment == MAE_AUGMENT_FLIP || t->augment == MAE_AUGMENT_CROP_FLIP;
-    MaeImage *placed = NULL;
+    const bool shrink = t->scaled_decode && t->augment != MAE_AUGMENT_EVAL;
+    MaeFrame frame;
+    MaeRng rng;
+
+    if (choose(&frame, t, height, width, draw, &rng, NULL) != MAE_OK)
+        return (MaePart){{0, 0, height, width}, 1}; /* apply will say why */
+    return mae_frame_part(&frame, shrink ? mae_frame_shrink(&frame) : 1, MAE_BICUBIC);
+}
+
+MaeStatus mae_transform_apply(const MaeTransform *t, float *out, const MaeImage *img,
+                              MaeResizer *scratch, MaeDraw draw, MaeError *err)
+{
+    MaeNormal normal = {.mean = t->mean, .std = t->std};
+    MaeFrame frame;
     MaeRng rng;
 
     if (img->channels != t->channels)
         MAE_FAIL(err, MAE_ERR_SHAPE, "transform: expected %zu channels, found %zu",
                  t->channels, img->channels);
-    mae_rng_init(&rng, draw.seed, draw.epoch, draw.sample, MAE_RNG_CROP);
-    MAE_TRY(place(&placed, t, img, scratch, &rng, err));
-    if (may_flip && mae_rng_float(&rng) < 0.5f)
-        mae_image_hflip(placed);
-    mae_image_normalize(out, placed, t->mean, t->std);
-    return MAE_OK;
-}
-
-void mae_transform_scratch_done(MaeTransformScratch *scratch)
-{
-    mae_image_done(&scratch->resized);
-    mae_resizer_done(&scratch->resizer);
-    *scratch = (MaeTransformScratch){0};
+    MAE_TRY(choose(&frame, t, img->picture.height, img->picture.width, draw, &rng, err));
+    if (t->augment == MAE_AUGMENT_FLIP || t->augment == MAE_AUGMENT_CROP_FLIP)
+        normal.mirror = mae_rng_float(&rng) < 0.5f;
+    return mae_image_tensor(out, img, &frame, normal, MAE_BICUBIC, scratch, err);
 }

@@ -7,18 +7,26 @@
  *   crop_flip  RandomResizedCrop, then mirrored with probability 1/2
  *   eval       scaled until it just covers int(out / eval_crop), the centre cropped
  * With none, flip and eval an image that already has the output size is not resampled.
+ * The box depends on the picture's size and the draw only, so it is chosen before pixels
+ * are decoded. A JPEG decoded for its box alone gives the bits of a full decode.
+ *
+ * scaled_decode lets JPEGs be decoded at 1/2, 1/4 or 1/8 where the box is then at least as
+ * large as its result; never in eval. Pixels then differ from those of a full decode: on
+ * pictures with the spectrum of photographs by 0.7 levels of 255 on average at 1/2, 1.4 at
+ * 1/4, 3.8 at 1/8, and by 10, 16, 24 at most (tests allow 1, 2, 5 and 15, 25, 40).
  *
  * Source   torchvision RandomResizedCrop.get_params, Resize, CenterCrop; bicubic with
  *          antialiasing as Pillow. MAE: scale 0.2..1, eval_crop 224/256.
  * Shapes   Output float [C,H,W].
  * Units    (u8/255 | u16/65535 | f32 - mean) / std.
  * Random   Only from the stream (seed, epoch, sample, MAE_RNG_CROP).
- * Memory   The scratch grows to the largest image seen, nothing else is allocated.
+ * Memory   Only the scratch grows.
  * Threads  A transform is read-only; scratch and image belong to one thread.
  */
 #ifndef MAE_DATA_TRANSFORM_H
 #define MAE_DATA_TRANSFORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +48,7 @@ typedef struct MaeTransform {
     double crop_scale[2]; /* area of a random crop, default 0.2 .. 1 */
     double crop_ratio[2]; /* its width / height, default 3/4 .. 4/3 */
     double eval_crop;     /* 0 < x <= 1, default 0.875 */
+    bool scaled_decode;   /* default false */
     const float *mean;    /* [C], borrowed; NULL: 0 */
     const float *std;     /* [C], borrowed; NULL: 1 */
 } MaeTransform;
@@ -51,12 +60,6 @@ typedef struct MaeDraw {
     uint64_t sample;
 } MaeDraw;
 
-/** Zero-initialise; one per thread. */
-typedef struct MaeTransformScratch {
-    MaeImage resized;
-    MaeResizer resizer;
-} MaeTransformScratch;
-
 /** Defaults above for an output of [C,H,W]; mean and std NULL. */
 MaeTransform mae_transform_default(size_t channels, size_t out_h, size_t out_w,
                                    MaeAugment augment);
@@ -64,13 +67,17 @@ MaeTransform mae_transform_default(size_t channels, size_t out_h, size_t out_w,
 /** ARG if a field is out of range (named in the message). */
 MaeStatus mae_transform_check(const MaeTransform *t, MaeError *err);
 
+/** What of a picture [H,W] the transform looks at, for a MaeChooser. */
+MaePart mae_transform_part(const MaeTransform *t, size_t height, size_t width,
+                           MaeDraw draw);
+
 /**
- * @param[out] out [C,H,W].  @param[in,out] img mirrored in place if it is flipped before
- * it is resampled; contents undefined afterwards.
+ * @param[out] out [C,H,W].  @param img the whole picture or what mae_transform_part asks
+ * for.  @param scratch one per thread; it grows to the largest image seen.
  * @return SHAPE if the image has other than t->channels channels; NOMEM.
  */
-MaeStatus mae_transform_apply(const MaeTransform *t, float *out, MaeImage *img,
-                              MaeTransformScratch *scratch, MaeDraw draw, MaeError *err);
+MaeStatus mae_transform_apply(const MaeTransform *t, float *out, const MaeImage *img,
+                              MaeResizer *scratch, MaeDraw draw, MaeError *err);
 
 /**
  * Box of a random crop of an image [H,W]: up to 10 tries with area and log(ratio)
@@ -78,8 +85,5 @@ MaeStatus mae_transform_apply(const MaeTransform *t, float *out, MaeImage *img,
  */
 MaeBox mae_transform_random_box(size_t height, size_t width, const double scale[2],
                                 const double ratio[2], MaeRng *rng);
-
-/** Release the scratch; accepts a zeroed one. */
-void mae_transform_scratch_done(MaeTransformScratch *scratch);
 
 #endif /* MAE_DATA_TRANSFORM_H */

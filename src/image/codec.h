@@ -12,7 +12,8 @@
 #include "image/image.h"
 
 MaeStatus mae_jpeg_decode(MaeImage *img, const void *bytes, size_t size,
-                          const MaeImageLimits *limits, MaeError *err);
+                          const MaeImageLimits *limits, const MaeChooser *chooser,
+                          MaeError *err);
 MaeStatus mae_png_decode(MaeImage *img, const void *bytes, size_t size,
                          const MaeImageLimits *limits, MaeError *err);
 

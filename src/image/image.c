@@ -59,6 +59,7 @@ MaeStatus mae_image_reshape(MaeImage *img, size_t height, size_t width, size_t c
     img->width = width;
     img->channels = channels;
     img->type = type;
+    img->picture = (MaePicture){.height = height, .width = width, .shrink = 1};
     return MAE_OK;
 }
 
@@ -136,6 +137,13 @@ static MaeStatus fail_unknown(const unsigned char *bytes, size_t size, MaeError 
 MaeStatus mae_image_decode(MaeImage *img, const void *bytes, size_t size,
                            const MaeImageLimits *limits, MaeError *err)
 {
+    return mae_image_decode_part(img, bytes, size, limits, NULL, err);
+}
+
+MaeStatus mae_image_decode_part(MaeImage *img, const void *bytes, size_t size,
+                                const MaeImageLimits *limits, const MaeChooser *chooser,
+                                MaeError *err)
+{
     MaeImageLimits use = mae_image_limits_default();
 
     img->warnings = 0;
@@ -146,7 +154,7 @@ MaeStatus mae_image_decode(MaeImage *img, const void *bytes, size_t size,
     }
     switch (mae_image_sniff(bytes, size)) {
     case MAE_IMAGE_JPEG:
-        return mae_jpeg_decode(img, bytes, size, &use, err);
+        return mae_jpeg_decode(img, bytes, size, &use, chooser, err);
     case MAE_IMAGE_PNG:
         return mae_png_decode(img, bytes, size, &use, err);
     case MAE_IMAGE_UNKNOWN:

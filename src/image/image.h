@@ -9,6 +9,8 @@
  *          Gamma and colour profiles are ignored. The format is found from the content,
  *          never from a file name.
  * Shapes   [H,W,C] interleaved, row-major, no padding; C as stored: 1 grey, 3 RGB.
+ * Parts    A decoder can be asked for a box of the picture (MaeChooser). It delivers that
+ *          box or more, bit for bit as in the whole picture.
  * Units    U8 0..255, U16 0..65535 in native byte order, F32 as it is.
  * Memory   A MaeImage owns its buffer and grows it when needed, never shrinks it, so a
  *          loop that decodes into one object soon stops allocating.
@@ -30,6 +32,18 @@
 /** Type of one sample. */
 typedef enum MaePixel { MAE_PIXEL_U8, MAE_PIXEL_U16, MAE_PIXEL_F32 } MaePixel;
 
+/** A rectangle in pixels, inside the image it refers to. */
+typedef struct MaeBox {
+    size_t top, left, height, width;
+} MaeBox;
+
+/** The picture that an image is a part of, and where in it the image lies. */
+typedef struct MaePicture {
+    size_t height, width; /* of all of it, unscaled */
+    size_t top, left;     /* of the image's first pixel, in pixels of the image's scale */
+    unsigned shrink;      /* the image is at 1/shrink: 1, 2, 4 or 8 */
+} MaePicture;
+
 /** An image and its buffer. Zero-initialised is empty and ready for use. */
 typedef struct MaeImage {
     size_t height, width, channels; /* pixels; 0 if empty */
@@ -37,7 +51,20 @@ typedef struct MaeImage {
     unsigned warnings; /* oddities the last decode got over: damaged entropy data... */
     void *data;        /* [height,width,channels]; owned */
     size_t capacity;   /* bytes owned, at least what the shape needs */
+    MaePicture picture;
 } MaeImage;
+
+/** What is needed of a picture. */
+typedef struct MaePart {
+    MaeBox box;      /* unscaled; inside the picture */
+    unsigned shrink; /* 1, 2, 4 or 8: it may be scaled down by so much */
+} MaePart;
+
+/** Asked when the size of a picture is known, before its pixels are decoded. */
+typedef struct MaeChooser {
+    MaePart (*choose)(const void *ctx, size_t height, size_t width);
+    const void *ctx;
+} MaeChooser;
 
 /** What a file may ask for. Zero in a field means its default. */
 typedef struct MaeImageLimits {
@@ -65,8 +92,8 @@ void mae_image_done(MaeImage *img);
 
 /**
  * Give @p img a shape and a buffer that holds it; contents are undefined, even where the
- * old buffer is kept. SHAPE if a side is 0 or the byte count overflows, NOMEM; on failure
- * the image is unchanged.
+ * old buffer is kept. It is a whole picture of its own. SHAPE if a side is 0 or the byte
+ * count overflows, NOMEM; on failure the image is unchanged.
  */
 MaeStatus mae_image_reshape(MaeImage *img, size_t height, size_t width, size_t channels,
                             MaePixel type, MaeError *err);
@@ -91,6 +118,17 @@ MaeImageFormat mae_image_sniff(const void *bytes, size_t size);
  */
 MaeStatus mae_image_decode(MaeImage *img, const void *bytes, size_t size,
                            const MaeImageLimits *limits, MaeError *err);
+
+/**
+ * The same for the part that @p chooser asks for, or more of the picture; img->picture
+ * says what came. Pixels of the chosen box equal those of the whole picture, others may
+ * differ. A baseline JPEG that ends in its last marker is decoded up to the part's last
+ * row: damage behind that goes unnoticed. Anything else is decoded whole.
+ * @param chooser NULL: the whole picture. Called once at most.
+ */
+MaeStatus mae_image_decode_part(MaeImage *img, const void *bytes, size_t size,
+                                const MaeImageLimits *limits, const MaeChooser *chooser,
+                                MaeError *err);
 
 /**
  * EXIF orientation of a JPEG (first APP1 Exif segment) or PNG (eXIf chunk): 1..8; 1 if

@@ -1,5 +1,7 @@
+#include <assert.h>
 #include <limits.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,6 +9,9 @@
 #include <jpeglib.h>
 
 #include "image/codec.h"
+
+/* Pixels around a box that make it exact; smooth upsampling looks two pixels far. */
+#define MARGIN ((size_t)8)
 
 /*
  * libjpeg reports errors by a call that must not return: it jumps back into the function
@@ -136,6 +141,11 @@ static size_t read_header(struct jpeg_decompress_struct *jpeg, Guard *guard)
     return channels;
 }
 
+static size_t divide_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
 /* a * b / 255, rounded, for a and b up to 255. */
 static unsigned multiply_255(unsigned a, unsigned b)
 {
@@ -155,29 +165,104 @@ static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, size_t width, unsigne
     }
 }
 
+/*
+ * May it be decoded in part? A decoder that stops before the end of the file cannot see
+ * that it is cut off, so the file must end in EOI. Files of several scans are read whole
+ * in any case. Cropping wide chroma samples goes wrong when it is scaled (libjpeg-turbo
+ * 2.1.5 takes the width of chroma from the sampling factors alone).
+ */
+static bool divisible(struct jpeg_decompress_struct *jpeg, const uint8_t *bytes,
+                      size_t size)
+{
+    return !jpeg_has_multiple_scans(jpeg) && jpeg->max_h_samp_factor <= 2 &&
+           jpeg->max_v_samp_factor <= 2 && bytes[size - 2] == 0xff &&
+           bytes[size - 1] == JPEG_EOI;
+}
+
+/* The box to decode, in pixels of the output, and its scale. */
+static MaeBox choose(struct jpeg_decompress_struct *jpeg, const MaeChooser *chooser,
+                     const uint8_t *bytes, size_t size)
+{
+    const size_t height = jpeg->image_height, width = jpeg->image_width;
+    MaePart part = {{0, 0, height, width}, 1};
+    size_t bottom, right;
+
+    if (chooser != NULL)
+        part = chooser->choose(chooser->ctx, height, width);
+    assert(part.box.top + part.box.height <= height);
+    assert(part.box.left + part.box.width <= width);
+    jpeg->scale_num = 1;
+    jpeg->scale_denom = part.shrink;
+    if (!divisible(jpeg, bytes, size))
+        part.box = (MaeBox){0, 0, height, width};
+    bottom = divide_up(part.box.top + part.box.height, part.shrink);
+    right = divide_up(part.box.left + part.box.width, part.shrink);
+    part.box.top /= part.shrink;
+    part.box.left /= part.shrink;
+    part.box.height = bottom - part.box.top;
+    part.box.width = right - part.box.left;
+    return part.box;
+}
+
+/*
+ * Leave out columns, then rows, that the box does not need. At the edges of a crop chroma
+ * is interpolated as at the edges of a picture, so these are kept away from the box. The
+ * only skip starts at the first row and ends between two rows of blocks: others lead to
+ * rows of groups that are half used up (libjpeg-turbo, issue 915).
+ */
+static MaeStatus crop(struct jpeg_decompress_struct *jpeg, MaeImage *img, MaeBox box,
+                      size_t channels, MaeError *err)
+{
+    const size_t band = (size_t)jpeg->max_v_samp_factor * DCTSIZE / jpeg->scale_denom;
+    const size_t bottom = box.top + box.height, columns = jpeg->output_width;
+    const size_t top = (box.top > MARGIN ? box.top - MARGIN : 0) / band * band;
+    size_t right = box.left + box.width + MARGIN;
+    JDIMENSION left = box.left > MARGIN ? (JDIMENSION)(box.left - MARGIN) : 0, width;
+
+    right = right < columns ? right : columns;
+    width = (JDIMENSION)right - left;
+    if (width < columns)
+        jpeg_crop_scanline(jpeg, &left, &width);
+    MAE_TRY(mae_image_reshape(img, bottom - top, jpeg->output_width, channels,
+                              MAE_PIXEL_U8, err));
+    img->picture = (MaePicture){.height = jpeg->image_height,
+                                .width = jpeg->image_width,
+                                .top = top,
+                                .left = left,
+                                .shrink = jpeg->scale_denom};
+    if (top > 0)
+        (void)jpeg_skip_scanlines(jpeg, (JDIMENSION)top);
+    return MAE_OK;
+}
+
 static void read_rows(struct jpeg_decompress_struct *jpeg, MaeImage *img)
 {
     const size_t row_bytes = mae_image_row_bytes(img);
+    const size_t top = img->picture.top, bottom = top + img->height;
     const unsigned invert = jpeg->saw_Adobe_marker ? 0xff : 0;
     JSAMPARRAY ink = NULL;
 
     if (jpeg->out_color_space == JCS_CMYK)
         ink = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE,
                                       jpeg->output_width * 4, 1);
-    while (jpeg->output_scanline < jpeg->output_height) {
-        uint8_t *row = (uint8_t *)img->data + jpeg->output_scanline * row_bytes;
+    while (jpeg->output_scanline < bottom) {
+        uint8_t *row = (uint8_t *)img->data + (jpeg->output_scanline - top) * row_bytes;
 
         (void)jpeg_read_scanlines(jpeg, ink != NULL ? ink : &row, 1);
         if (ink != NULL)
             cmyk_to_rgb(row, ink[0], img->width, invert);
     }
+    if (bottom == jpeg->output_height)
+        (void)jpeg_finish_decompress(jpeg);
 }
 
 /* The part between create and destroy that may jump. */
 static MaeStatus decode_guarded(struct jpeg_decompress_struct *jpeg, MaeImage *img,
-                                const void *bytes, size_t size, Guard *guard)
+                                const void *bytes, size_t size, const MaeChooser *chooser,
+                                Guard *guard)
 {
     size_t channels;
+    MaeBox box;
 
     if (setjmp(guard->escape) != 0)
         return guard->status;
@@ -185,17 +270,17 @@ static MaeStatus decode_guarded(struct jpeg_decompress_struct *jpeg, MaeImage *i
     jpeg->progress = &guard->progress;
     jpeg_mem_src(jpeg, bytes, size);
     channels = read_header(jpeg, guard);
+    box = choose(jpeg, chooser, bytes, size);
     (void)jpeg_start_decompress(jpeg);
-    MAE_TRY(mae_image_reshape(img, jpeg->output_height, jpeg->output_width, channels,
-                              MAE_PIXEL_U8, guard->err));
+    MAE_TRY(crop(jpeg, img, box, channels, guard->err));
     read_rows(jpeg, img);
-    (void)jpeg_finish_decompress(jpeg);
     img->warnings = guard->warnings;
     return MAE_OK;
 }
 
 MaeStatus mae_jpeg_decode(MaeImage *img, const void *bytes, size_t size,
-                          const MaeImageLimits *limits, MaeError *err)
+                          const MaeImageLimits *limits, const MaeChooser *chooser,
+                          MaeError *err)
 {
     Guard guard = {.err = err,
                    .limits = limits,
@@ -203,7 +288,7 @@ MaeStatus mae_jpeg_decode(MaeImage *img, const void *bytes, size_t size,
                    .progress = {.progress_monitor = on_progress}};
     struct jpeg_decompress_struct jpeg = {.err = guard_errors(&guard),
                                           .client_data = &guard};
-    const MaeStatus status = decode_guarded(&jpeg, img, bytes, size, &guard);
+    const MaeStatus status = decode_guarded(&jpeg, img, bytes, size, chooser, &guard);
 
     jpeg_destroy_decompress(&jpeg);
     return status;

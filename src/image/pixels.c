@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "image/image.h"
-#include "image/resize.h"
 
 static MaeStatus grey_to_rgb(MaeImage *img, MaeError *err)
 {
@@ -18,6 +17,7 @@ static MaeStatus grey_to_rgb(MaeImage *img, MaeError *err)
             memcpy(out, grey, sample);
     }
     rgb.warnings = img->warnings;
+    rgb.picture = img->picture;
     mae_image_done(img);
     *img = rgb;
     return MAE_OK;
@@ -65,78 +65,4 @@ MaeStatus mae_image_channels(MaeImage *img, size_t channels, MaeError *err)
                  img->channels, channels);
     rgb_to_grey(img);
     return MAE_OK;
-}
-
-MaeBox mae_image_box(const MaeImage *img)
-{
-    return (MaeBox){.height = img->height, .width = img->width};
-}
-
-void mae_image_hflip(MaeImage *img)
-{
-    const size_t pixel = img->channels * mae_pixel_size(img->type);
-    const size_t row_bytes = mae_image_row_bytes(img);
-    unsigned char *row = img->data;
-
-    for (size_t y = 0; y < img->height; y++, row += row_bytes) {
-        unsigned char *left = row, *right = row + row_bytes;
-
-        for (size_t x = 0; x < img->width / 2; x++, left += pixel) {
-            right -= pixel;
-            for (size_t i = 0; i < pixel; i++) {
-                const unsigned char kept = left[i];
-
-                left[i] = right[i];
-                right[i] = kept;
-            }
-        }
-    }
-}
-
-/* One channel: a table has all 256 results, so pixels cost no division. */
-static void normalize_u8(float *out, const uint8_t *in, size_t pixels, size_t step,
-                         float mean, float std)
-{
-    float table[256];
-
-    for (size_t v = 0; v < 256; v++)
-        table[v] = ((float)v / 255.0f - mean) / std;
-    for (size_t i = 0; i < pixels; i++)
-        out[i] = table[in[i * step]];
-}
-
-static void normalize_u16(float *out, const uint16_t *in, size_t pixels, size_t step,
-                          float mean, float std)
-{
-    for (size_t i = 0; i < pixels; i++)
-        out[i] = ((float)in[i * step] / 65535.0f - mean) / std;
-}
-
-static void normalize_f32(float *out, const float *in, size_t pixels, size_t step,
-                          float mean, float std)
-{
-    for (size_t i = 0; i < pixels; i++)
-        out[i] = (in[i * step] - mean) / std;
-}
-
-void mae_image_normalize(float *chw, const MaeImage *src, const float *mean,
-                         const float *std)
-{
-    const size_t pixels = src->height * src->width, step = src->channels;
-
-    for (size_t c = 0; c < step; c++, chw += pixels) {
-        const float m = mean != NULL ? mean[c] : 0.0f, s = std != NULL ? std[c] : 1.0f;
-
-        switch (src->type) {
-        case MAE_PIXEL_U8:
-            normalize_u8(chw, (const uint8_t *)src->data + c, pixels, step, m, s);
-            break;
-        case MAE_PIXEL_U16:
-            normalize_u16(chw, (const uint16_t *)src->data + c, pixels, step, m, s);
-            break;
-        case MAE_PIXEL_F32:
-            normalize_f32(chw, (const float *)src->data + c, pixels, step, m, s);
-            break;
-        }
-    }
 }

@@ -1,6 +1,6 @@
 /**
  * @file resize.h
- * Geometry and scaling of pixels: crop, resample, mirror, normalise.
+ * Geometry and scaling of pixels: crop, resample, mirror, normalise, in one pass.
  *
  *   out[x] = sum_t w[x][t] in[start(x) + t]
  *   w[x][t] = filter((t + start(x) + 1/2 - c) / s) / sum over t of the same
@@ -12,27 +12,40 @@
  * rounds and clips to 8 bits between the passes, so results equal Pillow's bit for bit.
  * U16 and F32 use the same weights in float; U16 rounds and clips once, at the end.
  *
+ * Boxes refer to the picture that an image is a part of (MaePicture), unscaled. An image
+ * at 1/shrink is sampled where the box lies in it, between pixels if need be.
+ *
  * Source   Pillow src/libImaging/Resample.c; torchvision functional.py (resize,
  *          center_crop, resized_crop).
  * Shapes   Any height, width and number of channels; every type of MaePixel.
  * Memory   MaeResizer keeps tables and the intermediate image between calls and grows
  *          only when needed.
- * Errors   SHAPE for boxes outside the image and sizes of 0; NOMEM. The destination's
- *          pixels are undefined after a failure.
+ * Errors   SHAPE for boxes outside the picture, for parts of it that the image lacks and
+ *          for sizes of 0; NOMEM. The destination is undefined after a failure.
  * Threads  Reentrant; a resizer and a destination belong to one thread at a time.
  */
 #ifndef MAE_IMAGE_RESIZE_H
 #define MAE_IMAGE_RESIZE_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "image/image.h"
 
-/** A rectangle in pixels, inside the image it refers to. */
-typedef struct MaeBox {
-    size_t top, left, height, width;
-} MaeBox;
-
 typedef enum MaeFilter { MAE_BICUBIC, MAE_BILINEAR } MaeFilter;
+
+/** A box of a picture is scaled to [height,width], of which the box keep is wanted. */
+typedef struct MaeFrame {
+    MaeBox box;
+    size_t height, width;
+    MaeBox keep;
+} MaeFrame;
+
+/** What becomes of resampled pixels on their way into a model. */
+typedef struct MaeNormal {
+    const float *mean, *std; /* [C]; NULL for 0 and 1 */
+    bool mirror;             /* left-right */
+} MaeNormal;
 
 /** Scratch memory, reused. Zero-initialised is ready for use. */
 typedef struct MaeResizer {
@@ -42,42 +55,47 @@ typedef struct MaeResizer {
 /** Free the scratch memory. NULL and empty are fine. */
 void mae_resizer_done(MaeResizer *scratch);
 
-/** The box that covers all of @p img. */
+/** The box that covers all of the picture that @p img is of. */
 MaeBox mae_image_box(const MaeImage *img);
 
+/** @p box resampled to [out_h,out_w], all of it (torchvision's resized_crop). */
+MaeFrame mae_frame_crop(MaeBox box, size_t out_h, size_t out_w);
+
 /**
- * Cut @p box out of @p src, then resample it to [out_h,out_w]: pixels outside the box
- * have no influence (torchvision's resized_crop).
+ * The evaluation transform of a picture: scale so that the short side becomes
+ * @p short_side (the long one floor(short_side * long / short)), then cut [crop_h,crop_w]
+ * out of the middle. The offset is half the excess, rounded half to even. Equals
+ * torchvision's Resize and CenterCrop.
  *
- * @param[out] dst reshaped; must not be @p src.
- * @param scratch NULL: allocates for this call only.
+ * SHAPE if the crop is larger than the scaled picture (nothing is padded).
  */
-MaeStatus mae_image_resize(MaeImage *dst, const MaeImage *src, MaeBox box, size_t out_h,
-                           size_t out_w, MaeFilter filter, MaeResizer *scratch,
+MaeStatus mae_frame_center(MaeFrame *frame, size_t height, size_t width,
+                           size_t short_side, size_t crop_h, size_t crop_w,
                            MaeError *err);
 
-/**
- * The evaluation transform: scale so that the short side becomes @p short_side (the long
- * one floor(short_side * long / short)), then cut [crop_h,crop_w] out of the middle. The
- * offset is half the excess, rounded half to even. Equals torchvision's Resize and
- * CenterCrop; only pixels that are kept are computed.
- *
- * SHAPE if the crop is larger than the scaled image (nothing is padded).
- */
-MaeStatus mae_image_center_crop_resize(MaeImage *dst, const MaeImage *src,
-                                       size_t short_side, size_t crop_h, size_t crop_w,
-                                       MaeFilter filter, MaeResizer *scratch,
-                                       MaeError *err);
+/** The largest of 1, 2, 4, 8 that leaves the box at least as large as its result. */
+unsigned mae_frame_shrink(const MaeFrame *frame);
 
-/** Mirror left-right in place. */
-void mae_image_hflip(MaeImage *img);
+/** What a frame needs of its picture at 1/shrink. @param shrink 1, 2, 4 or 8. */
+MaePart mae_frame_part(const MaeFrame *frame, unsigned shrink, MaeFilter filter);
 
 /**
- * chw[c][y][x] = (v - mean[c]) / std[c], v = u8 / 255, u16 / 65535 or the float itself.
+ * Cut the frame's box out of @p src, then resample it: pixels outside the box have no
+ * influence. Only what is kept is computed.
  *
- * @param[out] chw [C,H,W], overwritten.  @param mean, std [C]; NULL for 0 and 1.
+ * @param[out] dst [keep.height,keep.width] as a picture of its own; must not be @p src.
+ * @param scratch NULL: allocates for this call only.
  */
-void mae_image_normalize(float *chw, const MaeImage *src, const float *mean,
-                         const float *std);
+MaeStatus mae_image_resize(MaeImage *dst, const MaeImage *src, const MaeFrame *frame,
+                           MaeFilter filter, MaeResizer *scratch, MaeError *err);
+
+/**
+ * The same, written as the input of a model: resampled pixels v become
+ *   chw[c][y][x] = (v - mean[c]) / std[c],   v = u8 / 255, u16 / 65535 or the float
+ * @param[out] chw [C,keep.height,keep.width], overwritten.
+ */
+MaeStatus mae_image_tensor(float *chw, const MaeImage *src, const MaeFrame *frame,
+                           MaeNormal normal, MaeFilter filter, MaeResizer *scratch,
+                           MaeError *err);
 
 #endif /* MAE_IMAGE_RESIZE_H */

@@ -4,6 +4,7 @@
 #include <hdf5.h>
 #include <stdlib.h>
 
+#include "store/file.h"
 #include "store/h5in.h"
 #include "store/h5set.h"
 #include "store/vfd.h"
@@ -19,9 +20,13 @@ struct MaeH5Images {
     hid_t space, memory; /* selections of one image */
     hid_t type;          /* native pixel type; not owned */
     int pixel;
+    bool plain;     /* images lie one behind the other in the file: */
+    uint64_t start; /* the first one here */
+    size_t bytes;   /* of an image */
     size_t count, height, width, channels;
     int32_t *labels; /* [N] or NULL */
     size_t classes;
+    char **names; /* [classes] or NULL; one block */
 };
 
 /** The chunk cache holds 8 chunks up to CACHE_MAX bytes, and at least one chunk. */
@@ -105,6 +110,24 @@ static MaeStatus make_selections(MaeH5Images *h, MaeError *err)
     return MAE_OK;
 }
 
+/**
+ * Find images that need no libhdf5. Its offset counts from the beginning of the file, a
+ * user block included.
+ */
+static void find_plain(MaeH5Images *h)
+{
+    const MaeH5Source *source = mae_h5in_source(h->in);
+    const haddr_t start = H5Dget_offset(h->set.id); /* undefined unless contiguous */
+    const hid_t type = H5Dget_type(h->set.id);
+
+    h->bytes = h->height * h->width * h->channels * h->set.type.size;
+    h->plain = start != HADDR_UNDEF && type >= 0 && H5Tequal(type, h->type) > 0 &&
+               start <= source->size && h->count <= (source->size - start) / h->bytes;
+    h->start = start;
+    if (type >= 0)
+        (void)H5Tclose(type);
+}
+
 /** Range check and narrowing; keeps the largest. */
 static MaeStatus check_labels(MaeH5Images *h, const int64_t *wide, MaeError *err)
 {
@@ -116,6 +139,20 @@ static MaeStatus check_labels(MaeH5Images *h, const int64_t *wide, MaeError *err
         if ((size_t)wide[i] >= h->classes)
             h->classes = (size_t)wide[i] + 1;
     }
+    return MAE_OK;
+}
+
+static MaeStatus read_names(MaeH5Images *h, MaeError *err)
+{
+    size_t count;
+
+    if (h->labels == NULL || !mae_h5in_has_attr(h->in, "class_names"))
+        return MAE_OK;
+    MAE_TRY(mae_h5in_texts(h->in, "class_names", &h->names, &count, err));
+    if (count < h->classes)
+        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: class_names: %zu names, but labels up to %zu",
+                 mae_h5in_path(h->in), count, h->classes - 1);
+    h->classes = count;
     return MAE_OK;
 }
 
@@ -149,7 +186,9 @@ static MaeStatus open_all(MaeH5Images *h, const char *path, MaeError *err)
     MAE_TRY(check_pixels(h, err));
     MAE_TRY(check_shape(h, err));
     MAE_TRY(make_selections(h, err));
-    return read_labels(h, err);
+    find_plain(h);
+    MAE_TRY(read_labels(h, err));
+    return read_names(h, err);
 }
 
 MaeStatus mae_h5images_open(MaeH5Images **h, const char *path, MaeError *err)
@@ -178,6 +217,7 @@ void mae_h5images_close(MaeH5Images *h)
         (void)H5Sclose(h->space);
     mae_h5set_close(&h->set);
     mae_h5in_close(h->in);
+    free(h->names);
     free(h->labels);
     free(h);
 }
@@ -202,10 +242,21 @@ size_t mae_h5images_classes(const MaeH5Images *h)
     return h->classes;
 }
 
+const char *mae_h5images_class(const MaeH5Images *h, size_t label)
+{
+    assert(label < h->classes);
+    return h->names == NULL ? NULL : h->names[label];
+}
+
 int64_t mae_h5images_label(const MaeH5Images *h, size_t index)
 {
     assert(index < h->count);
     return h->labels == NULL ? -1 : h->labels[index];
+}
+
+bool mae_h5images_parallel(const MaeH5Images *h)
+{
+    return h->plain;
 }
 
 MaeStatus mae_h5images_read(MaeH5Images *h, size_t index, void *out, MaeError *err)
@@ -213,6 +264,9 @@ MaeStatus mae_h5images_read(MaeH5Images *h, size_t index, void *out, MaeError *e
     const hsize_t start[4] = {index}, count[4] = {1, h->height, h->width, h->channels};
 
     assert(index < h->count);
+    if (h->plain)
+        return mae_file_read_at(mae_h5in_source(h->in)->fd, mae_h5in_path(h->in), out,
+                                h->bytes, h->start + (uint64_t)index * h->bytes, err);
     mae_vfd_quiet();
     if (H5Sselect_hyperslab(h->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
         H5Dread(h->set.id, h->type, h->memory, h->space, H5P_DEFAULT, out) < 0)

@@ -43,7 +43,7 @@ MaeStatus mae_h5in_open_fd(MaeH5In **in, int fd, const char *path, MaeError *err
     made->path = copy;
     made->target = (MaeVfdTarget){.fd = fd};
     made->source = (MaeH5Source){
-        .file = open_hdf5(made), .size = (uint64_t)st.st_size, .path = copy};
+        .file = open_hdf5(made), .fd = fd, .size = (uint64_t)st.st_size, .path = copy};
     if (made->source.file < 0) {
         mae_h5in_close(made);
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: not an HDF5 file, or damaged", path);

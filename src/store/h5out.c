@@ -271,14 +271,35 @@ void mae_h5out_ints(MaeH5Out *out, const char *name, const int64_t *data,
     put_set(out, name, H5T_STD_I64LE, H5T_NATIVE_INT64, data, shape, ndim);
 }
 
+/** Type of an element in memory, or the same in the file. */
+static hid_t element_type(MaeH5Element element, bool file)
+{
+    switch (element) {
+    case MAE_H5_ELEMENT_U8:
+        return file ? H5T_STD_U8LE : H5T_NATIVE_UINT8;
+    case MAE_H5_ELEMENT_U16:
+        return file ? H5T_STD_U16LE : H5T_NATIVE_UINT16;
+    case MAE_H5_ELEMENT_F32:
+        break;
+    }
+    return file ? H5T_IEEE_F32LE : H5T_NATIVE_FLOAT;
+}
+
+void mae_h5out_define_as(MaeH5Out *out, const char *name, MaeH5Element element,
+                         const size_t *shape, size_t ndim)
+{
+    put_set(out, name, element_type(element, true), element_type(element, false), NULL,
+            shape, ndim);
+}
+
 void mae_h5out_define(MaeH5Out *out, const char *name, const size_t *shape, size_t ndim)
 {
-    put_set(out, name, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, NULL, shape, ndim);
+    mae_h5out_define_as(out, name, MAE_H5_ELEMENT_F32, shape, ndim);
 }
 
 /** Select the rows in the file and write them; false on failure. */
-static bool write_rows(hid_t set, hid_t space, size_t first, size_t rows,
-                       const float *data)
+static bool write_rows(hid_t set, hid_t space, hid_t type, size_t first, size_t rows,
+                       const void *data)
 {
     hsize_t start[MAE_TENSOR_DIMS] = {first}, count[MAE_TENSOR_DIMS];
     const int ndim = H5Sget_simple_extent_ndims(space);
@@ -293,14 +314,14 @@ static bool write_rows(hid_t set, hid_t space, size_t first, size_t rows,
     memory = H5Screate_simple(ndim, count, NULL);
     ok = memory >= 0 &&
          H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-         H5Dwrite(set, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, data) >= 0;
+         H5Dwrite(set, type, memory, space, H5P_DEFAULT, data) >= 0;
     if (memory >= 0)
         (void)H5Sclose(memory);
     return ok;
 }
 
-void mae_h5out_rows(MaeH5Out *out, const char *name, size_t first, size_t rows,
-                    const float *data)
+void mae_h5out_rows_as(MaeH5Out *out, const char *name, MaeH5Element element,
+                       size_t first, size_t rows, const void *data)
 {
     hid_t set, space;
 
@@ -308,12 +329,19 @@ void mae_h5out_rows(MaeH5Out *out, const char *name, size_t first, size_t rows,
         return;
     set = H5Dopen2(out->h5, name, H5P_DEFAULT);
     space = set < 0 ? -1 : H5Dget_space(set);
-    if (space < 0 || !write_rows(set, space, first, rows, data))
+    if (space < 0 ||
+        !write_rows(set, space, element_type(element, false), first, rows, data))
         fail(out, MAE_ERR_ARG, name, "not defined, or has fewer rows");
     if (space >= 0)
         (void)H5Sclose(space);
     if (set >= 0)
         (void)H5Dclose(set);
+}
+
+void mae_h5out_rows(MaeH5Out *out, const char *name, size_t first, size_t rows,
+                    const float *data)
+{
+    mae_h5out_rows_as(out, name, MAE_H5_ELEMENT_F32, first, rows, data);
 }
 
 MaeStatus mae_h5out_check(const MaeH5Out *out, MaeError *err)

@@ -49,10 +49,26 @@ void mae_h5out_ints(MaeH5Out *out, const char *name, const int64_t *data,
 void mae_h5out_text_list(MaeH5Out *out, const char *name, const char *const *texts,
                          size_t n);
 
-/** Make a float32 tensor whose rows are written later; unwritten rows are zero. */
-void mae_h5out_define(MaeH5Out *out, const char *name, const size_t *shape, size_t ndim);
+/** Element of a tensor that is written by rows. */
+typedef enum MaeH5Element {
+    MAE_H5_ELEMENT_U8,
+    MAE_H5_ELEMENT_U16,
+    MAE_H5_ELEMENT_F32
+} MaeH5Element;
 
-/** Write rows [first, first + rows) along the first axis of a defined tensor. */
+/** Make a tensor whose rows are written later; unwritten rows are zero. */
+void mae_h5out_define_as(MaeH5Out *out, const char *name, MaeH5Element element,
+                         const size_t *shape, size_t ndim);
+
+/**
+ * Write rows [first, first + rows) along the first axis of a defined tensor.
+ * @param data uint8_t, uint16_t or float, as @p element says and as it was defined.
+ */
+void mae_h5out_rows_as(MaeH5Out *out, const char *name, MaeH5Element element,
+                       size_t first, size_t rows, const void *data);
+
+/** The same for float32. */
+void mae_h5out_define(MaeH5Out *out, const char *name, const size_t *shape, size_t ndim);
 void mae_h5out_rows(MaeH5Out *out, const char *name, size_t first, size_t rows,
                     const float *data);
 

@@ -38,6 +38,7 @@ typedef struct MaeH5Set {
 /** The file a data set is in. */
 typedef struct MaeH5Source {
     hid_t file;
+    int fd;           /* the same, open for reading */
     uint64_t size;    /* bytes on disk, bounds what any data set can hold */
     const char *path; /* for messages */
 } MaeH5Source;

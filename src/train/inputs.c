@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/available.h"
 #include "data/stats.h"
 #include "data/subset.h"
 
@@ -178,6 +179,56 @@ static MaeTransform transform_of(const MaeInputs *inputs, const MaeConfig *cfg,
     return t;
 }
 
+/*
+ * Memory for the decoded images of a set, unless it is better off without.
+ * @param left bytes that caches may still take; reduced.
+ */
+static MaeStatus open_cache(MaeCache **cache, size_t *left, const char *key,
+                            const MaeDataset *set, size_t images, const MaeConfig *cfg,
+                            const MaeLog *log, MaeError *err)
+{
+    const bool wanted = cfg->data.cache == MAE_CONF_CACHE_ON;
+    MaeError why = {0};
+    size_t need;
+
+    if (cfg->data.cache == MAE_CONF_CACHE_OFF || !mae_dataset_info(set)->encoded ||
+        (!wanted && cfg->train.epochs < 2))
+        return MAE_OK;
+    need = mae_cache_need(set, images);
+    if (need > *left && wanted)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "data.cache: on: decoded images of %s take about %.1f MB, at most %.1f "
+                 "MB of memory are free for them; use auto or off",
+                 key, (double)need / 1e6, (double)*left / 1e6);
+    if (need == 0 || need > *left)
+        return MAE_OK;
+    if (mae_cache_open(cache, set, need, &why) == MAE_OK) {
+        *left -= need;
+        mae_log(log, MAE_LOG_INFO,
+                "data.cache: decoded images of %s stay in memory, "
+                "%.1f MB",
+                key, (double)need / 1e6);
+    } else if (wanted) {
+        MAE_FAIL(err, why.status, "%s: data.cache: %s", key, why.msg);
+    }
+    return MAE_OK;
+}
+
+static MaeStatus open_caches(MaeInputs *inputs, const MaeConfig *cfg, const MaeLog *log,
+                             MaeError *err)
+{
+    const size_t available = mae_available_memory() / 4;
+    size_t left = cfg->data.cache == MAE_CONF_CACHE_ON ? 3 * available : available;
+
+    if (!cfg->data.scaled_decode) /* such pixels depend on the crop */
+        MAE_TRY(open_cache(&inputs->cache, &left, "data.train", inputs->train,
+                           inputs->subset_count, cfg, log, err));
+    if (inputs->val == NULL)
+        return MAE_OK;
+    return open_cache(&inputs->val_cache, &left, "data.val", inputs->val,
+                      mae_dataset_info(inputs->val)->count, cfg, log, err);
+}
+
 MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_batch,
                            const MaeLog *log, MaeError *err)
 {
@@ -201,7 +252,10 @@ MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_b
             "data.train has %zu",
             cfg->train.batch_size * cfg->train.accum_iter, inputs->subset_count);
     inputs->transform = transform_of(inputs, cfg, augment_of(cfg->data.augment));
+    inputs->transform.scaled_decode = cfg->data.scaled_decode;
     inputs->val_transform = transform_of(inputs, cfg, MAE_AUGMENT_EVAL);
+    MAE_TRY(open_caches(inputs, cfg, log, err));
+    options.cache = inputs->cache;
     MAE_TRY(mae_loader_open(&inputs->loader, inputs->train, &inputs->transform, &options,
                             err));
     if (inputs->val == NULL)
@@ -212,6 +266,7 @@ MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_b
         .seed = cfg->train.seed,
         .world = 1,
     };
+    options.cache = inputs->val_cache;
     return mae_loader_open(&inputs->val_loader, inputs->val, &inputs->val_transform,
                            &options, err);
 }
@@ -219,7 +274,8 @@ MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_b
 size_t mae_inputs_bytes(const MaeInputs *inputs)
 {
     return mae_loader_bytes(inputs->loader) +
-           (inputs->val_loader != NULL ? mae_loader_bytes(inputs->val_loader) : 0);
+           (inputs->val_loader != NULL ? mae_loader_bytes(inputs->val_loader) : 0) +
+           mae_cache_bytes(inputs->cache) + mae_cache_bytes(inputs->val_cache);
 }
 
 void mae_inputs_close(MaeInputs *inputs)
@@ -228,6 +284,8 @@ void mae_inputs_close(MaeInputs *inputs)
         return;
     mae_loader_close(inputs->loader);
     mae_loader_close(inputs->val_loader);
+    mae_cache_close(inputs->cache);
+    mae_cache_close(inputs->val_cache);
     mae_dataset_close(inputs->train);
     mae_dataset_close(inputs->val);
     free(inputs->subset);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "conf/config.h"
+#include "data/cache.h"
 #include "data/loader.h"
 #include "model/arch.h"
 
@@ -21,7 +22,8 @@ typedef struct MaeInputs {
     size_t *subset;          /* [subset_count] training samples; NULL: all */
     size_t subset_count;
     size_t channels;
-    float *mean, *std; /* [channels] */
+    float *mean, *std;           /* [channels] */
+    MaeCache *cache, *val_cache; /* NULL: images are decoded each time */
     MaeLoader *loader, *val_loader;
     MaeTransform transform, val_transform;
 } MaeInputs;
@@ -42,11 +44,14 @@ MaeStatus mae_inputs_open(MaeInputs *inputs, const MaeConfig *cfg, bool labelled
                           size_t in_chans, MaeKnownStats known, MaePool *pool,
                           const MaeLog *log, MaeError *err);
 
-/** Open the loaders; @p val_batch images per held-out batch. */
+/**
+ * Open the loaders and, as data.cache says, memory for decoded images; @p val_batch
+ * images per held-out batch. ARG if the cache was asked for and does not fit.
+ */
 MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_batch,
                            const MaeLog *log, MaeError *err);
 
-/** Bytes of the batches that the open loaders hold ready. */
+/** Bytes of the batches that the open loaders hold ready and of the caches. */
 size_t mae_inputs_bytes(const MaeInputs *inputs);
 
 /** Accepts a zeroed or half-opened object. */

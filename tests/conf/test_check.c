@@ -40,6 +40,9 @@ static const struct {
      "mask.ratio (default): 0.75 of 1 patches leaves none visible"},
     {MAE_CONF_PRETRAIN, "data: {crop_scale: [0.9, 0.1]}",
      "f.yaml:1: data.crop_scale: smallest share 0.9 is above the largest, 0.1"},
+    {MAE_CONF_PRETRAIN, "data: {cache: on, scaled_decode: true}",
+     "f.yaml:1: data.cache: on keeps whole images, data.scaled_decode reads parts of "
+     "smaller ones; give one of them"},
     {MAE_CONF_PRETRAIN, "data: {mean: 0.5}",
      "f.yaml:1: data.mean: given without data.std; give both or neither"},
     {MAE_CONF_PRETRAIN, "data: {std: imagenet}",

@@ -63,6 +63,13 @@ START_TEST(nothing_to_read)
 }
 END_TEST
 
+static MaePart corner(const void *ctx, size_t height, size_t width)
+{
+    (void)ctx;
+    ck_assert(height >= 4 && width >= 4);
+    return (MaePart){{0, 0, 4, 4}, 1};
+}
+
 START_TEST(exif_on_request)
 {
     /* APP1 with one entry: orientation 6, put behind SOI. */
@@ -70,13 +77,14 @@ START_TEST(exif_on_request)
         0xff, 0xe1, 0,    34,   'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8,
         0,    1,    0x01, 0x12, 0,   3,   0,   0,   0, 1, 0,   6,   0, 0,  0, 0, 0, 0};
     MaeDatasetOptions opt = {.in_chans = 3};
+    const MaeChooser chooser = {corner, NULL};
     MaeImage img = {0};
     MaeReadBuffer buffer = {0};
     const char *path = fixture_path(root, "1.jpg");
     unsigned char *plain, all[8192];
     size_t size;
 
-    fixture_jpeg(path, 8, 16, 3, 1);
+    fixture_jpeg(path, 32, 64, 3, 1);
     plain = mae_test_read(path, &size);
     ck_assert_uint_lt(size + sizeof app1, sizeof all);
     memcpy(all, plain, 2);
@@ -88,7 +96,11 @@ START_TEST(exif_on_request)
         opt.exif = turn == 1;
         ck_assert_ok(mae_dataset_open(&ds, root, &opt, &err));
         ck_assert_ok(mae_dataset_read(ds, 0, &img, &buffer, &err));
-        ck_assert_uint_eq(img.height, turn == 1 ? 16 : 8);
+        ck_assert_uint_eq(img.height, turn == 1 ? 64 : 32);
+        /* boxes refer to upright pictures, so what is turned comes whole */
+        ck_assert_ok(mae_dataset_read_part(ds, 0, &chooser, &img, &buffer, &err));
+        ck_assert_uint_eq(img.picture.height, turn == 1 ? 64 : 32);
+        ck_assert_uint_eq(img.height, turn == 1 ? 64 : 4);
         mae_dataset_close(ds);
         ds = NULL;
     }

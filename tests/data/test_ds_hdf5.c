@@ -55,7 +55,7 @@ START_TEST(labelled_stack)
     ck_assert_ok(mae_dataset_open(&ds, path, NULL, &err));
     info = mae_dataset_info(ds);
     ck_assert_str_eq(info->kind, "hdf5");
-    ck_assert(info->serial && info->labelled);
+    ck_assert(!info->serial && info->labelled && !info->encoded);
     ck_assert_uint_eq(info->count, 6);
     ck_assert_uint_eq(info->classes, 4);
     ck_assert_uint_eq(info->height, 4);

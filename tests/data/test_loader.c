@@ -214,7 +214,7 @@ START_TEST(evaluation_passes)
             for (size_t i = 0; i < batch->size; i++, wanted++) {
                 MaeImage img = {0};
                 MaeReadBuffer buffer = {0};
-                MaeTransformScratch scratch = {0};
+                MaeResizer scratch = {0};
                 float out[IMAGE];
 
                 wanted += wanted == 3;
@@ -226,7 +226,7 @@ START_TEST(evaluation_passes)
                 ck_assert_mem_eq(out, batch->images + i * IMAGE, sizeof out);
                 mae_image_done(&img);
                 mae_read_buffer_done(&buffer);
-                mae_transform_scratch_done(&scratch);
+                mae_resizer_done(&scratch);
             }
             mae_loader_release(loader, batch);
         }

@@ -6,19 +6,20 @@
 #include <string.h>
 
 #include "data/fixture.h"
+#include "support/photo.h"
 
-static MaeTransformScratch scratch;
+static MaeResizer scratch;
 static MaeError err;
 
 static void setup(void)
 {
-    scratch = (MaeTransformScratch){0};
+    scratch = (MaeResizer){0};
     err = (MaeError){0};
 }
 
 static void teardown(void)
 {
-    mae_transform_scratch_done(&scratch);
+    mae_resizer_done(&scratch);
 }
 
 static float *apply(const MaeTransform *t, const MaeImage *img, MaeDraw draw)
@@ -192,6 +193,112 @@ START_TEST(boxes_of_extreme_images_are_central)
 }
 END_TEST
 
+/* What a chooser needs to know. */
+typedef struct Choice {
+    const MaeTransform *t;
+    MaeDraw draw;
+} Choice;
+
+static MaePart choose(const void *ctx, size_t height, size_t width)
+{
+    const Choice *choice = ctx;
+
+    return mae_transform_part(choice->t, height, width, choice->draw);
+}
+
+static uint8_t *photo(size_t *size, size_t height, size_t width, uint64_t seed)
+{
+    MaeImage img = {0};
+    uint8_t *bytes = NULL;
+
+    ck_assert_ok(mae_image_reshape(&img, height, width, 3, MAE_PIXEL_U8, &err));
+    mae_test_photo(img.data, height, width, seed);
+    ck_assert_ok(mae_image_encode_jpeg(&bytes, size, &img, 92, &err));
+    mae_image_done(&img);
+    return bytes;
+}
+
+/* The tensor of a file, decoded for the crop or whole. @param[out] img what was read. */
+static float *tensor(MaeImage *img, const MaeTransform *t, const uint8_t *bytes,
+                     size_t size, bool part, MaeDraw draw)
+{
+    const Choice choice = {t, draw};
+    const MaeChooser chooser = {choose, &choice};
+    float *out = mae_test_alloc(t->channels * t->out_h * t->out_w * sizeof *out);
+
+    ck_assert_ok(
+        mae_image_decode_part(img, bytes, size, NULL, part ? &chooser : NULL, &err));
+    ck_assert_ok(mae_transform_apply(t, out, img, &scratch, draw, &err));
+    return out;
+}
+
+/* Decoding only what is needed changes no bit, whatever the augmentation. */
+START_TEST(parts_give_the_same_tensors)
+{
+    const MaeTransform t = mae_transform_default(3, 48, 40, (MaeAugment)_i);
+    MaeImage img = {0};
+    size_t smaller = 0;
+
+    for (uint64_t i = 0; i < 40; i++) {
+        const size_t height = 150 + 37 * (i % 4), width = 310 - 41 * (i % 5);
+        const MaeDraw draw = {7, 2, i};
+        size_t size;
+        uint8_t *bytes = photo(&size, height, width, i);
+        float *want = tensor(&img, &t, bytes, size, false, draw), *got;
+
+        ck_assert_uint_eq(img.height, height);
+        got = tensor(&img, &t, bytes, size, true, draw);
+        smaller += img.height * img.width < height * width;
+        ck_assert_mem_eq(got, want, 3 * 48 * 40 * sizeof *got);
+        free(bytes);
+        free(want);
+        free(got);
+    }
+    ck_assert_uint_ge(smaller, 30);
+    mae_image_done(&img);
+}
+END_TEST
+
+/* Mean and largest difference in levels, over crops of photographs, at 1/2, 1/4, 1/8. */
+START_TEST(scaled_decoding_is_close)
+{
+    static const double mean_of[] = {1, 2, 5}, largest_of[] = {15, 25, 40};
+    MaeTransform full = mae_transform_default(3, 64, 64, MAE_AUGMENT_CROP_FLIP);
+    MaeTransform scaled = full;
+    double mean[3] = {0}, largest[3] = {0};
+    size_t count[3] = {0};
+    MaeImage img = {0};
+
+    scaled.scaled_decode = true;
+    for (uint64_t i = 0; i < 60; i++) {
+        const size_t side = 200 + 100 * (i % 6);
+        const MaeDraw draw = {7, 2, i};
+        size_t size, at;
+        uint8_t *bytes = photo(&size, side, side + 55, i);
+        float *want = tensor(&img, &full, bytes, size, true, draw), *got;
+
+        got = tensor(&img, &scaled, bytes, size, true, draw);
+        at = img.picture.shrink == 8 ? 2 : img.picture.shrink / 4;
+        for (size_t k = 0; k < 3 * 64 * 64 && img.picture.shrink > 1; k++) {
+            const double diff = 255.0 * fabs((double)got[k] - (double)want[k]);
+
+            mean[at] += diff;
+            largest[at] = fmax(largest[at], diff);
+            count[at]++;
+        }
+        free(bytes);
+        free(want);
+        free(got);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_uint_gt(count[i], 3 * 64 * 64);
+        ck_assert_double_le(mean[i] / (double)count[i], mean_of[i]);
+        ck_assert_double_le(largest[i], largest_of[i]);
+    }
+    mae_image_done(&img);
+}
+END_TEST
+
 START_TEST(refuses_bad_options)
 {
     const float std[1] = {0.0f};
@@ -232,6 +339,8 @@ int main(void)
     tcase_add_test(tc, crops_depend_on_the_draw_only);
     tcase_add_test(tc, random_boxes_keep_to_the_limits);
     tcase_add_test(tc, boxes_of_extreme_images_are_central);
+    tcase_add_loop_test(tc, parts_give_the_same_tensors, 0, 4);
+    tcase_add_test(tc, scaled_decoding_is_close);
     tcase_add_test(tc, refuses_bad_options);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

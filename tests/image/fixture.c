@@ -34,10 +34,31 @@ MaeImage fixture_picture(size_t height, size_t width, size_t channels, MaePixel 
     return img;
 }
 
+static void jpeg_layout(struct jpeg_compress_struct *jpeg, jpeg_scan_info scans[4],
+                        const FixtureJpeg *how)
+{
+    for (int c = 0; c < jpeg->num_components; c++) {
+        if (how->sampling[c][0] > 0) {
+            jpeg->comp_info[c].h_samp_factor = how->sampling[c][0];
+            jpeg->comp_info[c].v_samp_factor = how->sampling[c][1];
+        }
+        scans[c] = (jpeg_scan_info){.comps_in_scan = 1, .component_index = {c}, .Se = 63};
+    }
+    if (how->progressive)
+        jpeg_simple_progression(jpeg);
+    if (how->planar) {
+        jpeg->scan_info = scans;
+        jpeg->num_scans = jpeg->num_components;
+    }
+    jpeg->arith_code = how->arithmetic;
+    jpeg->restart_interval = how->restart;
+}
+
 uint8_t *fixture_jpeg(size_t *size, const MaeImage *img, FixtureJpeg how)
 {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
+    jpeg_scan_info scans[4];
     unsigned char *bytes = NULL;
     unsigned long length = 0;
 
@@ -53,8 +74,7 @@ uint8_t *fixture_jpeg(size_t *size, const MaeImage *img, FixtureJpeg how)
     jpeg_set_quality(&jpeg, how.quality > 0 ? how.quality : 95, TRUE);
     if (how.no_adobe)
         jpeg.write_Adobe_marker = FALSE;
-    if (how.progressive)
-        jpeg_simple_progression(&jpeg);
+    jpeg_layout(&jpeg, scans, &how);
     jpeg_start_compress(&jpeg, TRUE);
     while (jpeg.next_scanline < jpeg.image_height) {
         uint8_t *row =
@@ -166,6 +186,29 @@ size_t fixture_resident(void)
     return (size_t)usage.ru_maxrss * 1024;
 }
 
+/* The middle of a picture, at a scale that its size picks. */
+static MaePart middle(const void *ctx, size_t height, size_t width)
+{
+    (void)ctx;
+    return (MaePart){{height / 3, width / 3, height / 3 + 1, width / 3 + 1},
+                     1u << (height + width) % 4};
+}
+
+/* A picture that decodes whole does so in part; one that does not may. */
+static void survive_part(const void *bytes, size_t size, const MaeImageLimits *limits,
+                         MaeStatus whole)
+{
+    const MaeChooser chooser = {middle, NULL};
+    MaeImage img = {0};
+    MaeError err = {0};
+    const MaeStatus status =
+        mae_image_decode_part(&img, bytes, size, limits, &chooser, &err);
+
+    ck_assert_msg(status == MAE_OK || (status == whole && status == MAE_ERR_FORMAT),
+                  "%s: %s", mae_status_name(status), err.msg);
+    mae_image_done(&img);
+}
+
 MaeStatus fixture_survive(const void *bytes, size_t size)
 {
     const MaeImageLimits limits = {.max_pixels = 1 << 20, .max_memory = 1 << 24};
@@ -188,6 +231,7 @@ MaeStatus fixture_survive(const void *bytes, size_t size)
         ck_assert_uint_gt(strlen(err.msg), 0);
     }
     mae_image_done(&img);
+    survive_part(exact, size, &limits, status);
     free(exact);
     return status;
 }

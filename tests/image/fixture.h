@@ -26,6 +26,10 @@ typedef struct FixtureJpeg {
     J_COLOR_SPACE given, stored; /* of the samples; in the file */
     bool progressive, no_adobe;
     int quality; /* 0: 95 */
+    bool planar; /* a scan for each component */
+    bool arithmetic;
+    unsigned restart;       /* blocks between restart markers; 0: none */
+    uint8_t sampling[4][2]; /* across and down, of each component; 0: libjpeg's default */
 } FixtureJpeg;
 
 /** U8 samples, bit for bit as given, to a JPEG file. */
@@ -50,7 +54,7 @@ png_color fixture_palette(size_t i);
 /** Largest resident memory of this process so far, in bytes. */
 size_t fixture_resident(void);
 
-/** Decode must fail with FORMAT or succeed with a whole image; nothing else. */
+/** Decode must fail with FORMAT or succeed with a whole image; so must a part. */
 MaeStatus fixture_survive(const void *bytes, size_t size);
 
 #endif /* MAE_TESTS_IMAGE_FIXTURE_H */

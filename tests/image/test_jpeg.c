@@ -46,9 +46,9 @@ static const struct {
     size_t channels;
     int tolerance;
 } spaces[] = {
-    {"grey", {JCS_GRAYSCALE, JCS_GRAYSCALE, false, false, 95}, 1, 12},
-    {"YCbCr", {JCS_RGB, JCS_YCbCr, false, false, 95}, 3, 40},
-    {"RGB", {JCS_RGB, JCS_RGB, false, false, 95}, 3, 12},
+    {"grey", {.given = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE}, 1, 12},
+    {"YCbCr", {.given = JCS_RGB, .stored = JCS_YCbCr}, 3, 40},
+    {"RGB", {.given = JCS_RGB, .stored = JCS_RGB}, 3, 12},
 };
 
 START_TEST(decodes_every_space_and_progressive)
@@ -95,9 +95,11 @@ START_TEST(cmyk_becomes_rgb)
         for (size_t s = 0; s < 16 * 24 * 4; s++)
             ((uint8_t *)img.data)[s] =
                 cases[i].adobe ? (uint8_t)(255 - ink[s % 4]) : ink[s % 4];
-        bytes = fixture_jpeg(
-            &size, &img,
-            (FixtureJpeg){JCS_CMYK, cases[i].stored, false, !cases[i].adobe, 100});
+        bytes = fixture_jpeg(&size, &img,
+                             (FixtureJpeg){.given = JCS_CMYK,
+                                           .stored = cases[i].stored,
+                                           .no_adobe = !cases[i].adobe,
+                                           .quality = 100});
         got = decode(bytes, size);
         ck_assert_uint_eq(got.channels, 3);
         for (size_t s = 0; s < 16 * 24 * 3; s++)
@@ -239,7 +241,8 @@ START_TEST(unsupported_kinds_are_named)
     MaeError err = {0};
     size_t size;
     uint8_t *bytes = fixture_jpeg(
-        &size, &img, (FixtureJpeg){JCS_UNKNOWN, JCS_UNKNOWN, false, true, 0});
+        &size, &img,
+        (FixtureJpeg){.given = JCS_UNKNOWN, .stored = JCS_UNKNOWN, .no_adobe = true});
 
     ck_assert_fails(mae_image_decode(&out, bytes, size, NULL, &err), MAE_ERR_FORMAT,
                     "2 components");
@@ -261,7 +264,10 @@ START_TEST(damage_is_survived)
     static const size_t channels[] = {1, 3, 4};
     const size_t kind = (size_t)_i % 3;
     MaeImage img = fixture_picture(33, 41, channels[kind], MAE_PIXEL_U8, 6);
-    FixtureJpeg how = {given[kind], stored[kind], _i >= 3, false, 70};
+    FixtureJpeg how = {.given = given[kind],
+                       .stored = stored[kind],
+                       .progressive = _i >= 3,
+                       .quality = 70};
     size_t size, decoded = 0;
     uint8_t *bytes = fixture_jpeg(&size, &img, how);
     MaeRng rng;
@@ -281,6 +287,153 @@ START_TEST(damage_is_survived)
     ck_assert_uint_lt(decoded, 1000);
     free(bytes);
     mae_image_done(&img);
+}
+END_TEST
+
+static MaePart as_told(const void *ctx, size_t height, size_t width)
+{
+    const MaePart *part = ctx;
+
+    ck_assert_uint_le(part->box.top + part->box.height, height);
+    ck_assert_uint_le(part->box.left + part->box.width, width);
+    return *part;
+}
+
+static MaeImage decode_part(const uint8_t *bytes, size_t size, MaePart part)
+{
+    const MaeChooser chooser = {as_told, &part};
+    MaeImage img = {0};
+    MaeError err = {0};
+
+    ck_assert_ok(mae_image_decode_part(&img, bytes, size, NULL, &chooser, &err));
+    return img;
+}
+
+/* All that @p part asks for is there and equals the same of the whole picture. */
+static void check_part(const MaeImage *got, const MaeImage *whole, MaePart part,
+                       const char *what)
+{
+    const MaePicture *at = &got->picture;
+    const size_t top = part.box.top / part.shrink, left = part.box.left / part.shrink;
+    const size_t bottom =
+        (part.box.top + part.box.height + part.shrink - 1) / part.shrink;
+    const size_t right = (part.box.left + part.box.width + part.shrink - 1) / part.shrink;
+    const size_t pixel = whole->channels;
+
+    ck_assert_uint_eq(at->height, whole->picture.height);
+    ck_assert_uint_eq(at->width, whole->picture.width);
+    ck_assert_uint_eq(at->shrink, part.shrink);
+    ck_assert(at->top <= top && bottom <= at->top + got->height);
+    ck_assert(at->left <= left && right <= at->left + got->width);
+    for (size_t y = top; y < bottom; y++) {
+        const uint8_t *a = got->data, *b = whole->data;
+
+        a += (y - at->top) * mae_image_row_bytes(got) + (left - at->left) * pixel;
+        b += y * mae_image_row_bytes(whole) + left * pixel;
+        ck_assert_msg(memcmp(a, b, (right - left) * pixel) == 0,
+                      "%s: %zu x %zu at 1/%u: row %zu of box %zu %zu %zu %zu", what,
+                      at->width, at->height, part.shrink, y, part.box.top, part.box.left,
+                      part.box.height, part.box.width);
+    }
+}
+
+static size_t draw(MaeRng *rng, size_t below)
+{
+    return (size_t)mae_rng_below(rng, (uint32_t)below);
+}
+
+static MaeBox random_box(MaeRng *rng, size_t height, size_t width)
+{
+    MaeBox box = {.height = draw(rng, height) + 1, .width = draw(rng, width) + 1};
+
+    box.top = draw(rng, height - box.height + 1);
+    box.left = draw(rng, width - box.width + 1);
+    return box;
+}
+
+static const struct {
+    const char *name;
+    size_t channels;
+    FixtureJpeg how;
+} layouts[] = {
+    {"grey", 1, {.given = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE}},
+    {"grey 2x2",
+     1,
+     {.given = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE, .sampling = {{2, 2}}}},
+    {"4:2:0", 3, {.given = JCS_RGB, .stored = JCS_YCbCr}},
+    {"4:2:2", 3, {.given = JCS_RGB, .stored = JCS_YCbCr, .sampling = {{2, 1}}}},
+    {"4:4:0", 3, {.given = JCS_RGB, .stored = JCS_YCbCr, .sampling = {{1, 2}}}},
+    {"4:4:4", 3, {.given = JCS_RGB, .stored = JCS_YCbCr, .sampling = {{1, 1}}}},
+    {"4:1:1", 3, {.given = JCS_RGB, .stored = JCS_YCbCr, .sampling = {{4, 1}}}},
+    {"4:1:0", 3, {.given = JCS_RGB, .stored = JCS_YCbCr, .sampling = {{4, 2}}}},
+    {"1x4", 3, {.given = JCS_RGB, .stored = JCS_YCbCr, .sampling = {{1, 4}}}},
+    {"fine chroma",
+     3,
+     {.given = JCS_RGB, .stored = JCS_YCbCr, .sampling = {{1, 1}, {2, 2}, {2, 1}}}},
+    {"RGB", 3, {.given = JCS_RGB, .stored = JCS_RGB}},
+    {"CMYK", 4, {.given = JCS_CMYK, .stored = JCS_CMYK}},
+    {"YCCK", 4, {.given = JCS_CMYK, .stored = JCS_YCCK}},
+    {"restarts", 3, {.given = JCS_RGB, .stored = JCS_YCbCr, .restart = 3}},
+    {"arithmetic", 3, {.given = JCS_RGB, .stored = JCS_YCbCr, .arithmetic = true}},
+    {"progressive", 3, {.given = JCS_RGB, .stored = JCS_YCbCr, .progressive = true}},
+    {"planar", 3, {.given = JCS_RGB, .stored = JCS_YCbCr, .planar = true}},
+};
+
+START_TEST(parts_equal_the_whole)
+{
+    MaeRng rng;
+
+    mae_rng_init(&rng, 11, 0, (uint64_t)_i, MAE_RNG_TEST);
+    for (int round = 0; round < 40; round++) {
+        const size_t height = draw(&rng, 120) + 1, width = draw(&rng, 120) + 1;
+        MaeImage img =
+            fixture_picture(height, width, layouts[_i].channels, MAE_PIXEL_U8, 9);
+        size_t size;
+        uint8_t *bytes = fixture_jpeg(&size, &img, layouts[_i].how);
+
+        for (unsigned shrink = 1; shrink <= 8; shrink *= 2) {
+            const MaePart all = {{0, 0, height, width}, shrink};
+            MaeImage whole = decode_part(bytes, size, all);
+
+            ck_assert_uint_eq(whole.height, (height + shrink - 1) / shrink);
+            ck_assert_uint_eq(whole.width, (width + shrink - 1) / shrink);
+            for (int i = 0; i < 20; i++) {
+                const MaePart part = {random_box(&rng, height, width), shrink};
+                MaeImage got = decode_part(bytes, size, part);
+
+                check_part(&got, &whole, part, layouts[_i].name);
+                mae_image_done(&got);
+            }
+            mae_image_done(&whole);
+        }
+        free(bytes);
+        mae_image_done(&img);
+    }
+}
+END_TEST
+
+/* Less than the whole is decoded where that is allowed, and a cut is always seen. */
+START_TEST(parts_hide_no_truncation)
+{
+    const MaePart part = {{50, 60, 10, 10}, 1};
+    const MaeChooser chooser = {as_told, &part};
+    MaeImage img = fixture_picture(150, 160, 3, MAE_PIXEL_U8, 2), got;
+    MaeError err = {0};
+    size_t size;
+    uint8_t *bytes = fixture_jpeg(&size, &img, color);
+
+    got = decode_part(bytes, size, part);
+    ck_assert(got.height < 30 && got.width < 60);
+    for (size_t cut = 3; cut < size; cut += cut < size - 64 ? 61 : 1)
+        ck_assert_int_eq(mae_image_decode_part(&got, bytes, cut, NULL, &chooser, &err),
+                         MAE_ERR_FORMAT);
+    bytes = realloc(bytes, size + 4);
+    memset(bytes + size, 0, 4); /* bytes behind the picture are fine */
+    ck_assert_ok(mae_image_decode_part(&got, bytes, size + 4, NULL, &chooser, &err));
+    ck_assert_uint_eq(got.height, 150);
+    free(bytes);
+    mae_image_done(&img);
+    mae_image_done(&got);
 }
 END_TEST
 
@@ -322,6 +475,9 @@ int main(void)
     tcase_add_test(tc, scans_are_limited);
     tcase_add_test(tc, unsupported_kinds_are_named);
     tcase_add_loop_test(tc, damage_is_survived, 0, 6);
+    tcase_add_loop_test(tc, parts_equal_the_whole, 0,
+                        (int)(sizeof layouts / sizeof *layouts));
+    tcase_add_test(tc, parts_hide_no_truncation);
     tcase_add_test(tc, encoding);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "fixture.h"
-#include "image/resize.h"
 #include "support/test.h"
 
 static double sample(const MaeImage *img, size_t i)
@@ -77,46 +76,6 @@ START_TEST(grey_weights_are_pillows)
 }
 END_TEST
 
-START_TEST(hflip_mirrors)
-{
-    for (size_t width = 1; width < 6; width++) {
-        MaeImage img = fixture_picture(3, width, 3, (MaePixel)_i, 2);
-        MaeImage kept = fixture_picture(3, width, 3, (MaePixel)_i, 2);
-
-        mae_image_hflip(&img);
-        for (size_t i = 0; i < 3 * width * 3; i++) {
-            const size_t y = i / 3 / width, x = i / 3 % width;
-
-            ck_assert_double_eq(sample(&img, i),
-                                sample(&kept, (y * width + width - 1 - x) * 3 + i % 3));
-        }
-        mae_image_done(&img);
-        mae_image_done(&kept);
-    }
-}
-END_TEST
-
-START_TEST(normalize_scales_and_transposes)
-{
-    static const float mean[] = {0.485f, 0.456f, 0.406f},
-                       std[] = {0.229f, 0.224f, 0.225f};
-    static const float full[] = {255.0f, 65535.0f, 1.0f};
-    MaeImage img = fixture_picture(4, 5, 3, (MaePixel)_i, 3);
-    float got[60], plain[60];
-
-    mae_image_normalize(got, &img, mean, std);
-    mae_image_normalize(plain, &img, NULL, NULL);
-    for (size_t i = 0; i < 60; i++) {
-        const size_t c = i / 20, at = i % 20 * 3 + c;
-        const float v = (float)sample(&img, at) / full[_i];
-
-        ck_assert(plain[i] == v);
-        ck_assert(got[i] == (v - mean[c]) / std[c]);
-    }
-    mae_image_done(&img);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("image_pixels");
@@ -125,8 +84,6 @@ int main(void)
     tcase_add_loop_test(tc, grey_becomes_rgb, 0, 3);
     tcase_add_loop_test(tc, rgb_becomes_grey, 0, 3);
     tcase_add_test(tc, grey_weights_are_pillows);
-    tcase_add_loop_test(tc, hflip_mirrors, 0, 3);
-    tcase_add_loop_test(tc, normalize_scales_and_transposes, 0, 3);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

@@ -8,6 +8,26 @@
 #include "image/resize.h"
 #include "support/test.h"
 
+static MaeStatus resize(MaeImage *dst, const MaeImage *src, MaeBox box, size_t out_h,
+                        size_t out_w, MaeFilter filter, MaeResizer *scratch,
+                        MaeError *err)
+{
+    const MaeFrame frame = mae_frame_crop(box, out_h, out_w);
+
+    return mae_image_resize(dst, src, &frame, filter, scratch, err);
+}
+
+static MaeStatus center_crop(MaeImage *dst, const MaeImage *src, size_t short_side,
+                             size_t crop_h, size_t crop_w, MaeResizer *scratch,
+                             MaeError *err)
+{
+    MaeFrame frame;
+
+    MAE_TRY(mae_frame_center(&frame, src->height, src->width, short_side, crop_h, crop_w,
+                             err));
+    return mae_image_resize(dst, src, &frame, MAE_BICUBIC, scratch, err);
+}
+
 /* A [H,W,3] data set of the golden file as an image. */
 static MaeImage golden_image(const char *path, const char *name)
 {
@@ -67,8 +87,7 @@ static int check_crops(const char *path, int image, const MaeImage *src,
         size = attr(path, name, "size");
         box = (MaeBox){attr(path, name, "top"), attr(path, name, "left"),
                        attr(path, name, "height"), attr(path, name, "width")};
-        ck_assert_ok(
-            mae_image_resize(&got, src, box, size, size, MAE_BICUBIC, scratch, &err));
+        ck_assert_ok(resize(&got, src, box, size, size, MAE_BICUBIC, scratch, &err));
         check_equal(name, &got, &want);
         mae_image_done(&want);
     }
@@ -92,9 +111,8 @@ static int check_evaluation(const char *path, int image, const MaeImage *src,
         if (!mae_test_h5_exists(path, name))
             continue;
         want = golden_image(path, name);
-        ck_assert_ok(
-            mae_image_center_crop_resize(&got, src, attr(path, name, "resize_short_side"),
-                                         size, size, MAE_BICUBIC, scratch, &err));
+        ck_assert_ok(center_crop(&got, src, attr(path, name, "resize_short_side"), size,
+                                 size, scratch, &err));
         check_equal(name, &got, &want);
         mae_image_done(&want);
         n++;
@@ -185,8 +203,8 @@ static void check_against_naive(size_t in_h, size_t in_w, size_t out_h, size_t o
     MaeError err = {0};
     double *from = to_doubles(&src), *middle, *want, *got;
 
-    ck_assert_ok(mae_image_resize(&dst, &src, mae_image_box(&src), out_h, out_w, filter,
-                                  NULL, &err));
+    ck_assert_ok(
+        resize(&dst, &src, mae_image_box(&src), out_h, out_w, filter, NULL, &err));
     middle = resample_axis(from, in_h, in_w, channels, out_w, filter);
     want = resample_axis(middle, 1, in_h, out_w * channels, out_h, filter);
     got = to_doubles(&dst);
@@ -235,13 +253,12 @@ START_TEST(box_is_all_the_filter_sees)
     const size_t pixel = 3 * mae_pixel_size(type);
     MaeError err = {0};
 
-    ck_assert_ok(mae_image_resize(&cut, &src, box, 19, 22, MAE_BICUBIC, NULL, &err));
+    ck_assert_ok(resize(&cut, &src, box, 19, 22, MAE_BICUBIC, NULL, &err));
     for (size_t y = 0; y < 19; y++)
         ck_assert_mem_eq((uint8_t *)cut.data + y * 22 * pixel,
                          (uint8_t *)src.data + ((y + 4) * 40 + 7) * pixel, 22 * pixel);
-    ck_assert_ok(mae_image_resize(&a, &src, box, 11, 31, MAE_BICUBIC, NULL, &err));
-    ck_assert_ok(
-        mae_image_resize(&b, &cut, mae_image_box(&cut), 11, 31, MAE_BICUBIC, NULL, &err));
+    ck_assert_ok(resize(&a, &src, box, 11, 31, MAE_BICUBIC, NULL, &err));
+    ck_assert_ok(resize(&b, &cut, mae_image_box(&cut), 11, 31, MAE_BICUBIC, NULL, &err));
     ck_assert_mem_eq(a.data, b.data, 11 * 31 * pixel);
     mae_image_done(&src);
     mae_image_done(&cut);
@@ -270,17 +287,59 @@ START_TEST(center_crop_equals_two_steps)
         MaeImage whole = {0}, want = {0}, got = {0};
         MaeError err = {0};
 
-        ck_assert_ok(mae_image_resize(&whole, &src, mae_image_box(&src), cases[i].out_h,
-                                      cases[i].out_w, MAE_BICUBIC, NULL, &err));
-        ck_assert_ok(mae_image_resize(&want, &whole, box, box.height, box.width,
-                                      MAE_BICUBIC, NULL, &err));
-        ck_assert_ok(mae_image_center_crop_resize(&got, &src, 20, box.height, box.width,
-                                                  MAE_BICUBIC, NULL, &err));
+        ck_assert_ok(resize(&whole, &src, mae_image_box(&src), cases[i].out_h,
+                            cases[i].out_w, MAE_BICUBIC, NULL, &err));
+        ck_assert_ok(
+            resize(&want, &whole, box, box.height, box.width, MAE_BICUBIC, NULL, &err));
+        ck_assert_ok(center_crop(&got, &src, 20, box.height, box.width, NULL, &err));
         check_equal("center crop", &got, &want);
         mae_image_done(&src);
         mae_image_done(&whole);
         mae_image_done(&want);
         mae_image_done(&got);
+    }
+}
+END_TEST
+
+static float level(const MaeImage *img, size_t i)
+{
+    return img->type == MAE_PIXEL_U8    ? (float)((uint8_t *)img->data)[i] / 255.0f
+           : img->type == MAE_PIXEL_U16 ? (float)((uint16_t *)img->data)[i] / 65535.0f
+                                        : ((float *)img->data)[i];
+}
+
+/* A tensor holds the resampled pixels, mirrored and normalised, in planes. */
+START_TEST(tensors_hold_the_same_pixels)
+{
+    static const float mean[] = {0.485f, 0.456f, 0.406f, 0.5f},
+                       std[] = {0.229f, 0.224f, 0.225f, 0.5f};
+    MaeError err = {0};
+    MaeRng rng;
+
+    mae_rng_init(&rng, 8, 0, (uint64_t)_i, MAE_RNG_TEST);
+    for (int round = 0; round < 40; round++) {
+        const size_t channels = mae_rng_below(&rng, 4) + 1, out_h = 1 + (size_t)round;
+        const size_t out_w = round % 5 == 0 ? 40 : mae_rng_below(&rng, 70) + 1;
+        const bool plain = round % 3 == 0, mirror = round % 2 == 0;
+        const MaeNormal normal = {plain ? NULL : mean, plain ? NULL : std, mirror};
+        const MaeFrame frame = mae_frame_crop((MaeBox){3, 2, 30, 40}, out_h, out_w);
+        MaeImage src = fixture_picture(35, 43, channels, (MaePixel)_i, 4), want = {0};
+        float *got = mae_test_alloc(channels * out_h * out_w * sizeof *got);
+
+        ck_assert_ok(mae_image_resize(&want, &src, &frame, MAE_BICUBIC, NULL, &err));
+        ck_assert_ok(
+            mae_image_tensor(got, &src, &frame, normal, MAE_BICUBIC, NULL, &err));
+        for (size_t i = 0; i < channels * out_h * out_w; i++) {
+            const size_t c = i % channels, y = i / channels / out_w;
+            const size_t x = i / channels % out_w, at = mirror ? out_w - 1 - x : x;
+            const float v = level(&want, i);
+
+            ck_assert(got[(c * out_h + y) * out_w + at] ==
+                      (plain ? v : (v - mean[c]) / std[c]));
+        }
+        free(got);
+        mae_image_done(&src);
+        mae_image_done(&want);
     }
 }
 END_TEST
@@ -293,18 +352,18 @@ START_TEST(scratch_grows_only_when_needed)
     const void *memory;
 
     mae_resizer_done(NULL);
-    ck_assert_ok(mae_image_resize(&dst, &src, mae_image_box(&src), 60, 60, MAE_BICUBIC,
-                                  &scratch, &err));
+    ck_assert_ok(
+        resize(&dst, &src, mae_image_box(&src), 60, 60, MAE_BICUBIC, &scratch, &err));
     memory = scratch.arena.base;
     for (size_t size = 60; size > 0; size -= 5)
-        ck_assert_ok(mae_image_resize(&dst, &src, (MaeBox){0, 0, size, size}, size, 32,
-                                      MAE_BILINEAR, &scratch, &err));
+        ck_assert_ok(resize(&dst, &src, (MaeBox){0, 0, size, size}, size, 32,
+                            MAE_BILINEAR, &scratch, &err));
     ck_assert_ptr_eq(scratch.arena.base, memory);
-    ck_assert_ok(mae_image_resize(&dst, &src, mae_image_box(&src), 99, 400, MAE_BICUBIC,
-                                  &scratch, &err));
+    ck_assert_ok(
+        resize(&dst, &src, mae_image_box(&src), 99, 400, MAE_BICUBIC, &scratch, &err));
     mae_resizer_done(&scratch);
-    ck_assert_ok(mae_image_resize(&dst, &src, mae_image_box(&src), 9, 9, MAE_BICUBIC,
-                                  &scratch, &err));
+    ck_assert_ok(
+        resize(&dst, &src, mae_image_box(&src), 9, 9, MAE_BICUBIC, &scratch, &err));
     mae_resizer_done(&scratch);
     mae_image_done(&src);
     mae_image_done(&dst);
@@ -320,24 +379,20 @@ START_TEST(impossible_sizes_are_refused)
     MaeError err = {0};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_fails(
-            mae_image_resize(&dst, &src, bad[i], 4, 4, MAE_BICUBIC, NULL, &err),
-            MAE_ERR_SHAPE, "outside [10,12]");
+        ck_assert_fails(resize(&dst, &src, bad[i], 4, 4, MAE_BICUBIC, NULL, &err),
+                        MAE_ERR_SHAPE, "outside [10,12]");
     ck_assert_fails(
-        mae_image_resize(&dst, &src, mae_image_box(&src), 0, 4, MAE_BICUBIC, NULL, &err),
+        resize(&dst, &src, mae_image_box(&src), 0, 4, MAE_BICUBIC, NULL, &err),
         MAE_ERR_SHAPE, "[0,4]");
-    ck_assert_fails(mae_image_resize(&dst, &src, mae_image_box(&src), SIZE_MAX / 2, 4,
-                                     MAE_BICUBIC, NULL, &err),
-                    MAE_ERR_SHAPE, "possible");
     ck_assert_fails(
-        mae_image_center_crop_resize(&dst, &src, 8, 9, 8, MAE_BICUBIC, NULL, &err),
-        MAE_ERR_SHAPE, "does not fit into the scaled [8,9]");
-    ck_assert_fails(mae_image_center_crop_resize(&dst, &src, SIZE_MAX / 2, 9, 8,
-                                                 MAE_BICUBIC, NULL, &err),
+        resize(&dst, &src, mae_image_box(&src), SIZE_MAX / 2, 4, MAE_BICUBIC, NULL, &err),
+        MAE_ERR_SHAPE, "possible");
+    ck_assert_fails(center_crop(&dst, &src, 8, 9, 8, NULL, &err), MAE_ERR_SHAPE,
+                    "does not fit into the scaled [8,9]");
+    ck_assert_fails(center_crop(&dst, &src, SIZE_MAX / 2, 9, 8, NULL, &err),
                     MAE_ERR_SHAPE, "short side");
-    ck_assert_fails(
-        mae_image_center_crop_resize(&dst, &empty, 8, 8, 8, MAE_BICUBIC, NULL, &err),
-        MAE_ERR_SHAPE, "[0,0]");
+    ck_assert_fails(center_crop(&dst, &empty, 8, 8, 8, NULL, &err), MAE_ERR_SHAPE,
+                    "[0,0]");
     mae_image_done(&src);
     mae_image_done(&dst);
 }
@@ -353,6 +408,7 @@ int main(void)
     tcase_add_loop_test(tc, equals_the_formula, 0, 6);
     tcase_add_loop_test(tc, box_is_all_the_filter_sees, 0, 3);
     tcase_add_test(tc, center_crop_equals_two_steps);
+    tcase_add_loop_test(tc, tensors_hold_the_same_pixels, 0, 3);
     tcase_add_test(tc, scratch_grows_only_when_needed);
     tcase_add_test(tc, impossible_sizes_are_refused);
     suite_add_tcase(suite, tc);

@@ -1,9 +1,11 @@
 #include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "paths.h"
 #include "store/h5images.h"
+#include "store/h5out.h"
 #include "support/test.h"
 
 /** Write a data set with stock libhdf5; chunk NULL: contiguous. */
@@ -51,10 +53,10 @@ START_TEST(stacks_are_read_row_by_row)
 
     for (size_t i = 0; i < 120; i++)
         pixels[i] = (uint16_t)(i * 500);
-    for (int variant = 0; variant < 2; variant++) {
+    for (int variant = 0; variant < 3; variant++) {
         create(path.text);
-        put(path.text, "images", H5T_STD_U16BE, H5T_NATIVE_UINT16, 4, dims,
-            variant ? chunk : NULL, pixels);
+        put(path.text, "images", variant == 2 ? H5T_NATIVE_UINT16 : H5T_STD_U16BE,
+            H5T_NATIVE_UINT16, 4, dims, variant == 1 ? chunk : NULL, pixels);
         put(path.text, "labels", H5T_STD_I16LE, H5T_NATIVE_INT16, 1, &n, NULL, labels);
         ck_assert_ok(mae_h5images_open(&h, path.text, &err));
         mae_h5images_shape(h, &count, &height, &width, &channels, &pixel);
@@ -62,6 +64,8 @@ START_TEST(stacks_are_read_row_by_row)
         ck_assert_int_eq(pixel, MAE_H5IMAGES_U16);
         ck_assert(mae_h5images_has_labels(h));
         ck_assert_uint_eq(mae_h5images_classes(h), 8);
+        ck_assert_ptr_null(mae_h5images_class(h, 7));
+        ck_assert_int_eq(mae_h5images_parallel(h), variant == 2);
         for (size_t i = 5; i-- > 0;) {
             ck_assert_ok(mae_h5images_read(h, i, row, &err));
             ck_assert_int_eq(mae_h5images_label(h, i), labels[i]);
@@ -69,6 +73,49 @@ START_TEST(stacks_are_read_row_by_row)
         }
         mae_h5images_close(h);
     }
+    mae_test_folder_remove(folder);
+}
+END_TEST
+
+/* A stack with as many names as @p names, and labels up to 2. */
+static void write_named(const char *path, size_t names)
+{
+    static const char *const texts[] = {"cat", "dog", "old horse", "none of them"};
+    static const size_t shape[] = {3, 2, 2, 1};
+    static const int64_t labels[] = {2, 0, 1};
+    MaeH5Out *out = NULL;
+    MaeError err = {0};
+
+    ck_assert_ok(mae_h5out_create(&out, path, &err));
+    mae_h5out_define_as(out, "images", MAE_H5_ELEMENT_U8, shape, 4);
+    mae_h5out_rows_as(out, "images", MAE_H5_ELEMENT_U8, 1, 2, "abcdefgh");
+    mae_h5out_ints(out, "labels", labels, shape, 1);
+    mae_h5out_texts(out, "class_names", texts, names);
+    ck_assert_ok(mae_h5out_commit(out, &err));
+}
+
+START_TEST(names_of_classes)
+{
+    char *folder = mae_test_folder();
+    const Path path = path_in(folder, "s.h5");
+    unsigned char row[4];
+    MaeError err = {0};
+    MaeH5Images *h = NULL;
+
+    write_named(path.text, 4);
+    ck_assert_ok(mae_h5images_open(&h, path.text, &err));
+    ck_assert(mae_h5images_parallel(h));
+    ck_assert_uint_eq(mae_h5images_classes(h), 4);
+    ck_assert_str_eq(mae_h5images_class(h, 2), "old horse");
+    ck_assert_str_eq(mae_h5images_class(h, 3), "none of them");
+    ck_assert_ok(mae_h5images_read(h, 2, row, &err));
+    ck_assert_mem_eq(row, "efgh", 4);
+    ck_assert_int_eq(truncate(path.text, 700), 0);
+    ck_assert_fails(mae_h5images_read(h, 2, row, &err), MAE_ERR_FORMAT, "ends at byte");
+    mae_h5images_close(h);
+    write_named(path.text, 2);
+    ck_assert_fails(mae_h5images_open(&h, path.text, &err), MAE_ERR_FORMAT,
+                    "class_names: 2 names, but labels up to 2");
     mae_test_folder_remove(folder);
 }
 END_TEST
@@ -162,6 +209,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, stacks_are_read_row_by_row);
+    tcase_add_test(tc, names_of_classes);
     tcase_add_test(tc, grey_stacks_without_labels);
     tcase_add_test(tc, other_files_are_refused_by_name);
     suite_add_tcase(suite, tc);

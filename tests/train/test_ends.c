@@ -88,6 +88,7 @@ START_TEST(images_turn_bad)
 {
     char *set = (char[2][8]){"val", "train"}[_i];
 
+    (void)strncat(overrides, " data.cache=off", sizeof overrides - 64);
     run_straight();
     spec.at_update = spoil_at_eight;
     spec.ctx = set;

@@ -1,0 +1,75 @@
+#include "data/survey.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/pool.h"
+#include "data/opened.h"
+
+/* Progress as it was told. */
+typedef struct Told {
+    size_t times, done, total;
+} Told;
+
+static void hear(void *ctx, size_t done, size_t total)
+{
+    Told *told = ctx;
+
+    ck_assert_uint_ge(done, told->done);
+    *told = (Told){told->times + 1, done, total};
+}
+
+START_TEST(sizes_and_bad_images)
+{
+    const MaeSurveyDepth depth = _i == 0 ? MAE_SURVEY_WHOLE : MAE_SURVEY_SIZE;
+    MaeSurvey survey;
+    MaePool *pool = NULL;
+    Told told = {0};
+    char name[32];
+
+    for (size_t i = 0; i < 300; i++) {
+        (void)snprintf(name, sizeof name, "%03zu.%s", i, i % 2 == 0 ? "jpg" : "png");
+        if (i == 7 || i == 290)
+            mae_test_write(fixture_path(root, name), "text", 4);
+        else
+            (i % 2 == 0 ? fixture_jpeg : fixture_png)(fixture_path(root, name), 5 + i, 9,
+                                                      3, i);
+    }
+    ck_assert_ok(mae_dataset_open(&ds, root, NULL, &err));
+    ck_assert_ok(mae_pool_open(&pool, 3, &err));
+    ck_assert_ok(mae_survey_run(&survey, ds, depth, pool, (MaeWatch){hear, &told}, &err));
+    ck_assert_uint_eq(survey.count, 300);
+    ck_assert_uint_eq(survey.bad, 2);
+    ck_assert_uint_ge(told.times, 2);
+    ck_assert_uint_eq(told.done, 300);
+    ck_assert_uint_eq(told.total, 300);
+    for (size_t i = 0; i < 300; i++) {
+        const MaeSurveyItem *item = &survey.items[i];
+
+        if (i == 7 || i == 290) {
+            ck_assert_int_eq(item->status, MAE_ERR_FORMAT);
+            ck_assert_ptr_nonnull(item->reason);
+            continue;
+        }
+        ck_assert_int_eq(item->status, MAE_OK);
+        ck_assert_uint_eq(item->height, 5 + i);
+        ck_assert_uint_eq(item->width, 9);
+        ck_assert_ptr_null(item->reason);
+    }
+    mae_survey_done(&survey);
+    mae_survey_done(&survey);
+    mae_pool_close(pool);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("data_survey");
+    TCase *tc = tcase_create("unit");
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, opened_setup, opened_teardown);
+    tcase_add_loop_test(tc, sizes_and_bad_images, 0, 2);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}
