@@ -11,9 +11,9 @@
  * drawn from the stream (seed, 0, bad sample, MAE_RNG_REPLACE), takes its place in every
  * epoch; a candidate that is bad itself is passed over. In evaluation the sample is left
  * out and the batch is smaller. When more than max_bad_fraction of the samples are bad,
- * next fails with FORMAT and names the first ones. A JPEG is decoded up to the last row of
- * its crop: damage behind that is not met in this epoch, the same in every run. A file that
- * was cut off is met by every crop.
+ * next fails with FORMAT and names the first ones. A JPEG is decoded up to the last row
+ * of its crop: damage behind that is not met in this epoch, the same in every run. A file
+ * that was cut off is met by every crop.
  *
  * Training goes on from epoch to epoch without end; evaluation ends after one pass.
  *

@@ -10,10 +10,10 @@
  * The box depends on the picture's size and the draw only, so it is chosen before pixels
  * are decoded. A JPEG decoded for its box alone gives the bits of a full decode.
  *
- * scaled_decode lets JPEGs be decoded at 1/2, 1/4 or 1/8 where the box is then at least as
- * large as its result; never in eval. Pixels then differ from those of a full decode: on
- * pictures with the spectrum of photographs by 0.7 levels of 255 on average at 1/2, 1.4 at
- * 1/4, 3.8 at 1/8, and by 10, 16, 24 at most (tests allow 1, 2, 5 and 15, 25, 40).
+ * scaled_decode lets JPEGs be decoded at 1/2, 1/4 or 1/8 where the box is then at least
+ * as large as its result; never in eval. Pixels then differ from those of a full decode:
+ * on pictures with the spectrum of photographs by 0.7 levels of 255 on average at 1/2,
+ * 1.4 at 1/4, 3.8 at 1/8, by 10, 16, 24 at most (tests allow 1, 2, 5 and 15, 25, 40).
  *
  * Source   torchvision RandomResizedCrop.get_params, Resize, CenterCrop; bicubic with
  *          antialiasing as Pillow. MAE: scale 0.2..1, eval_crop 224/256.

@@ -103,7 +103,7 @@ START_TEST(shrinking_keeps_the_size_of_the_result)
 }
 END_TEST
 
-/* A plane v = 2 x + 3 y of the picture, averaged over shrink^2 pixels as a decoder does. */
+/* A plane v = 2 x + 3 y of the picture, averaged over shrink^2 pixels by a decoder. */
 static MaeImage ramp(size_t height, size_t width, unsigned shrink)
 {
     const size_t rows = (height + shrink - 1) / shrink,
@@ -122,9 +122,9 @@ static MaeImage ramp(size_t height, size_t width, unsigned shrink)
 }
 
 /*
- * Wherever the box begins in a scaled pixel, results lie where they would unscaled: to a
- * few hundredths of a scaled pixel, by which Pillow's windows shift a bicubic. Half a pixel
- * would be 2.5 * shrink.
+ * Wherever the box begins in a scaled pixel, results lie where they would unscaled: to
+ * the few hundredths of a scaled pixel by which Pillow's windows shift a bicubic. Half a
+ * pixel would be 2.5 * shrink.
  */
 START_TEST(scaled_images_are_sampled_in_place)
 {
