@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/available.h"
+#include "base/pages.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define MAE_ASAN 1
@@ -52,7 +53,7 @@ MaeStatus mae_arena_open(MaeArena *arena, const MaeArena *measured, const char *
             "%s: %.1f MB are needed, %.1f MB of memory are free; a smaller batch, image "
             "or model needs less",
             what, (double)size / 1e6, (double)mae_available_memory() / 1e6);
-    base = aligned_alloc(MAE_ALIGN, size);
+    base = mae_pages_alloc(size);
     if (base == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: cannot allocate %.1f MB", what,
                  (double)size / 1e6);

@@ -10,8 +10,11 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/pages.h"
+
 #define DEFLATE_RATIO 1032 /* no deflate stream unpacks to more times its length */
 #define GZ_CHUNK ((size_t)1 << 24)
+#define GZ_BUFFER (256u << 10) /* bytes; the default of 8 KiB costs system calls */
 
 /* read() until @p size bytes or the end. @return bytes read, -1 with errno. */
 static ssize_t read_at(int fd, void *out, size_t size, off_t at)
@@ -106,7 +109,7 @@ static MaeStatus unpack(MaeIdx *idx, gzFile gz, uintmax_t packed, const char *pa
                  "%s: %zu bytes are too many to unpack into memory (limit %zu): gunzip "
                  "the file",
                  path, size, MAE_IDX_MEMORY);
-    idx->memory = malloc(size);
+    idx->memory = mae_pages_alloc(size > 0 ? size : 1);
     if (idx->memory == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory for %zu bytes", path, size);
     MAE_TRY(gz_exactly(gz, idx->memory, size, path, err));
@@ -133,6 +136,7 @@ static MaeStatus open_gz(MaeIdx *idx, const char *path, size_t ndim, uintmax_t p
             close(fd);
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: cannot be unpacked: %s", path, strerror(errno));
     }
+    (void)gzbuffer(gz, GZ_BUFFER);
     status = gz_exactly(gz, head, 4 + 4 * ndim, path, err);
     if (status == MAE_OK)
         status = parse_header(idx, head, ndim, path, err);

@@ -158,6 +158,11 @@ MaeStatus mae_gemm_rehearsed(const MaeGemm *gemm, MaeError *err)
     return MAE_OK;
 }
 
+bool mae_gemm_rehearsing(const MaeGemm *gemm)
+{
+    return atomic_load_explicit(&gemm->backend->rehearsing, memory_order_relaxed);
+}
+
 size_t mae_gemm_shapes(const MaeGemm *gemm)
 {
     const Backend *backend = gemm->backend;
@@ -246,7 +251,7 @@ static void product(const MaeGemm *gemm, const MaeGemmShape *s, const MaeGemmDat
     assert(s->out == MAE_F32 || (s->out == s->operand && s->res == 0));
     if (is_empty(s))
         return;
-    if (atomic_load_explicit(&backend->rehearsing, memory_order_relaxed)) {
+    if (mae_gemm_rehearsing(gemm)) {
         if (s->k > 0 && driver->prepare != NULL && !driver->prepare(backend->state, s))
             backend->failed = true;
         return;

@@ -97,6 +97,9 @@ bool mae_gemm_rehearse(const MaeGemm *gemm);
 /** End of the rehearsal. @return NOMEM if a shape could not be prepared. */
 MaeStatus mae_gemm_rehearsed(const MaeGemm *gemm, MaeError *err);
 
+/** Between mae_gemm_rehearse and mae_gemm_rehearsed. */
+bool mae_gemm_rehearsing(const MaeGemm *gemm);
+
 /** Shapes prepared so far: constant once everything was rehearsed. */
 size_t mae_gemm_shapes(const MaeGemm *gemm);
 

@@ -236,6 +236,8 @@ static void forward_tile(void *ctx, size_t index, size_t thread)
     const MaeTile tile = mae_work_tile(&run->work, call->batch, run->visible + 1, index);
     const MaeTile all = {tile.image, tile.images, model->patches + 1};
 
+    if (mae_work_skips(&run->work, call->batch, index))
+        return;
     mae_encoder_forward(&model->encoder, &run->work, &run->encoder, call->w, call->images,
                         call->mask->ids_keep, NULL, call->batch, tile, thread);
     embed_tile(call, tile, thread);
@@ -300,6 +302,8 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
         mae_work_tile(work, call->batch, call->run->model->patches + 1, index);
     float *sums = mae_work_sums(work, index);
 
+    if (mae_work_skips(work, call->batch, index))
+        return;
     mae_lap(work->scratch[thread].lap, MAE_LAP_WAIT);
     memset(sums, 0, work->plan.sum_total * sizeof *sums);
     for (size_t part = 0; part < mae_tile_parts(tile); part++)
@@ -321,6 +325,8 @@ static void embed_backward_tile(void *ctx, size_t index, size_t thread)
     float *bias = sums + model->decoder_embed.bias.sum;
     MaeLap *lap = run->work.scratch[thread].lap;
 
+    if (mae_work_skips(&run->work, call->batch, index))
+        return;
     mae_lap(lap, MAE_LAP_WAIT);
     for (size_t i = tile.image; i < tile.image + tile.images; i++) {
         const uint32_t *restore = call->mask->ids_restore + i * model->patches;

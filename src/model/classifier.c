@@ -162,6 +162,8 @@ static void forward_tile(void *ctx, size_t index, size_t thread)
     const float *x = run->encoder.trunk.x[model->arch.depth];
     const size_t at = tile.image * width;
 
+    if (mae_work_skips(&run->work, call->batch, index))
+        return;
     mae_encoder_forward(&model->encoder, &run->work, &run->encoder, call->w, call->images,
                         NULL, call->scales, call->batch, tile, thread);
     for (size_t i = tile.image; i < tile.image + tile.images; i++)
@@ -223,6 +225,8 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
     float *sums = mae_work_sums(&run->work, index);
     float *narrow = run->work.scratch[thread].narrow;
 
+    if (mae_work_skips(&run->work, call->batch, index))
+        return;
     memset(sums, 0, run->work.plan.sum_total * sizeof *sums);
     mae_rows_enter(dhead, sums + model->head.bias.sum, run->dlogits + logit0, NULL, 1,
                    tile.images, classes);

@@ -41,6 +41,17 @@ MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t i
     return equal_part((MaeTile){0, batch, tokens}, mae_work_tiles(work, batch), index);
 }
 
+bool mae_work_skips(const MaeWork *work, size_t batch, size_t index)
+{
+    const size_t images = mae_work_tile(work, batch, 1, index).images;
+
+    for (size_t i = 0; mae_gemm_rehearsing(work->compute.gemm) && i < index; i++) {
+        if (mae_work_tile(work, batch, 1, i).images == images)
+            return true;
+    }
+    return false;
+}
+
 size_t mae_tile_parts(MaeTile tile)
 {
     const size_t most = mae_work_tile_images(tile.tokens);
@@ -206,6 +217,8 @@ static void backward_tile(void *ctx, size_t index, size_t thread)
     const MaeWork *work = b->work;
     const MaeTile tile = mae_work_tile(work, b->batch, b->tokens, index);
 
+    if (mae_work_skips(work, b->batch, index))
+        return;
     mae_lap(work->scratch[thread].lap, MAE_LAP_WAIT);
     for (size_t part = 0; part < mae_tile_parts(tile); part++)
         mae_block_backward(

@@ -69,6 +69,12 @@ size_t mae_work_tiles(const MaeWork *work, size_t batch);
 /** Tile @p index of a batch whose images have @p tokens rows. */
 MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t index);
 
+/**
+ * Whether a tile may be left out because products are rehearsed and an earlier one has
+ * the same size.
+ */
+bool mae_work_skips(const MaeWork *work, size_t batch, size_t index);
+
 /** Parts of a tile that a block takes at a time. */
 size_t mae_tile_parts(MaeTile tile);
 

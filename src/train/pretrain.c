@@ -33,7 +33,8 @@ static MaeStatus rehearse(void *ctx, MaeWeights w, float *dw, MaeError *err)
     MAE_TRY(mae_pretrain_step_rehearse(&p->step, dw, w, p->cfg->train.batch_size, err));
     if (p->session.inputs.val == NULL)
         return MAE_OK;
-    MAE_TRY(mae_pretrain_step_rehearse(&p->step, NULL, w, test, err));
+    if (test != p->cfg->train.batch_size)
+        MAE_TRY(mae_pretrain_step_rehearse(&p->step, NULL, w, test, err));
     return mae_pretrain_step_rehearse(
         &p->step, NULL, w, mae_dataset_info(p->session.inputs.val)->count % test, err);
 }
