@@ -221,8 +221,8 @@ static const MaeKey TRAIN[] = {
      .aka = "accumulation,grad_accum,gradient_accumulation_steps,accum", .tools = BOTH},
     {"precision", MAE_KEY_CHOICE, FIELD(train.precision), .def = "auto",
      .choices = PRECISION,
-     .help = "Operands of matrix products; auto is bf16 where the processor multiplies it "
-             "natively and the build has oneDNN, else f32.",
+     .help = "Operands of matrix products; auto is bf16 where the processor multiplies "
+             "it natively and the build has oneDNN, else f32.",
      .aka = "dtype,amp,mixed_precision", .tools = BOTH},
     {"backend", MAE_KEY_CHOICE, FIELD(train.backend), .def = "auto", .choices = BACKEND,
      .help = "Library of the matrix products; auto is oneDNN where it is built and the "

@@ -8,9 +8,9 @@
  *
  * Source   Vaswani et al. 2017, arXiv:1706.03762; backward from the saved log-sum-exp as
  *          in Dao et al. 2022, arXiv:2205.14135 (algorithm 4).
- * Shapes   B = images, N = tokens, H = heads, K = head dim, D = H*K; row-major, contiguous.
- *          qkv [B*N,3D] holds q | k | v, head h of each in columns h*K to (h+1)*K, which is
- *          the layout of timm's fused qkv projection.
+ * Shapes   B = images, N = tokens, H = heads, K = head dim, D = H*K; row-major,
+ *          contiguous. qkv [B*N,3D] holds q | k | v, head h of each in columns h*K to
+ *          (h+1)*K, which is the layout of timm's fused qkv projection.
  * Types    qkv, out, dout and dqkv are operands of the gemm's type; scores and the sums
  *          that dK and dV grow from are f32.
  * Memory   Never allocates. The caller lends scratch; its size does not grow with N^2
@@ -54,7 +54,7 @@ void mae_attention_backward(const MaeGemm *gemm, MaeOperand dqkv, MaeOperand dou
                             MaeOperand out, MaeOperand qkv, const float *lse,
                             const MaeAttentionSizes *sizes, float *scratch);
 
-/** Attention weights of one image's head, to look at: @param[out] map [N,N], row = query. */
+/** Weights of one image's head, to look at. @param[out] map [N,N], a row per query. */
 void mae_attention_map(const MaeGemm *gemm, float *map, MaeOperand qkv, size_t tokens,
                        size_t heads, size_t head_dim, size_t head);
 

@@ -320,7 +320,7 @@ void mae_gemm_batch(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, size_t 
     MaeGemmShape s =
         shape(gemm, form, c, ldc, lda, ldb, (const size_t[]){m, n, k}, NULL, res);
 
-    s.batch[0] = batch[0];
-    s.batch[1] = batch[1];
+    for (size_t i = 0; i < 2; i++) /* strides nobody takes are no other shape */
+        s.batch[i] = batch[i].count == 1 ? (MaeGemmBatch){.count = 1} : batch[i];
     product(gemm, &s, &(MaeGemmData){c.data, a, b, NULL, res});
 }

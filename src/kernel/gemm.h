@@ -85,7 +85,7 @@ size_t mae_gemm_threads(const MaeGemm *gemm);
 /** Type of the operands A and B. */
 MaeDtype mae_gemm_operand(const MaeGemm *gemm);
 
-/** Library, version and core: "OpenBLAS 0.3.21 Cooperlake", "oneDNN 2.6.3 avx512"; owned. */
+/** Library, version, core: "OpenBLAS 0.3.21 Cooperlake", "oneDNN 2.6.3 avx512"; owned. */
 const char *mae_gemm_backend(const MaeGemm *gemm);
 
 /**

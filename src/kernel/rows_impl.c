@@ -4,66 +4,16 @@
  * row runs over the whole row at once, so it does not depend on the other rows.
  */
 #include <assert.h>
-#include <float.h>
-#ifdef __AVX512BF16__
-#include <immintrin.h>
-#endif
 
 #include "kernel/rows_math.h"
+#include "kernel/rows_operand.h"
+#include "kernel/rows_softmax.h"
 #include "kernel/rows_table.h"
 
 extern const MaeRowsTable MAE_ROWS_TABLE;
 
 /* Elements per partial sum of sumsq. */
 #define SUMSQ_CHUNK 4096
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* --- operands --------------------------------------------------------------------- */
-
-/*
- * Loops compute in f32. Operands that are f32 are read and written where they lie; bf16
- * ones pass through a buffer of CHUNK numbers that stays in the level-1 cache.
- */
-#define CHUNK 512
-
-static const float *widened(float *buffer, MaeOperand x, size_t at, size_t n)
-{
-    const uint16_t *from = (const uint16_t *)x.data + at;
-
-    if (x.type == MAE_F32)
-        return (const float *)x.data + at;
-#pragma omp simd
-    for (size_t i = 0; i < n; i++)
-        buffer[i] = mae_bf16_f32(from[i]);
-    return buffer;
-}
-
-/* Where to put the f32 numbers that narrow() then makes elements @p at and on. */
-static float *room(float *buffer, MaeOperand y, size_t at)
-{
-    return y.type == MAE_F32 ? (float *)y.data + at : buffer;
-}
-
-static void narrow(MaeOperand y, size_t at, const float *x, size_t n)
-{
-    uint16_t *to = (uint16_t *)y.data + at;
-    size_t i = 0;
-
-    if (y.type == MAE_F32)
-        return;
-#ifdef __AVX512BF16__
-    for (; i + 16 <= n; i += 16)
-        _mm256_storeu_si256((__m256i *)(void *)(to + i),
-                            (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x + i)));
-#endif
-#pragma omp simd
-    for (size_t j = i; j < n; j++)
-        to[j] = mae_bf16(x[j]);
-}
 
 /* --- layer norm ------------------------------------------------------------------- */
 
@@ -86,17 +36,17 @@ static void row_stats(float *mean, float *rstd, const float *x, size_t width, fl
 static void row_normalize(MaeOperand y, size_t at, const float *x, float mean, float rstd,
                           const float *gamma, const float *beta, size_t width)
 {
-    float buffer[CHUNK];
+    float buffer[ROWS_CHUNK];
 
-    for (size_t first = 0; first < width; first += CHUNK) {
-        const size_t n = smaller(CHUNK, width - first);
+    for (size_t first = 0; first < width; first += ROWS_CHUNK) {
+        const size_t n = rows_smaller(ROWS_CHUNK, width - first);
         const float *xs = x + first, *g = gamma + first, *b = beta + first;
-        float *ys = room(buffer, y, at + first);
+        float *ys = rows_room(buffer, y, at + first);
 
 #pragma omp simd
         for (size_t i = 0; i < n; i++)
             ys[i] = g[i] * ((xs[i] - mean) * rstd) + b[i];
-        narrow(y, at + first, ys, n);
+        rows_narrow(y, at + first, ys, n);
     }
 }
 
@@ -185,16 +135,17 @@ static void residual(float *out, const float *res, const float *x, const float *
 static void enter(MaeOperand y, float *sum, const float *x, const float *scale,
                   size_t group, size_t rows, size_t width)
 {
-    float buffer[CHUNK];
+    float buffer[ROWS_CHUNK];
 
     assert(scale == NULL || group > 0);
     for (size_t r = 0; r < rows; r++) {
         const float s = scale == NULL ? 1.0f : scale[r / group];
 
-        for (size_t first = 0; first < width; first += CHUNK) {
-            const size_t n = smaller(CHUNK, width - first), at = r * width + first;
+        for (size_t first = 0; first < width; first += ROWS_CHUNK) {
+            const size_t n = rows_smaller(ROWS_CHUNK, width - first),
+                         at = r * width + first;
             const float *xs = x + at;
-            float *ys = room(buffer, y, at), *total = sum + first;
+            float *ys = rows_room(buffer, y, at), *total = sum + first;
 
             if (sum == NULL) {
 #pragma omp simd
@@ -207,38 +158,39 @@ static void enter(MaeOperand y, float *sum, const float *x, const float *scale,
                     total[i] += ys[i];
                 }
             }
-            narrow(y, at, ys, n);
+            rows_narrow(y, at, ys, n);
         }
     }
 }
 
 static void gelu(MaeOperand y, MaeOperand x, size_t count)
 {
-    float buffer[CHUNK];
+    float buffer[ROWS_CHUNK];
 
-    for (size_t at = 0; at < count; at += CHUNK) {
-        const size_t n = smaller(CHUNK, count - at);
-        const float *xs = widened(buffer, x, at, n);
-        float *ys = room(buffer, y, at);
+    for (size_t at = 0; at < count; at += ROWS_CHUNK) {
+        const size_t n = rows_smaller(ROWS_CHUNK, count - at);
+        const float *xs = rows_widened(buffer, x, at, n);
+        float *ys = rows_room(buffer, y, at);
 
 #pragma omp simd
         for (size_t i = 0; i < n; i++)
             ys[i] = xs[i] * rows_normal(xs[i]).below;
-        narrow(y, at, ys, n);
+        rows_narrow(y, at, ys, n);
     }
 }
 
 static void gelu_grad(MaeOperand dx, MaeOperand y, float *sum, MaeOperand x, size_t rows,
                       size_t width)
 {
-    float dx_buffer[CHUNK], y_buffer[CHUNK], x_buffer[CHUNK];
+    float dx_buffer[ROWS_CHUNK], y_buffer[ROWS_CHUNK], x_buffer[ROWS_CHUNK];
 
     for (size_t r = 0; r < rows; r++) {
-        for (size_t first = 0; first < width; first += CHUNK) {
-            const size_t n = smaller(CHUNK, width - first), at = r * width + first;
-            const float *xs = widened(x_buffer, x, at, n);
-            const float *dy = widened(dx_buffer, dx, at, n);
-            float *dxs = room(dx_buffer, dx, at), *ys = room(y_buffer, y, at);
+        for (size_t first = 0; first < width; first += ROWS_CHUNK) {
+            const size_t n = rows_smaller(ROWS_CHUNK, width - first),
+                         at = r * width + first;
+            const float *xs = rows_widened(x_buffer, x, at, n);
+            const float *dy = rows_widened(dx_buffer, dx, at, n);
+            float *dxs = rows_room(dx_buffer, dx, at), *ys = rows_room(y_buffer, y, at);
             float *total = sum + first;
 
 #pragma omp simd
@@ -251,8 +203,8 @@ static void gelu_grad(MaeOperand dx, MaeOperand y, float *sum, MaeOperand x, siz
                 ys[i] = xi * normal.below;
                 total[i] += d;
             }
-            narrow(dx, at, dxs, n);
-            narrow(y, at, ys, n);
+            rows_narrow(dx, at, dxs, n);
+            rows_narrow(y, at, ys, n);
         }
     }
 }
@@ -341,16 +293,16 @@ static void axpy(float *y, float a, const float *x, size_t n)
 static void dot(float *out, MaeOperand a, size_t lda, MaeOperand b, size_t ldb,
                 size_t rows, size_t width)
 {
-    float a_buffer[CHUNK], b_buffer[CHUNK];
+    float a_buffer[ROWS_CHUNK], b_buffer[ROWS_CHUNK];
 
     assert(lda >= width && ldb >= width);
     for (size_t r = 0; r < rows; r++) {
         float sum = 0.0f;
 
-        for (size_t first = 0; first < width; first += CHUNK) {
-            const size_t n = smaller(CHUNK, width - first);
-            const float *as = widened(a_buffer, a, r * lda + first, n);
-            const float *bs = widened(b_buffer, b, r * ldb + first, n);
+        for (size_t first = 0; first < width; first += ROWS_CHUNK) {
+            const size_t n = rows_smaller(ROWS_CHUNK, width - first);
+            const float *as = rows_widened(a_buffer, a, r * lda + first, n);
+            const float *bs = rows_widened(b_buffer, b, r * ldb + first, n);
 
 #pragma omp simd reduction(+ : sum)
             for (size_t i = 0; i < n; i++)
@@ -365,7 +317,7 @@ static double sumsq(const float *x, size_t n)
     double total = 0.0;
 
     for (size_t start = 0; start < n; start += SUMSQ_CHUNK) {
-        const size_t count = smaller(SUMSQ_CHUNK, n - start);
+        const size_t count = rows_smaller(SUMSQ_CHUNK, n - start);
         double sum = 0.0;
 
 #pragma omp simd reduction(+ : sum)
@@ -380,7 +332,7 @@ static double sumsq(const float *x, size_t n)
 static bool finite(const float *x, size_t n)
 {
     for (size_t start = 0; start < n; start += SUMSQ_CHUNK) {
-        const size_t count = smaller(SUMSQ_CHUNK, n - start);
+        const size_t count = rows_smaller(SUMSQ_CHUNK, n - start);
         float zero = 0.0f;
 
 #pragma omp simd reduction(+ : zero)
@@ -390,108 +342,6 @@ static bool finite(const float *x, size_t n)
             return false;
     }
     return true;
-}
-
-/* --- softmax and cross-entropy ---------------------------------------------------- */
-
-/* A NaN may be passed over here; it reappears in the exponentials. */
-static float row_max(const float *x, size_t n)
-{
-    float max = -INFINITY;
-
-#pragma omp simd reduction(max : max)
-    for (size_t i = 0; i < n; i++)
-        max = x[i] > max ? x[i] : max;
-    return max;
-}
-
-/* Work over the padding too: whole vectors, no remainder loop. */
-static void softmax(MaeOperand p, float *lse, float *s, size_t rows, size_t width,
-                    size_t ld, float scale)
-{
-    assert(ld >= width && scale > 0.0f);
-    for (size_t r = 0; r < rows; r++, s += ld) {
-        float max, sum = 0.0f, *ps = room(s, p, r * ld);
-
-        for (size_t i = width; i < ld; i++)
-            s[i] = -INFINITY;
-        max = row_max(s, ld);
-#pragma omp simd reduction(+ : sum)
-        for (size_t i = 0; i < ld; i++) {
-            s[i] = rows_exp((s[i] - max) * scale);
-            sum += s[i];
-        }
-        scale_to(ps, 1.0f / sum, s, ld);
-        narrow(p, r * ld, ps, ld);
-        if (lse != NULL)
-            lse[r] = scale * max + logf(sum);
-    }
-}
-
-static void softmax_grad(MaeOperand p, MaeOperand ds, float *s, float *dp,
-                         const float *lse, const float *delta, size_t rows, size_t width,
-                         size_t ld, float scale)
-{
-    assert(ld >= width);
-    for (size_t r = 0; r < rows; r++, s += ld, dp += ld) {
-        const float row_lse = lse[r], row_delta = delta[r];
-        float *ps = room(s, p, r * ld), *dss = room(dp, ds, r * ld);
-
-        for (size_t i = width; i < ld; i++)
-            s[i] = dp[i] = 0.0f;
-#pragma omp simd
-        for (size_t i = 0; i < ld; i++) {
-            const float pi = rows_exp(scale * s[i] - row_lse);
-
-            ps[i] = pi;
-            dss[i] = scale * pi * (dp[i] - row_delta);
-        }
-        narrow(p, r * ld, ps, ld);
-        narrow(ds, r * ld, dss, ld);
-    }
-}
-
-/* exp(x - max) to @p e, which may be @p x or NULL; the sum in double. */
-static double row_exp_sum(float *e, const float *x, float max, size_t n)
-{
-    double sum = 0.0;
-
-    if (e == NULL) {
-#pragma omp simd reduction(+ : sum)
-        for (size_t i = 0; i < n; i++)
-            sum += (double)rows_exp(x[i] - max);
-    } else {
-#pragma omp simd reduction(+ : sum)
-        for (size_t i = 0; i < n; i++) {
-            e[i] = rows_exp(x[i] - max);
-            sum += (double)e[i];
-        }
-    }
-    return sum;
-}
-
-static void cross_entropy(double *loss, float *dlogits, const float *logits,
-                          const float *targets, float grad_scale, size_t rows,
-                          size_t classes)
-{
-    for (size_t r = 0; r < rows; r++, logits += classes, targets += classes) {
-        const float max = row_max(logits, classes);
-        double below = 0.0, sum;
-
-#pragma omp simd reduction(+ : below)
-        for (size_t i = 0; i < classes; i++)
-            below += (double)targets[i] * ((double)max - (double)logits[i]);
-        sum = row_exp_sum(dlogits, logits, max, classes);
-        loss[r] = below + log(sum);
-        if (dlogits != NULL) {
-            const float norm = (float)(1.0 / sum);
-
-#pragma omp simd
-            for (size_t i = 0; i < classes; i++)
-                dlogits[i] = grad_scale * (norm * dlogits[i] - targets[i]);
-            dlogits += classes;
-        }
-    }
 }
 
 /* --- AdamW ------------------------------------------------------------------------ */
@@ -506,8 +356,8 @@ static void adamw(float *w, MaeOperand copy, float *m, float *v, const float *g,
     const float root = (float)sqrt(step->bias2), eps = (float)step->eps;
     const float grad_scale = (float)step->grad_scale;
 
-    for (size_t at = 0; at < count; at += CHUNK) {
-        const size_t n = smaller(CHUNK, count - at);
+    for (size_t at = 0; at < count; at += ROWS_CHUNK) {
+        const size_t n = rows_smaller(ROWS_CHUNK, count - at);
 
 #pragma omp simd
         for (size_t i = at; i < at + n; i++) {
@@ -519,7 +369,7 @@ static void adamw(float *w, MaeOperand copy, float *m, float *v, const float *g,
             v[i] = vi;
             w[i] = keep * w[i] - rate * (mi / (sqrtf(vi) / root + eps));
         }
-        narrow(copy, at, w + at, n);
+        rows_narrow(copy, at, w + at, n);
     }
 }
 
@@ -552,9 +402,9 @@ const MaeRowsTable MAE_ROWS_TABLE = {
     .scale = scale_by,
     .axpy = axpy,
     .dot = dot,
-    .softmax = softmax,
-    .softmax_grad = softmax_grad,
-    .cross_entropy = cross_entropy,
+    .softmax = rows_softmax,
+    .softmax_grad = rows_softmax_grad,
+    .cross_entropy = rows_cross_entropy,
     .sumsq = sumsq,
     .finite = finite,
     .adamw = adamw,

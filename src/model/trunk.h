@@ -3,11 +3,11 @@
  * A stack of transformer blocks and the memory all blocks of a model share.
  *
  * A batch is cut into tiles of whole images; a tile runs through all layers forward
- * without meeting another. Where an image has more tokens than the tile was sized for (the
- * decoder), a block takes the tile in parts, so that its rows stay in one core's cache.
- * Backward alternates,
- * block by block, between a grid over tiles (input gradients, row sums) and a grid over
- * bands of the weight gradients. Tile sizes depend on shapes alone.
+ * without meeting another. Where an image has more tokens than the tile was sized for
+ * (the decoder), a block takes the tile in parts, so that its rows stay in one core's
+ * cache. Backward alternates, block by block, between a grid over tiles (input gradients,
+ * row sums) and a grid over bands of the weight gradients. Tile sizes depend on shapes
+ * alone.
  *
  * Shapes   B images, N tokens each, R = B * N rows, D width.
  * Memory   MaeWork and MaeTrunkCache live in an arena; a trunk owns its blocks' array.

@@ -9,9 +9,9 @@
  * has a bias, attention is scaled by 1 / sqrt(head dim).
  *
  * Forward keeps what backward cannot cheaply rebuild (for an MLP ratio of 4: 8 D operands
- * and 2 D floats a row); norm outputs and GELU outputs are recomputed in backward. Backward of a tile
- * yields the input gradient and this tile's row sums; the four weight gradients follow
- * for the whole batch through mae_block_weight_grads.
+ * and 2 D floats a row); norm outputs and GELU outputs are recomputed in backward.
+ * Backward of a tile yields the input gradient and this tile's row sums; the four weight
+ * gradients follow for the whole batch through mae_block_weight_grads.
  *
  * Source   Dosovitskiy et al. 2020, arXiv:2010.11929; timm's Block as used by
  *          facebookresearch/mae. Stochastic depth: Huang et al. 2016, arXiv:1603.09382.

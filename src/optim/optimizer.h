@@ -86,8 +86,10 @@ void mae_optim_init(MaeOptim *opt);
 
 /**
  * One update of every trained parameter: weights, slots and step count.
- * @param[in,out] weights [total].  @param[out] operands [total] of the updated weights
- * as the products read them; in an f32 run weights itself.  @param grads [total], not changed.
+ * @param[in,out] weights [total].
+ * @param[out] operands [total] of the updated weights as the products read them; in an
+ *             f32 run weights itself.
+ * @param grads [total], not changed.
  * @param lr of the schedule.  @param grad_scale multiplies the gradients first.
  */
 void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand operands,

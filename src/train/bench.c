@@ -162,7 +162,7 @@ static MaeStatus measure_products(Bench *b, MaeError *err)
     return MAE_OK;
 }
 
-/* ---- what computes, in turns with products alone ------------------------------------ */
+/* ---- what computes, in turns with products alone ----------------------------------- */
 
 typedef MaeStatus (*WorkFn)(Bench *b, double *seconds, MaeError *err);
 

@@ -104,6 +104,7 @@ static void check_batch(const MaeGemm *gemm, const RefForm *f, const RefCase *c,
     free(z.data);
 }
 
+/* Small ones, and sums long enough to be left to the backend in every type. */
 START_TEST(batches_agree_with_loops)
 {
     const RefForm *f = &ref_forms[_i % FORMS];
@@ -118,7 +119,7 @@ START_TEST(batches_agree_with_loops)
         const bool accumulate = round % 3 == 1;
         const RefCase c = {.m = 1 + mae_rng_below(&rng, 40),
                            .n = 1 + mae_rng_below(&rng, 40),
-                           .k = mae_rng_below(&rng, 40),
+                           .k = mae_rng_below(&rng, 40) + (round % 5 == 3 ? 128 : 0),
                            .pad = mae_rng_below(&rng, 3),
                            .out = round % 3 == 2 ? mae_gemm_operand(gemm) : MAE_F32};
 
@@ -130,7 +131,7 @@ END_TEST
 
 START_TEST(batches_are_prepared_once)
 {
-    const RefCase c = {.m = 7, .n = 8, .k = 9, .pad = 1};
+    const RefCase c = {.m = 7, .n = 8, .k = 129, .pad = 1};
     const size_t two[] = {2, 3}, more[] = {2, 4};
     MaeGemm *gemm = ref_open_kind((size_t)_i, 1);
     MaeError err = {0};
@@ -151,6 +152,32 @@ START_TEST(batches_are_prepared_once)
 }
 END_TEST
 
+/* What nobody strides over makes no shape of its own. */
+START_TEST(strides_of_one_make_no_shape)
+{
+    const MaeGemmBatch batches[][2] = {
+        {{3, 2048, 2048, 64}, {1, 0, 0, 0}}, {{3, 2048, 2048, 64}, {1, 5, 6, 7}},
+        {{1, 0, 0, 0}, {3, 2048, 2048, 64}}, {{1, 5, 6, 7}, {3, 2048, 2048, 64}},
+        {{1, 5, 6, 7}, {1, 8, 9, 10}},
+    };
+    MaeGemm *gemm = ref_open_kind((size_t)_i, 1);
+    MaeError err = {0};
+
+    if (gemm == NULL)
+        return;
+    if (mae_gemm_rehearse(gemm)) {
+        for (size_t i = 0; i < sizeof batches / sizeof *batches; i++)
+            mae_gemm_batch(gemm, MAE_GEMM_NT, (MaeOperand){.type = MAE_F32}, 8, NULL, 256,
+                           NULL, 256, 8, 8, 256, batches[i], false);
+        mae_gemm_nt(gemm, (MaeOperand){.type = MAE_F32}, 8, NULL, 256, NULL, 256, 8, 8,
+                    256, NULL, NULL);
+        ck_assert_ok(mae_gemm_rehearsed(gemm, &err));
+        ck_assert_uint_eq(mae_gemm_shapes(gemm), 3);
+    }
+    mae_gemm_close(gemm);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kernel_gemm_batch");
@@ -159,6 +186,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, batches_agree_with_loops, 0, KINDS * FORMS);
     tcase_add_loop_test(tc, batches_are_prepared_once, 0, KINDS);
+    tcase_add_loop_test(tc, strides_of_one_make_no_shape, 0, KINDS);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

@@ -7,9 +7,9 @@
 #include "support/test.h"
 
 enum { BATCH = 5, TOKENS = 7, WIDTH = 12, HEADS = 3, HIDDEN = 18, DEPTH = 3 };
-enum { ROWS = BATCH * TOKENS, N = ROWS * WIDTH, TILE = 2, TILES = 3 };
+enum { ROWS = BATCH * TOKENS, N = ROWS * WIDTH, TILE = 2 };
 
-/* A trunk and its memory, in tiles of two images. */
+/* A trunk and its memory, in tiles of one or two images. */
 typedef struct Bench {
     MaeDtype type;
     TestCompute compute;
@@ -103,7 +103,7 @@ static const float *backward(Bench *b, size_t from)
 {
     const float *dx;
 
-    for (size_t t = 0; t < TILES; t++)
+    for (size_t t = 0; t < mae_work_tiles(&b->work, BATCH); t++)
         memset(mae_work_sums(&b->work, t), 0, b->table.sum_total * sizeof(float));
     memcpy(b->work.dx[from], b->dout, N * sizeof(float));
     dx = mae_trunk_backward(&b->trunk, &b->work, b->dw, b->work.dx[from], &b->cache,
@@ -133,31 +133,74 @@ START_TEST(registers)
 }
 END_TEST
 
-/* Enough rows and not an image more; every image in exactly one tile. */
+/* Enough rows and not an image more. */
 START_TEST(tiles_follow_shapes)
 {
     static const size_t tokens[] = {1, 7, 17, 50, 191, 192, 197, 1025};
-    MaeWork work = {0};
 
     for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
         const size_t images = mae_work_tile_images(tokens[i]);
 
         ck_assert_uint_ge(images * tokens[i], 192);
         ck_assert_uint_lt((images - 1) * tokens[i], 192);
-        work.plan.tile_images = images;
-        for (size_t batch = 1; batch < 40; batch++) {
-            size_t next = 0;
+    }
+}
+END_TEST
 
-            for (size_t t = 0; t < mae_work_tiles(&work, batch); t++) {
-                const MaeTile tile = mae_work_tile(&work, batch, tokens[i], t);
+/* One of @p count pieces of @p whole: the next, not above @p most, as large as all. */
+static void check_piece(MaeTile piece, MaeTile whole, size_t next, size_t count,
+                        size_t most)
+{
+    ck_assert_uint_eq(piece.image, next);
+    ck_assert_uint_eq(piece.tokens, whole.tokens);
+    ck_assert(piece.images > 0 && piece.images <= most);
+    ck_assert_uint_ge(piece.images, whole.images / count);
+    ck_assert_uint_le(piece.images, (whole.images + count - 1) / count);
+}
 
-                ck_assert_uint_eq(tile.image, next);
-                ck_assert_uint_eq(tile.tokens, tokens[i]);
-                ck_assert(tile.images > 0 && tile.images <= images);
-                next += tile.images;
-            }
-            ck_assert_uint_eq(next, batch);
-        }
+static void check_parts(MaeTile tile)
+{
+    const size_t parts = mae_tile_parts(tile), most = mae_work_tile_images(tile.tokens);
+    size_t next = tile.image;
+
+    ck_assert_uint_lt((parts - 1) * most, tile.images); /* no more than it takes */
+    for (size_t p = 0; p < parts; p++) {
+        const MaeTile part = mae_tile_part(tile, p);
+
+        check_piece(part, tile, next, parts, most);
+        next += part.images;
+    }
+    ck_assert_uint_eq(next, tile.image + tile.images);
+}
+
+static void check_tiles(const MaeWork *work, size_t batch, size_t tokens)
+{
+    const size_t tiles = mae_work_tiles(work, batch), most = work->plan.tile_images;
+    const MaeTile whole = {0, batch, tokens};
+    size_t next = 0;
+
+    ck_assert(tiles == 1 || tiles == batch || tiles % (tiles > 4 ? 4 : 2) == 0);
+    ck_assert_uint_lt(tiles, (batch + most - 1) / most + 4);
+    for (size_t t = 0; t < tiles; t++) {
+        const MaeTile tile = mae_work_tile(work, batch, tokens, t);
+
+        check_piece(tile, whole, next, tiles, most);
+        check_parts(tile);
+        next += tile.images;
+    }
+    ck_assert_uint_eq(next, batch);
+}
+
+/* Every image in one tile and in one of its parts, for two or four threads alike. */
+START_TEST(tiles_are_equal)
+{
+    static const size_t tokens[] = {1, 7, 17, 50, 191, 192, 197, 1025};
+    MaeWork work = {0};
+
+    for (size_t most = 1; most < 16; most++) {
+        work.plan.tile_images = most;
+        for (size_t batch = 1; batch < 100; batch++)
+            check_tiles(&work, batch, tokens[batch % (sizeof tokens / sizeof *tokens)]);
     }
 }
 END_TEST
@@ -169,7 +212,7 @@ static void block_backward(Bench *b, size_t i, float *dw, float *sums, float *dx
     const MaeBlock *block = &b->trunk.blocks[i];
     const float *scales = b->scales != NULL ? b->scales + 2 * i * BATCH : NULL;
 
-    for (size_t t = 0; t < TILES; t++)
+    for (size_t t = 0; t < mae_work_tiles(&b->work, BATCH); t++)
         mae_block_backward(block, b->compute.gemm, dx, sums + t * b->table.sum_total,
                            &b->work.grads, &b->work.scratch[0], dout, b->cache.x[i],
                            &b->cache.blocks[i], b->weights, scales, BATCH,
@@ -183,14 +226,16 @@ START_TEST(equals_a_chain_of_blocks)
     const size_t from = (size_t)_i % 2;
     float *dw, *sums, *grad[2], *x;
     const float *dx;
+    size_t tiles;
     Bench b;
 
     if (!bench_open(&b, (MaeDtype)(_i / 4), 2, true, _i % 4 >= 2))
         return;
+    tiles = mae_work_tiles(&b.work, BATCH);
     forward(&b);
     x = mae_test_alloc(N * sizeof *x);
     for (size_t i = 0; i < DEPTH; i++) { /* each x[i+1] is block i of x[i] */
-        for (size_t t = 0; t < TILES; t++)
+        for (size_t t = 0; t < tiles; t++)
             mae_block_forward(&b.trunk.blocks[i], b.compute.gemm, x, &b.cache.blocks[i],
                               &b.work.scratch[0], b.cache.x[i], b.weights,
                               b.scales != NULL ? b.scales + 2 * i * BATCH : NULL, BATCH,
@@ -198,7 +243,7 @@ START_TEST(equals_a_chain_of_blocks)
         ck_assert_mem_eq(x, b.cache.x[i + 1], N * sizeof *x);
     }
     dw = mae_test_alloc(b.table.total * sizeof *dw);
-    sums = mae_test_alloc(TILES * b.table.sum_total * sizeof *sums);
+    sums = mae_test_alloc(tiles * b.table.sum_total * sizeof *sums);
     grad[DEPTH % 2] = test_copy(b.dout, N);
     grad[1 - DEPTH % 2] = mae_test_alloc(N * sizeof(float));
     for (size_t i = DEPTH; i-- > 0;)
@@ -206,7 +251,7 @@ START_TEST(equals_a_chain_of_blocks)
     for (size_t p = 0; p < b.table.count; p++) {
         const MaeParamEntry *e = &b.table.entries[p];
 
-        for (size_t t = 0; (e->flags & MAE_PARAM_ROWSUM) && t < TILES; t++)
+        for (size_t t = 0; (e->flags & MAE_PARAM_ROWSUM) && t < tiles; t++)
             for (size_t i = 0; i < e->at.count; i++)
                 dw[e->at.off + i] += sums[t * b.table.sum_total + e->at.sum + i];
     }
@@ -299,7 +344,7 @@ START_TEST(combines_sums)
 {
     const size_t shape[] = {2, 2};
     MaeParamTable table = {0};
-    float sums[3 * 64], dw[64];
+    float sums[4 * 64], dw[64];
     MaeWork work = {.sums = sums, .plan = {.tile_images = 2}};
     MaeParam a, b, fixed;
 
@@ -310,12 +355,12 @@ START_TEST(combines_sums)
     ck_assert_uint_le(table.sum_total, 64);
     ck_assert_uint_le(table.total, 64);
     test_fill(dw, 64, 1.0f);
-    for (size_t t = 0; t < 3; t++)
+    for (size_t t = 0; t < 4; t++)
         test_fill(mae_work_sums(&work, t), table.sum_total, t == 0 ? 1e8f : 4.0f);
     dw[a.off] = -1e8f;
     mae_work_combine_sums(&work, &table, dw, 6);
-    ck_assert_f32_eq(dw[a.off], 8.0f);
-    ck_assert_f32_eq(dw[a.off + 1], ((1.0f + 1e8f) + 4.0f) + 4.0f);
+    ck_assert_f32_eq(dw[a.off], 12.0f);
+    ck_assert_f32_eq(dw[a.off + 1], (((1.0f + 1e8f) + 4.0f) + 4.0f) + 4.0f);
     ck_assert_f32_eq(dw[b.off], 1.0f);
     ck_assert_f32_eq(dw[fixed.off], 1.0f);
     dw[a.off] = 0.0f;
@@ -333,6 +378,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, registers);
     tcase_add_test(tc, tiles_follow_shapes);
+    tcase_add_test(tc, tiles_are_equal);
     tcase_add_loop_test(tc, equals_a_chain_of_blocks, 0, 4 * TEST_DTYPES);
     tcase_add_loop_test(tc, gradients_accumulate, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, threads_do_not_change_a_bit, 0, TEST_DTYPES);

@@ -6,7 +6,8 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 shift
 
-flags='-fsyntax-only -Wall -Wextra -Werror -D_POSIX_C_SOURCE=200809L -Isrc -Iinclude -Itools'
+flags='-fsyntax-only -fopenmp-simd -Wall -Wextra -Werror -D_POSIX_C_SOURCE=200809L'
+flags="$flags -Isrc -Iinclude -Itools"
 flags="$flags $(pkg-config --cflags hdf5-serial 2>/dev/null || true)"
 
 # compile HEADER LANGUAGE STANDARD COMPILER...: its messages if it does not compile.

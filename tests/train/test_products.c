@@ -5,7 +5,7 @@
 #include "support/operand.h"
 #include "support/test.h"
 
-/* 16 patches of 12 values, 4 of them visible; a tile has 39 images. */
+/* 16 patches of 12 values, 4 of them visible; a tile has at most 39 images. */
 static const MaeArch ARCH = {
     .grid = {.channels = 3, .height = 8, .width = 8, .patch = 2},
     .embed_dim = 12,
@@ -121,26 +121,43 @@ START_TEST(a_pass_is_a_step_without_attention)
 }
 END_TEST
 
-/* The products are really there: a row of the last tile, an element of a weight. */
+/* Input gradients of a part of a tile: an element of its last row. */
+static void check_part(const MaeProductLayer *layer, MaeTile part)
+{
+    const float *dy = products.dy.data, *w = products.w.data, *y = products.y.data;
+    const size_t at = part.image * part.tokens * products.widest;
+    const size_t row = part.images * part.tokens - 1;
+    float want = 0.0f;
+
+    for (size_t o = 0; o < layer->out; o++)
+        want += dy[at + row * layer->out + o] * w[layer->off + o * layer->in + 3];
+    mae_test_close("input gradient", y + at + row * layer->in + 3, &want, 1, 0.0, 1e-4);
+}
+
+/* The products are really there: a row of all parts of tiles, an element of a weight. */
 START_TEST(products_are_computed)
 {
     const MaeProductGroup *last = &products.groups[MAE_PRODUCT_GROUPS - 1];
     const MaeProductLayer *layer = &last->layers[0];
     const size_t in = layer->in, out = layer->out, rows = BATCH * last->tokens;
-    const size_t tile = products.tile_images * last->tokens * products.widest;
-    const size_t row = 2 * last->tokens - 1;
-    const float *x = products.x.data, *dy = products.dy.data, *w = products.w.data;
-    float want[2] = {0.0f}, got[2];
+    const MaeWork work = {.plan = {.tile_images = products.tile_images}};
+    const float *x = products.x.data, *dy = products.dy.data;
+    float want = 0.0f;
 
     ck_assert_uint_eq(products.tile_images, BATCH - 2);
+    ck_assert_uint_eq(mae_work_tiles(&work, BATCH), 2);
     (void)mae_products_pass(&products);
-    for (size_t o = 0; o < out; o++)
-        want[0] += dy[tile + row * out + o] * w[layer->off + o * in + 3];
+    for (size_t t = 0; t < 2; t++) {
+        const MaeTile tile = mae_work_tile(&work, BATCH, last->tokens, t);
+
+        ck_assert_uint_eq(mae_tile_parts(tile), 2);
+        check_part(layer, mae_tile_part(tile, 0));
+        check_part(layer, mae_tile_part(tile, 1));
+    }
     for (size_t r = 0; r < rows; r++)
-        want[1] += dy[r * out + 5] * x[r * in + 3];
-    got[0] = ((const float *)products.y.data)[tile + row * in + 3];
-    got[1] = products.dw[layer->off + 5 * in + 3];
-    mae_test_close("products", got, want, 2, 0.0, 1e-4);
+        want += dy[r * out + 5] * x[r * in + 3];
+    mae_test_close("weight gradient", &products.dw[layer->off + 5 * in + 3], &want, 1,
+                   0.0, 1e-4);
 }
 END_TEST
 

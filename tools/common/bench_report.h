@@ -12,8 +12,8 @@
  *                  stage, and the step's share of the first; planned_mb {state,
  *                  activations, images}; peak_without_state_mb: less 16 bytes a
  *                  parameter in f32 (weights, gradients, moments), 18 in bf16
- *          embed   the same; peak_without_state_mb: less the weights (4 bytes a parameter,
- *                  in bf16 2 more of the encoder's)
+ *          embed   the same; peak_without_state_mb: less the weights (4 bytes a
+ *                  parameter, in bf16 2 more of the encoder's)
  *          loader  workers, images_per_second_per_worker, cpu_seconds,
  *                  images_per_second_per_core (of processor time), bad_images
  * Units    10^6 bytes, 10^9 operations, seconds.
