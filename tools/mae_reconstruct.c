@@ -133,7 +133,7 @@ static MaeStatus reconstruct(Session *s, double ratio, MaeError *err)
     mae_maskset_draw(&s->masks, s->tool->args.seed, 0, NULL, g->count);
     MAE_TRY(mae_autoencoder_run_open(&s->run, model, &compute,
                                      g->count < 16 ? g->count : 16, s->masks.mask.visible,
-                                     false, err));
+                                     MAE_KEEP_NOTHING, err));
     spec.low = g->low;
     spec.high = g->high;
     s->report = (ReconstructReport){

@@ -143,9 +143,10 @@ typedef struct MaeConfTrain {
     size_t threads;             /* 0 = all processors this process may use */
     char output_dir[MAE_CONFIG_PATH]; /* run folder; required */
     char resume[MAE_CONFIG_PATH];     /* "auto" (default), "none" or a checkpoint */
-    bool overwrite;          /* use a non-empty folder without a run; default false */
-    size_t preview_every;    /* epochs; 0 = none; default 10 */
-    size_t preview_count;    /* images in a preview; default 8 */
+    bool checkpoint_activations; /* compute blocks again in backward; default false */
+    bool overwrite;              /* use a non-empty folder without a run; default false */
+    size_t preview_every;        /* epochs; 0 = none; default 10 */
+    size_t preview_count;        /* images in a preview; default 8 */
     size_t checkpoint_every; /* epochs between checkpoint-N.h5; 0 = none; default 20 */
     size_t keep;             /* checkpoint-N.h5 files kept, >= 1; default 2 */
     double save_minutes;     /* between writes of last.h5; 0 = none; default 10 */

@@ -84,20 +84,28 @@ static dnnl_data_type_t type_of(uint32_t type)
     return type == MAE_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
-/* A matrix, or as many as the shape's batches have, from @p step on to the next. */
+/*
+ * A matrix, or as many as the shape's batches have, from @p step on to the next. Batches
+ * of one are no dimension: their step of 0 would cost us the fast implementations.
+ */
 static bool describe_matrix(dnnl_memory_desc_t *desc, const MaeGemmShape *s, size_t rows,
                             size_t columns, dnnl_data_type_t type, size_t row_step,
                             size_t column_step, const size_t step[2])
 {
-    const dnnl_dims_t dims = {(dnnl_dim_t)s->batch[0].count,
-                              (dnnl_dim_t)s->batch[1].count, (dnnl_dim_t)rows,
-                              (dnnl_dim_t)columns};
-    const dnnl_dims_t steps = {(dnnl_dim_t)step[0], (dnnl_dim_t)step[1],
-                               (dnnl_dim_t)row_step, (dnnl_dim_t)column_step};
-    const int skip = s->batch[0].count * s->batch[1].count > 1 ? 0 : 2;
+    dnnl_dims_t dims, steps;
+    int n = 0;
 
-    return dnnl_memory_desc_init_by_strides(desc, 4 - skip, dims + skip, type,
-                                            steps + skip) == dnnl_success;
+    for (size_t i = 0; i < 2; i++) {
+        if (s->batch[i].count > 1) {
+            dims[n] = (dnnl_dim_t)s->batch[i].count;
+            steps[n++] = (dnnl_dim_t)step[i];
+        }
+    }
+    dims[n] = (dnnl_dim_t)rows;
+    steps[n++] = (dnnl_dim_t)row_step;
+    dims[n] = (dnnl_dim_t)columns;
+    steps[n++] = (dnnl_dim_t)column_step;
+    return dnnl_memory_desc_init_by_strides(desc, n, dims, type, steps) == dnnl_success;
 }
 
 static bool describe_matrices(Entry *entry)

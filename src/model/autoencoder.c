@@ -73,7 +73,7 @@ void mae_autoencoder_init(const MaeAutoencoder *model, float *w, uint64_t seed)
 }
 
 static void reserve(MaeAutoencoderRun *run, MaeArena *arena, const MaeCompute *compute,
-                    size_t batch, bool backward)
+                    size_t batch, MaeKeep keep)
 {
     const MaeAutoencoder *model = run->model;
     const size_t tokens = run->visible + 1, all = model->patches + 1;
@@ -83,7 +83,7 @@ static void reserve(MaeAutoencoderRun *run, MaeArena *arena, const MaeCompute *c
         .batch = batch,
         .tile_images = mae_work_tile_images(tokens),
         .sum_total = model->table.sum_total,
-        .backward = backward,
+        .keep = keep,
         .trunk_count = 2,
         .trunks = {{batch, tokens, encoder->width, encoder->hidden, encoder->heads,
                     operand},
@@ -93,15 +93,15 @@ static void reserve(MaeAutoencoderRun *run, MaeArena *arena, const MaeCompute *c
 
     mae_work_reserve(&run->work, arena, &plan, compute);
     mae_encoder_reserve(&model->encoder, &run->encoder, arena, batch, run->visible,
-                        operand, backward);
+                        operand, keep);
     mae_layernorm_reserve(&run->norm, arena, batch * tokens);
     run->latent = mae_operand_carve(arena, operand, batch * tokens * encoder->width);
-    mae_trunk_reserve(decoder, &run->decoder, arena, batch, all, operand, backward);
+    mae_trunk_reserve(decoder, &run->decoder, arena, batch, all, operand, keep);
     mae_layernorm_reserve(&run->decoder_norm, arena, batch * all);
     run->pred = mae_arena_floats(arena, batch * all * model->values);
     run->target = mae_arena_floats(arena, batch * all * model->values);
     run->losses = mae_arena_bytes(arena, batch, sizeof *run->losses);
-    if (!backward)
+    if (keep == MAE_KEEP_NOTHING)
         return;
     run->dpred = operand == MAE_F32
                      ? mae_operand_f32(run->target)
@@ -111,7 +111,7 @@ static void reserve(MaeAutoencoderRun *run, MaeArena *arena, const MaeCompute *c
 
 MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder *model,
                                    const MaeCompute *compute, size_t batch,
-                                   size_t visible, bool backward, MaeError *err)
+                                   size_t visible, MaeKeep keep, MaeError *err)
 {
     MaeArena measure = mae_arena_measure();
 
@@ -121,9 +121,9 @@ MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder 
                  "autoencoder: expected 1 to %zu visible patches, got %zu",
                  model->patches, visible);
     *run = (MaeAutoencoderRun){.model = model, .visible = visible};
-    reserve(run, &measure, compute, batch, backward);
+    reserve(run, &measure, compute, batch, keep);
     MAE_TRY(mae_arena_open(&run->arena, &measure, "activations", err));
-    reserve(run, &run->arena, compute, batch, backward);
+    reserve(run, &run->arena, compute, batch, keep);
     return mae_arena_check(&run->arena, "activations", err);
 }
 
@@ -373,7 +373,7 @@ void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeWeights w,
     Call call = {
         .run = run, .w = w, .mask = mask, .batch = batch, .dstream = work->dx[0]};
 
-    assert(work->plan.backward && batch > 0 && batch <= work->plan.batch);
+    assert(work->plan.keep != MAE_KEEP_NOTHING && batch > 0 && batch <= work->plan.batch);
     if (hidden == 0)
         return;
     call.scale = scale / ((double)batch * (double)hidden);

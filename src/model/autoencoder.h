@@ -70,11 +70,11 @@ typedef struct MaeAutoencoderRun {
 /**
  * Plan and allocate everything for batches of up to @p batch images, V = @p visible.
  * @param compute borrowed pool and gemm; must outlive the run.
- * @param backward whether mae_autoencoder_backward will be called.
+ * @param keep what mae_autoencoder_backward will find.
  */
 MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder *model,
                                    const MaeCompute *compute, size_t batch,
-                                   size_t visible, bool backward, MaeError *err);
+                                   size_t visible, MaeKeep keep, MaeError *err);
 
 /** Accepts NULL and a zeroed or half-built object. */
 void mae_autoencoder_run_close(MaeAutoencoderRun *run);

@@ -50,7 +50,7 @@ void mae_classifier_init(const MaeClassifier *model, float *w, uint64_t seed)
 }
 
 static void reserve(MaeClassifierRun *run, MaeArena *arena, const MaeCompute *compute,
-                    size_t batch, bool backward)
+                    size_t batch, MaeKeep keep)
 {
     const MaeClassifier *model = run->model;
     const MaeTrunk *trunk = &model->encoder.trunk;
@@ -61,15 +61,15 @@ static void reserve(MaeClassifierRun *run, MaeArena *arena, const MaeCompute *co
         .batch = batch,
         .tile_images = mae_work_tile_images(patches + 1),
         .sum_total = model->table.sum_total,
-        .backward = backward,
-        .drop_path = backward,
+        .keep = keep,
+        .drop_path = keep != MAE_KEEP_NOTHING,
         .trunk_count = 1,
         .trunks = {{batch, patches + 1, width, trunk->hidden, trunk->heads, operand}},
     };
 
     mae_work_reserve(&run->work, arena, &plan, compute);
     mae_encoder_reserve(&model->encoder, &run->encoder, arena, batch, patches, operand,
-                        backward);
+                        keep);
     mae_layernorm_reserve(&run->norm, arena, batch);
     run->pooled = mae_arena_floats(arena, batch * width);
     run->normed = mae_operand_carve(arena, operand, batch * width);
@@ -82,16 +82,16 @@ static void reserve(MaeClassifierRun *run, MaeArena *arena, const MaeCompute *co
 }
 
 MaeStatus mae_classifier_run_open(MaeClassifierRun *run, const MaeClassifier *model,
-                                  const MaeCompute *compute, size_t batch, bool backward,
+                                  const MaeCompute *compute, size_t batch, MaeKeep keep,
                                   MaeError *err)
 {
     MaeArena measure = mae_arena_measure();
 
     MAE_TRY(mae_arch_check_batch(&model->arch, batch, err));
     *run = (MaeClassifierRun){.model = model};
-    reserve(run, &measure, compute, batch, backward);
+    reserve(run, &measure, compute, batch, keep);
     MAE_TRY(mae_arena_open(&run->arena, &measure, "activations", err));
-    reserve(run, &run->arena, compute, batch, backward);
+    reserve(run, &run->arena, compute, batch, keep);
     return mae_arena_check(&run->arena, "activations", err);
 }
 
@@ -250,7 +250,7 @@ void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeWeights w,
                                 run->dhead.data,        run->normed.data, batch};
     Call call = {.run = run, .w = w, .scales = scales, .batch = batch};
 
-    assert(work->plan.backward && batch > 0 && batch <= work->plan.batch);
+    assert(work->plan.keep != MAE_KEEP_NOTHING && batch > 0 && batch <= work->plan.batch);
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), head_backward_tile,
                  &call);
     mae_weight_grad_run(&head, 1, &work->compute, dw);

@@ -63,7 +63,7 @@ typedef struct MaeClassifierRun {
 
 /** Plan and allocate for batches of up to @p batch images. @param compute borrowed. */
 MaeStatus mae_classifier_run_open(MaeClassifierRun *run, const MaeClassifier *model,
-                                  const MaeCompute *compute, size_t batch, bool backward,
+                                  const MaeCompute *compute, size_t batch, MaeKeep keep,
                                   MaeError *err);
 
 /** Accepts NULL and a zeroed or half-built object. */

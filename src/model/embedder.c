@@ -64,7 +64,7 @@ static void reserve(MaeEmbedder *f, MaeArena *arena, const MaeCompute *compute)
         MaeEmbedCache cache;
 
         mae_encoder_reserve(&f->encoder, &cache.encoder, arena, f->tile_images,
-                            f->patches, type, false);
+                            f->patches, type, MAE_KEEP_NOTHING);
         mae_layernorm_reserve(&cache.norm, arena, tokens);
         if (f->caches != NULL)
             f->caches[i] = cache;

@@ -54,7 +54,7 @@ void mae_encoder_init(const MaeEncoder *encoder, float *w, MaeRng *rng)
 
 void mae_encoder_reserve(const MaeEncoder *encoder, MaeEncoderCache *cache,
                          MaeArena *arena, size_t batch, size_t patches, MaeDtype operand,
-                         bool keep)
+                         MaeKeep keep)
 {
     cache->patches =
         mae_operand_carve(arena, operand, batch * patches * encoder->patch.in);

@@ -54,10 +54,10 @@ void mae_encoder_done(MaeEncoder *encoder);
 /** Class token normal with std 0.02, sine-cosine positions, layers as they document. */
 void mae_encoder_init(const MaeEncoder *encoder, float *w, MaeRng *rng);
 
-/** @param patches V, most patches an image brings.  @param keep backward will follow. */
+/** @param patches V, most patches an image brings.  @param keep for backward. */
 void mae_encoder_reserve(const MaeEncoder *encoder, MaeEncoderCache *cache,
                          MaeArena *arena, size_t batch, size_t patches, MaeDtype operand,
-                         bool keep);
+                         MaeKeep keep);
 
 /**
  * One tile: leaves the last block's output in cache->trunk.x[depth] [B*N,D].

@@ -96,7 +96,7 @@ void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
         mae_block_reserve_scratch(scratch, arena, part, plan->trunk_count > 1 ? 3 : 1);
         scratch->lap = mae_compute_lap(compute, i);
     }
-    if (!plan->backward)
+    if (plan->keep == MAE_KEEP_NOTHING)
         return;
     mae_block_reserve_grads(&work->grads, arena, plan->trunks, plan->trunk_count,
                             plan->drop_path);
@@ -166,7 +166,7 @@ void mae_trunk_init(const MaeTrunk *trunk, float *w, MaeRng *rng)
 }
 
 void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *arena,
-                       size_t batch, size_t tokens, MaeDtype operand, bool keep)
+                       size_t batch, size_t tokens, MaeDtype operand, MaeKeep keep)
 {
     const MaeBlockSizes sizes = {batch,         tokens,       trunk->width,
                                  trunk->hidden, trunk->heads, operand};
@@ -175,16 +175,16 @@ void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *ar
     cache->blocks = mae_arena_bytes(arena, streams, sizeof *cache->blocks);
     cache->x = mae_arena_bytes(arena, streams, sizeof *cache->x);
     for (size_t i = 0; i < streams; i++) {
-        const bool own_x = keep || i < 2;
+        const bool own_x = keep != MAE_KEEP_NOTHING || i < 2;
         float *x = own_x ? mae_arena_floats(arena, batch * tokens * trunk->width) : NULL;
         MaeBlockCache block = {0};
 
-        if (i < trunk->depth && (keep || i == 0))
+        if (i < trunk->depth && (keep == MAE_KEEP_ALL || i == 0))
             mae_block_reserve(&block, arena, &sizes);
         if (cache->x == NULL || cache->blocks == NULL)
             continue;
         cache->x[i] = own_x ? x : cache->x[i - 2];
-        cache->blocks[i] = keep || i == 0 ? block : cache->blocks[0];
+        cache->blocks[i] = keep == MAE_KEEP_ALL || i == 0 ? block : cache->blocks[0];
     }
 }
 
@@ -211,6 +211,23 @@ typedef struct BlockBackward {
     size_t index, batch, tokens;
 } BlockBackward;
 
+static void backward_part(const BlockBackward *b, float *sums, MaeTile part,
+                          size_t thread)
+{
+    const MaeWork *work = b->work;
+    const MaeBlock *block = &b->trunk->blocks[b->index];
+    const MaeGemm *gemm = mae_gemm_thread(work->compute.gemm, thread);
+    const MaeBlockCache *cache = &b->cache->blocks[b->index];
+    const MaeBlockScratch *scratch = &work->scratch[thread];
+    const float *x = b->cache->x[b->index];
+
+    if (work->plan.keep == MAE_KEEP_INPUTS)
+        mae_block_forward(block, gemm, b->cache->x[b->index + 1], cache, scratch, x, b->w,
+                          b->scales, b->batch, part);
+    mae_block_backward(block, gemm, b->dx, sums, &work->grads, scratch, b->dout, x, cache,
+                       b->w, b->scales, b->batch, part);
+}
+
 static void backward_tile(void *ctx, size_t index, size_t thread)
 {
     const BlockBackward *b = ctx;
@@ -221,11 +238,7 @@ static void backward_tile(void *ctx, size_t index, size_t thread)
         return;
     mae_lap(work->scratch[thread].lap, MAE_LAP_WAIT);
     for (size_t part = 0; part < mae_tile_parts(tile); part++)
-        mae_block_backward(
-            &b->trunk->blocks[b->index], mae_gemm_thread(work->compute.gemm, thread),
-            b->dx, mae_work_sums(work, index), &work->grads, &work->scratch[thread],
-            b->dout, b->cache->x[b->index], &b->cache->blocks[b->index], b->w, b->scales,
-            b->batch, mae_tile_part(tile, part));
+        backward_part(b, mae_work_sums(work, index), mae_tile_part(tile, part), thread);
 }
 
 float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,

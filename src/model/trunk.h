@@ -33,12 +33,19 @@ typedef struct MaeTrunk {
     size_t hidden; /* F of the MLP */
 } MaeTrunk;
 
+/** What forward leaves behind for backward. */
+typedef enum MaeKeep {
+    MAE_KEEP_NOTHING, /* no backward will follow */
+    MAE_KEEP_ALL,
+    MAE_KEEP_INPUTS, /* of the blocks: backward runs each forward again, to the same bits */
+} MaeKeep;
+
 /** Sizes of the memory that a model's trunks share. */
 typedef struct MaeWorkPlan {
     size_t batch;       /* most images in a batch */
     size_t tile_images; /* most images in a tile */
     size_t sum_total;   /* MaeParamTable.sum_total; 0 without backward */
-    bool backward;
+    MaeKeep keep;
     bool drop_path;
     size_t trunk_count;
     MaeBlockSizes trunks[2]; /* images = batch */
@@ -106,9 +113,9 @@ void mae_trunk_done(MaeTrunk *trunk);
 /** Initial weights as the layers document them. */
 void mae_trunk_init(const MaeTrunk *trunk, float *w, MaeRng *rng);
 
-/** @param keep false: no backward will follow, all blocks share one cache. */
+/** Blocks that keep nothing of their own share one cache. */
 void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *arena,
-                       size_t batch, size_t tokens, MaeDtype operand, bool keep);
+                       size_t batch, size_t tokens, MaeDtype operand, MaeKeep keep);
 
 /**
  * Run one tile through all blocks, from cache->x[0] to cache->x[depth].

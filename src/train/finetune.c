@@ -213,8 +213,9 @@ static MaeStatus open_model(Finetune *f, MaeError *err)
     const size_t batch = train > test ? train : test;
 
     MAE_TRY(mae_classifier_open(&f->model, &arch, err));
-    MAE_TRY(mae_classifier_run_open(&f->run, &f->model, &f->session.compute, batch, true,
-                                    err));
+    MAE_TRY(mae_classifier_run_open(
+        &f->run, &f->model, &f->session.compute, batch,
+        f->cfg->train.checkpoint_activations ? MAE_KEEP_INPUTS : MAE_KEEP_ALL, err));
     f->targets = calloc(batch, arch.classes * sizeof *f->targets);
     f->class_names = calloc(arch.classes, sizeof *f->class_names);
     if (f->targets == NULL || f->class_names == NULL)

@@ -49,8 +49,9 @@ MaeStatus mae_pretrain_step_open(MaePretrainStep *step, const MaeConfig *cfg,
     MAE_TRY(mae_autoencoder_open(&step->model, &arch, err));
     MAE_TRY(mae_pretrain_masks_open(&step->masks, cfg, &arch.grid, batch, compute->pool,
                                     err));
-    return mae_autoencoder_run_open(&step->run, &step->model, compute, batch,
-                                    step->masks.mask.visible, true, err);
+    return mae_autoencoder_run_open(
+        &step->run, &step->model, compute, batch, step->masks.mask.visible,
+        cfg->train.checkpoint_activations ? MAE_KEEP_INPUTS : MAE_KEEP_ALL, err);
 }
 
 void mae_pretrain_step_close(MaePretrainStep *step)

@@ -214,13 +214,41 @@ START_TEST(accumulates_and_infers)
 
     ck_assert_ok(mae_autoencoder_run_open(&infer, &b.bench.model,
                                           &b.bench.compute.compute, 6,
-                                          b.bench.mask.visible, false, &err));
+                                          b.bench.mask.visible, MAE_KEEP_NOTHING, &err));
     ck_assert_uint_lt(infer.arena.size, b.bench.run.arena.size);
     ck_assert_double_eq(
         mae_autoencoder_forward(&infer, b.bench.weights, b.images, &b.bench.mask, 6),
         loss);
     mae_autoencoder_run_close(&infer);
     free(once);
+    batch_close(&b);
+}
+END_TEST
+
+/* Keeping the blocks' inputs only takes less memory and changes no bit. */
+START_TEST(blocks_are_computed_again)
+{
+    MaeAutoencoderRun lean;
+    MaeError err = {0};
+    float *dw;
+    size_t total;
+    Batch b;
+
+    if (!batch_open(&b, (MaeDtype)_i, &odd[1], 0.5, 40, 2))
+        return;
+    total = b.bench.model.table.total;
+    dw = mae_test_alloc(total * sizeof *dw);
+    ck_assert_ok(mae_autoencoder_run_open(&lean, &b.bench.model, &b.bench.compute.compute,
+                                          40, b.bench.mask.visible, MAE_KEEP_INPUTS,
+                                          &err));
+    ck_assert_uint_lt(lean.arena.size, b.bench.run.arena.size);
+    ck_assert_double_eq(
+        mae_autoencoder_forward(&lean, b.bench.weights, b.images, &b.bench.mask, 40),
+        batch_run(&b, 40, 1.0));
+    mae_autoencoder_backward(&lean, dw, b.bench.weights, &b.bench.mask, 40, 1.0);
+    ck_assert_mem_eq(dw, b.bench.dw, total * sizeof *dw);
+    mae_autoencoder_run_close(&lean);
+    free(dw);
     batch_close(&b);
 }
 END_TEST
@@ -322,6 +350,7 @@ int main(void)
     tcase_add_loop_test(tc, threads_do_not_change_a_bit, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, rehearsals_are_complete, 0, 2 * TEST_DTYPES);
     tcase_add_loop_test(tc, accumulates_and_infers, 0, TEST_DTYPES);
+    tcase_add_loop_test(tc, blocks_are_computed_again, 0, TEST_DTYPES);
     tcase_add_test(tc, initial_weights);
     tcase_add_loop_test(tc, impossible_shapes_are_refused, 0, 4);
     suite_add_tcase(suite, tc);

@@ -39,7 +39,7 @@ static void reserve(void *ctx, MaeArena *arena)
         .batch = BATCH,
         .tile_images = 2,
         .sum_total = b->table.sum_total,
-        .backward = true,
+        .keep = MAE_KEEP_ALL,
         .trunk_count = 1,
         .trunks = {{BATCH, b->patches + 1, WIDTH, 18, 3, b->type}},
     };

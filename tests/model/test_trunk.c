@@ -31,7 +31,7 @@ static void reserve(void *ctx, MaeArena *arena)
         .batch = BATCH,
         .tile_images = TILE,
         .sum_total = b->table.sum_total,
-        .backward = b->keep,
+        .keep = b->keep ? MAE_KEEP_ALL : MAE_KEEP_NOTHING,
         .drop_path = b->scales != NULL,
         .trunk_count = 1,
         .trunks = {{BATCH, TOKENS, WIDTH, HIDDEN, HEADS, b->type}},
