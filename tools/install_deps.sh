@@ -9,7 +9,8 @@ Usage: tools/install_deps.sh [--tests] [--data] [--help]
 
 Installs the compiler, the build tools and the libraries of libmae with apt-get, as root or
 through sudo. Does nothing if all of it is there. Where there is no apt-get, checks that
-pkg-config finds the libraries, and else lists what is missing.
+pkg-config finds the libraries, and else lists what is missing. oneDNN (libdnnl-dev) is optional:
+without it everything runs in f32, with OpenBLAS.
 
   --tests   also what the test suite needs
   --data    also the images of the quick start (Fashion-MNIST, 30 MB)
@@ -17,7 +18,7 @@ END
 }
 
 packages='gcc libc6-dev pkg-config meson ninja-build libopenblas-dev libjpeg62-turbo-dev
-libpng-dev zlib1g-dev libhdf5-dev libyaml-dev libjansson-dev'
+libpng-dev zlib1g-dev libhdf5-dev libyaml-dev libjansson-dev libdnnl-dev'
 commands='cc pkg-config meson ninja'
 modules='openblas libjpeg libpng zlib hdf5-serial yaml-0.1 jansson'
 data=
