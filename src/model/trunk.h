@@ -37,7 +37,7 @@ typedef struct MaeTrunk {
 typedef enum MaeKeep {
     MAE_KEEP_NOTHING, /* no backward will follow */
     MAE_KEEP_ALL,
-    MAE_KEEP_INPUTS, /* of the blocks: backward runs each forward again, to the same bits */
+    MAE_KEEP_INPUTS, /* of the blocks: backward runs each forward again, bit for bit */
 } MaeKeep;
 
 /** Sizes of the memory that a model's trunks share. */
