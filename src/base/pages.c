@@ -16,7 +16,7 @@ void *mae_pages_alloc(size_t size)
 
     if (size > SIZE_MAX - align)
         return NULL;
-    block = aligned_alloc(align, (size + ALIGN - 1) / ALIGN * ALIGN);
+    block = aligned_alloc(align, (size + align - 1) / align * align);
 #ifdef MADV_HUGEPAGE
     if (block != NULL && align == HUGE_PAGE)
         (void)madvise(block, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
