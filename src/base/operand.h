@@ -32,11 +32,9 @@ typedef struct MaeOperand {
 
 /** All weights of a model, as the layers read them. */
 typedef struct MaeWeights {
-    const float
-        *f32; /* [total] master weights: biases, norms and tokens come from here */
-    const void
-        *operand;  /* [total] the same numbers as operands; f32 itself in an f32 run */
-    MaeDtype type; /* of operand */
+    const float *f32;    /* [total] master weights: biases, norms and tokens */
+    const void *operand; /* [total] the same as operands; in an f32 run f32 itself */
+    MaeDtype type;       /* of operand */
 } MaeWeights;
 
 /** Bytes of one element. */

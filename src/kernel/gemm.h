@@ -7,8 +7,9 @@
  *   input gradient   dX[R,I] = dY[R,O] W[O,I]                   mae_gemm_nn
  *   weight gradient  dW[O,I] += dY[R,O]^T X[R,I]                mae_gemm_tn
  *
- * Two backends: OpenBLAS (f32, any processor) and oneDNN (f32 and bf16), which needs a
- * primitive for every shape. Those are made ahead of use by a rehearsal: between
+ * Two backends: OpenBLAS (f32, any processor) and oneDNN (f32 and bf16; batches of small
+ * f32 products go to OpenBLAS all the same, which is faster), which needs a primitive for
+ * every shape. Those are made ahead of use by a rehearsal: between
  * mae_gemm_rehearse and mae_gemm_rehearsed a product computes nothing and only prepares
  * its shape, so the code that computes is also the code that plans. A shape nobody
  * rehearsed is prepared when it is met.
