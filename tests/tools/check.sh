@@ -4,7 +4,7 @@
 count=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cd "$work"
+cd "$work" || exit 1
 
 # check NAME CODE PATTERN COMMAND...: the command ends with CODE, and its output (both
 # streams) has a line that matches the basic regular expression PATTERN.
