@@ -1,8 +1,5 @@
 #include "conf/schema.h"
 
-#include <stdint.h>
-#include <string.h>
-
 #define FIELD(member) offsetof(MaeConfig, member), sizeof(((MaeConfig *)NULL)->member)
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define BOTH (MAE_KEY_PRETRAIN | MAE_KEY_FINETUNE)
@@ -351,65 +348,4 @@ const MaeSection *mae_schema_sections(size_t *count)
 {
     *count = COUNT(SECTIONS);
     return SECTIONS;
-}
-
-const MaeKey *mae_schema_key(size_t index, const MaeSection **section)
-{
-    for (size_t s = 0; s < COUNT(SECTIONS); s++) {
-        if (index < SECTIONS[s].count) {
-            if (section != NULL)
-                *section = &SECTIONS[s];
-            return &SECTIONS[s].keys[index];
-        }
-        index -= SECTIONS[s].count;
-    }
-    return NULL;
-}
-
-/* Compare the first n bytes of a with the whole of b; '-' and '_' are alike. */
-static bool same_name(const char *a, size_t n, const char *b)
-{
-    if (strlen(b) != n)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (a[i] != b[i] && !(a[i] == '-' && b[i] == '_'))
-            return false;
-    }
-    return true;
-}
-
-static size_t find(const char *section, size_t n, const char *key)
-{
-    size_t first = 0;
-
-    for (size_t s = 0; s < COUNT(SECTIONS); first += SECTIONS[s++].count) {
-        if (!same_name(section, n, SECTIONS[s].name))
-            continue;
-        for (size_t k = 0; k < SECTIONS[s].count; k++) {
-            if (same_name(key, strlen(key), SECTIONS[s].keys[k].name))
-                return first + k;
-        }
-    }
-    return SIZE_MAX;
-}
-
-size_t mae_schema_find_section(const char *name)
-{
-    size_t s = 0;
-
-    while (s < COUNT(SECTIONS) && !same_name(name, strlen(name), SECTIONS[s].name))
-        s++;
-    return s;
-}
-
-size_t mae_schema_find(const char *section, const char *key)
-{
-    return find(section, strlen(section), key);
-}
-
-size_t mae_schema_find_path(const char *path)
-{
-    const char *dot = strchr(path, '.');
-
-    return dot == NULL ? SIZE_MAX : find(path, (size_t)(dot - path), dot + 1);
 }
