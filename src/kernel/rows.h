@@ -118,7 +118,8 @@ void mae_rows_softmax(MaeOperand p, float *lse, float *s, size_t rows, size_t wi
  *   p = exp(scale * s - lse),   ds = scale * p * (dp - delta),  delta = sum of p * dp
  * @param[out] p [R,D], may be @p s if f32.  @param[out] ds [R,D], may be @p dp if f32.
  * @param[in,out] s [R,D] scores.  @param[in,out] dp [R,D]; both overwritten.
- * @param ld of all four; the ld - width elements behind a row are overwritten.
+ * @param ld of all four; in p and ds the ld - width elements behind a row become 0, in
+ *        s and dp they are overwritten.
  */
 void mae_rows_softmax_grad(MaeOperand p, MaeOperand ds, float *s, float *dp,
                            const float *lse, const float *delta, size_t rows,

@@ -64,8 +64,10 @@ static inline void rows_softmax_grad(MaeOperand p, MaeOperand ds, float *s, floa
         const float row_lse = lse[r], row_delta = delta[r];
         float *ps = rows_room(s, p, r * ld), *dss = rows_room(dp, ds, r * ld);
 
-        for (size_t i = width; i < ld; i++)
-            s[i] = dp[i] = 0.0f;
+        for (size_t i = width; i < ld; i++) {
+            s[i] = -INFINITY;
+            dp[i] = 0.0f;
+        }
 #pragma omp simd
         for (size_t i = 0; i < ld; i++) {
             const float pi = rows_exp(scale * s[i] - row_lse);
