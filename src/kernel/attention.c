@@ -19,8 +19,8 @@
  * many floats, twice in backward. A head that has more is taken in blocks of queries,
  * unless that leaves fewer rows than a product needs.
  */
-#define GROUP_FLOATS 32768
-#define BLOCK_FLOATS 65536
+#define GROUP_FLOATS 65536
+#define BLOCK_FLOATS 131072
 #define BLOCK_MIN_ROWS 64
 
 typedef struct Shape {

@@ -16,12 +16,21 @@ struct MaeGemm {
     size_t thread;
 };
 
+/* Memory whose contents do not change. */
+typedef struct Held {
+    const char *data;
+    size_t bytes;
+} Held;
+
+#define HELD 8
+
 struct Backend {
     const MaeGemmDriver *driver;
     void *state;
     MaeDtype operand;
     char name[96];
     atomic_bool rehearsing, failed; /* failed: during this rehearsal */
+    Held held[HELD];                /* no data: free */
     size_t threads;
     MaeGemm handles[]; /* [threads] */
 };
@@ -163,6 +172,45 @@ bool mae_gemm_rehearsing(const MaeGemm *gemm)
     return atomic_load_explicit(&gemm->backend->rehearsing, memory_order_relaxed);
 }
 
+void mae_gemm_hold(const MaeGemm *gemm, const void *data, size_t bytes)
+{
+    Held *held = gemm->backend->held;
+
+    for (size_t i = 0; i < HELD; i++) {
+        if (held[i].data == NULL) {
+            held[i] = (Held){data, bytes};
+            return;
+        }
+    }
+}
+
+void mae_gemm_release(const MaeGemm *gemm, const void *data)
+{
+    const Backend *backend = gemm->backend;
+    Held *held = gemm->backend->held;
+
+    for (size_t i = 0; i < HELD; i++) {
+        if (data == NULL || held[i].data != data)
+            continue;
+        if (backend->driver->release != NULL)
+            backend->driver->release(backend->state, data, held[i].bytes);
+        held[i] = (Held){NULL, 0};
+    }
+}
+
+static bool is_held(const Backend *backend, const void *b)
+{
+    const char *at = b;
+
+    for (size_t i = 0; i < HELD; i++) {
+        const Held *held = &backend->held[i];
+
+        if (held->data != NULL && at >= held->data && at < held->data + held->bytes)
+            return true;
+    }
+    return false;
+}
+
 size_t mae_gemm_shapes(const MaeGemm *gemm)
 {
     const Backend *backend = gemm->backend;
@@ -261,8 +309,8 @@ static void product(const MaeGemm *gemm, const MaeGemmShape *s, const MaeGemmDat
 }
 
 static MaeGemmShape shape(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, size_t ldc,
-                          size_t lda, size_t ldb, const size_t mnk[3], const float *bias,
-                          const float *res)
+                          size_t lda, const void *b, size_t ldb, const size_t mnk[3],
+                          const float *bias, const float *res)
 {
     return (MaeGemmShape){
         .m = mnk[0],
@@ -272,6 +320,7 @@ static MaeGemmShape shape(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, s
         .ldb = ldb,
         .ldc = ldc,
         .batch = {{.count = 1}, {.count = 1}},
+        .constant = is_held(gemm->backend, b) ? b : NULL,
         .form = form,
         .operand = gemm->backend->operand,
         .out = c.type,
@@ -286,8 +335,8 @@ void mae_gemm_nt(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, s
                  const void *b, size_t ldb, size_t m, size_t n, size_t k,
                  const float *bias, const float *res)
 {
-    const MaeGemmShape s =
-        shape(gemm, MAE_GEMM_NT, c, ldc, lda, ldb, (const size_t[]){m, n, k}, bias, res);
+    const size_t mnk[] = {m, n, k};
+    const MaeGemmShape s = shape(gemm, MAE_GEMM_NT, c, ldc, lda, b, ldb, mnk, bias, res);
 
     product(gemm, &s, &(MaeGemmData){c.data, a, b, bias, res});
 }
@@ -296,8 +345,8 @@ void mae_gemm_nn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, s
                  const void *b, size_t ldb, size_t m, size_t n, size_t k,
                  const float *bias, const float *res)
 {
-    const MaeGemmShape s =
-        shape(gemm, MAE_GEMM_NN, c, ldc, lda, ldb, (const size_t[]){m, n, k}, bias, res);
+    const size_t mnk[] = {m, n, k};
+    const MaeGemmShape s = shape(gemm, MAE_GEMM_NN, c, ldc, lda, b, ldb, mnk, bias, res);
 
     product(gemm, &s, &(MaeGemmData){c.data, a, b, bias, res});
 }
@@ -306,8 +355,8 @@ void mae_gemm_tn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, s
                  const void *b, size_t ldb, size_t m, size_t n, size_t k,
                  const float *bias, const float *res)
 {
-    const MaeGemmShape s =
-        shape(gemm, MAE_GEMM_TN, c, ldc, lda, ldb, (const size_t[]){m, n, k}, bias, res);
+    const size_t mnk[] = {m, n, k};
+    const MaeGemmShape s = shape(gemm, MAE_GEMM_TN, c, ldc, lda, b, ldb, mnk, bias, res);
 
     product(gemm, &s, &(MaeGemmData){c.data, a, b, bias, res});
 }
@@ -317,10 +366,11 @@ void mae_gemm_batch(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, size_t 
                     size_t n, size_t k, const MaeGemmBatch batch[2], bool accumulate)
 {
     const float *res = accumulate ? c.data : NULL;
-    MaeGemmShape s =
-        shape(gemm, form, c, ldc, lda, ldb, (const size_t[]){m, n, k}, NULL, res);
+    const size_t mnk[] = {m, n, k};
+    MaeGemmShape s = shape(gemm, form, c, ldc, lda, b, ldb, mnk, NULL, res);
 
     for (size_t i = 0; i < 2; i++) /* strides nobody takes are no other shape */
         s.batch[i] = batch[i].count == 1 ? (MaeGemmBatch){.count = 1} : batch[i];
+    s.constant = NULL;
     product(gemm, &s, &(MaeGemmData){c.data, a, b, NULL, res});
 }

@@ -13,6 +13,7 @@
 typedef struct MaeGemmShape {
     size_t m, n, k, lda, ldb, ldc;
     MaeGemmBatch batch[2]; /* outer, inner; counts are 1 for a single product */
+    const void *constant;  /* B, if it is held; NULL: any B */
     uint32_t form;         /* MaeGemmForm */
     uint32_t operand;      /* MaeDtype of A and B */
     uint32_t out;          /* MaeDtype of C */
@@ -51,6 +52,9 @@ typedef struct MaeGemmDriver {
     bool (*prepare)(void *state, const MaeGemmShape *shape);
     bool (*prepared)(void *state); /* ends a rehearsal: memory of all threads */
     size_t (*shapes)(const void *state);
+
+    /** Forget shapes whose constant lies in [data, data + bytes); NULL as prepare. */
+    void (*release)(void *state, const void *data, size_t bytes);
 } MaeGemmDriver;
 
 extern const MaeGemmDriver mae_gemm_openblas;

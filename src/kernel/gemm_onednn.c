@@ -1,8 +1,9 @@
 /*
  * oneDNN 2.x: a primitive per shape, kept in a table that readers walk without a lock.
- * Entries are never changed or removed once published. Threads share primitives; memory
- * objects and scratch are each thread's own. The library's OpenMP is told to use one
- * thread wherever it is entered: our pool is the only owner of threads.
+ * Entries are never changed once published, and removed only while nobody multiplies.
+ * Threads share primitives and held matrices, which lie in the order the primitive reads
+ * them; memory objects and scratch are each thread's own. The library's OpenMP is told to
+ * use one thread wherever it is entered: our pool is the only owner of threads.
  */
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
@@ -26,6 +27,7 @@ struct Entry {
     MaeGemmShape shape;
     dnnl_primitive_t primitive;
     size_t scratch; /* bytes */
+    void *packed;   /* the shape's constant in the primitive's order; NULL: as it is */
     dnnl_memory_desc_t desc[ARGS];
     dnnl_memory_t memory[]; /* [threads,ARGS] */
 };
@@ -75,6 +77,12 @@ static Entry *find(State *state, const MaeGemmShape *shape, size_t bucket)
     while (entry != NULL && memcmp(&entry->shape, shape, sizeof *shape) != 0)
         entry = entry->next;
     return entry;
+}
+
+/* oneDNN does not write to A, B, bias and res, but has one type for all memory. */
+static void *writable(const void *data)
+{
+    return (void *)(uintptr_t)data;
 }
 
 /* --- making a primitive ----------------------------------------------------------- */
@@ -145,24 +153,73 @@ static bool make_attributes(dnnl_primitive_attr_t *attr, const Entry *entry)
     return ok;
 }
 
+/* Copy the constant matrix, which lies as @p plain says, to the order of desc[ARG_B]. */
+static bool pack(Entry *entry, State *state, const dnnl_memory_desc_t *plain)
+{
+    const dnnl_memory_desc_t *wanted = &entry->desc[ARG_B];
+    const size_t bytes = dnnl_memory_desc_get_size(wanted) + MAE_ALIGN - 1;
+    dnnl_primitive_desc_t made = NULL;
+    dnnl_primitive_t reorder = NULL;
+    dnnl_memory_t from = NULL, to = NULL;
+    bool ok;
+
+    if (dnnl_memory_desc_equal(wanted, plain))
+        return true;
+    entry->packed = aligned_alloc(MAE_ALIGN, bytes / MAE_ALIGN * MAE_ALIGN);
+    ok = entry->packed != NULL &&
+         dnnl_reorder_primitive_desc_create(&made, plain, state->engine, wanted,
+                                            state->engine, NULL) == dnnl_success &&
+         dnnl_primitive_create(&reorder, made) == dnnl_success &&
+         dnnl_memory_create(&from, plain, state->engine,
+                            writable(entry->shape.constant)) == dnnl_success &&
+         dnnl_memory_create(&to, wanted, state->engine, entry->packed) == dnnl_success;
+    if (ok) {
+        const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+
+        ok = dnnl_primitive_execute(reorder, state->each[0].stream, 2, args) ==
+             dnnl_success;
+    }
+    dnnl_memory_destroy(to);
+    dnnl_memory_destroy(from);
+    dnnl_primitive_destroy(reorder);
+    dnnl_primitive_desc_destroy(made);
+    return ok;
+}
+
 static bool make_primitive(Entry *entry, State *state)
 {
+    const dnnl_memory_desc_t *b = &entry->desc[ARG_B];
     const dnnl_memory_desc_t *bias =
         entry->shape.has_bias ? &entry->desc[ARG_BIAS] : NULL;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t made = NULL;
     dnnl_matmul_desc_t product;
-    bool ok = describe_matrices(entry) && make_attributes(&attr, entry) &&
-              dnnl_matmul_desc_init(&product, &entry->desc[ARG_A], &entry->desc[ARG_B],
-                                    bias, &entry->desc[ARG_C]) == dnnl_success &&
-              dnnl_primitive_desc_create(&made, &product, attr, state->engine, NULL) ==
-                  dnnl_success &&
-              dnnl_primitive_create(&entry->primitive, made) == dnnl_success;
+    dnnl_memory_desc_t any;
+    bool ok = describe_matrices(entry) && make_attributes(&attr, entry);
+
+    if (ok && entry->shape.constant != NULL) {
+        ok = dnnl_memory_desc_init_by_tag(&any, b->ndims, b->dims, b->data_type,
+                                          dnnl_format_tag_any) == dnnl_success;
+        b = &any;
+    }
+    ok = ok &&
+         dnnl_matmul_desc_init(&product, &entry->desc[ARG_A], b, bias,
+                               &entry->desc[ARG_C]) == dnnl_success &&
+         dnnl_primitive_desc_create(&made, &product, attr, state->engine, NULL) ==
+             dnnl_success &&
+         dnnl_primitive_create(&entry->primitive, made) == dnnl_success;
 
     if (ok) {
         entry->desc[ARG_SCRATCH] =
             *dnnl_primitive_desc_query_md(made, dnnl_query_scratchpad_md, 0);
         entry->scratch = dnnl_memory_desc_get_size(&entry->desc[ARG_SCRATCH]);
+    }
+    if (ok && entry->shape.constant != NULL) {
+        const dnnl_memory_desc_t plain = entry->desc[ARG_B];
+
+        entry->desc[ARG_B] =
+            *dnnl_primitive_desc_query_md(made, dnnl_query_weights_md, 0);
+        ok = pack(entry, state, &plain);
     }
     dnnl_primitive_desc_destroy(made);
     dnnl_primitive_attr_destroy(attr);
@@ -184,6 +241,7 @@ static void destroy(Entry *entry, size_t threads)
     for (size_t i = 0; i < threads * ARGS; i++)
         dnnl_memory_destroy(entry->memory[i]);
     dnnl_primitive_destroy(entry->primitive);
+    free(entry->packed);
     free(entry);
 }
 
@@ -262,12 +320,6 @@ static size_t shapes(const void *self)
     return ((const State *)self)->count;
 }
 
-/* oneDNN does not write to A, B, bias and res, but has one type for all memory. */
-static void *writable(const void *data)
-{
-    return (void *)(uintptr_t)data;
-}
-
 static bool run(void *self, size_t index, const MaeGemmShape *shape,
                 const MaeGemmData *data)
 {
@@ -283,7 +335,8 @@ static bool run(void *self, size_t index, const MaeGemmShape *shape,
 
     if (entry == NULL || !grow(thread, entry->scratch))
         return false;
-    const void *const at[ARGS] = {data->a,         data->b,    data->c,
+    const void *const b = entry->packed != NULL ? entry->packed : data->b;
+    const void *const at[ARGS] = {data->a,         b,          data->c,
                                   thread->scratch, data->bias, data->res};
     for (int i = 0; i < ARGS; i++) {
         dnnl_memory_t memory = entry->memory[index * ARGS + (size_t)i];
@@ -297,6 +350,31 @@ static bool run(void *self, size_t index, const MaeGemmShape *shape,
     omp_set_num_threads(1);
     return dnnl_primitive_execute(entry->primitive, thread->stream, count, args) ==
            dnnl_success;
+}
+
+static void release(void *self, const void *data, size_t bytes)
+{
+    State *state = self;
+    const char *first = data;
+
+    for (size_t b = 0; b < BUCKETS; b++) {
+        Entry *entry = state->buckets[b], *kept = NULL;
+
+        while (entry != NULL) {
+            const char *constant = entry->shape.constant;
+            Entry *next = entry->next;
+
+            if (constant != NULL && constant >= first && constant < first + bytes) {
+                destroy(entry, state->threads);
+                state->count--;
+            } else {
+                entry->next = kept;
+                kept = entry;
+            }
+            entry = next;
+        }
+        state->buckets[b] = kept;
+    }
 }
 
 static void dnn_close(void *self)
@@ -381,4 +459,5 @@ const MaeGemmDriver mae_gemm_onednn = {
     .prepare = prepare,
     .prepared = prepared,
     .shapes = shapes,
+    .release = release,
 };

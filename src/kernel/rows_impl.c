@@ -9,6 +9,7 @@
 #include "kernel/rows_operand.h"
 #include "kernel/rows_softmax.h"
 #include "kernel/rows_table.h"
+#include "kernel/rows_wide.h"
 
 extern const MaeRowsTable MAE_ROWS_TABLE;
 
@@ -167,6 +168,12 @@ static void gelu(MaeOperand y, MaeOperand x, size_t count)
 {
     float buffer[ROWS_CHUNK];
 
+#ifdef __AVX512BF16__
+    if (y.type == MAE_BF16 && x.type == MAE_BF16) {
+        wide_gelu(y, x, count);
+        return;
+    }
+#endif
     for (size_t at = 0; at < count; at += ROWS_CHUNK) {
         const size_t n = rows_smaller(ROWS_CHUNK, count - at);
         const float *xs = rows_widened(buffer, x, at, n);
@@ -184,6 +191,12 @@ static void gelu_grad(MaeOperand dx, MaeOperand y, float *sum, MaeOperand x, siz
 {
     float dx_buffer[ROWS_CHUNK], y_buffer[ROWS_CHUNK], x_buffer[ROWS_CHUNK];
 
+#ifdef __AVX512BF16__
+    if (dx.type == MAE_BF16 && y.type == MAE_BF16 && x.type == MAE_BF16) {
+        wide_gelu_grad(dx, y, sum, x, rows, width);
+        return;
+    }
+#endif
     for (size_t r = 0; r < rows; r++) {
         for (size_t first = 0; first < width; first += ROWS_CHUNK) {
             const size_t n = rows_smaller(ROWS_CHUNK, width - first),

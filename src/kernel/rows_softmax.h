@@ -16,6 +16,7 @@
 
 #include "kernel/rows_math.h"
 #include "kernel/rows_operand.h"
+#include "kernel/rows_wide.h"
 
 /** Largest of @p x. A NaN may be passed over here; it reappears in the exponentials. */
 static inline float rows_max(const float *x, size_t n)
@@ -33,6 +34,12 @@ static inline void rows_softmax(MaeOperand p, float *lse, float *s, size_t rows,
                                 size_t width, size_t ld, float scale)
 {
     assert(ld >= width && scale > 0.0f);
+#ifdef __AVX512BF16__
+    if (p.type == MAE_BF16) {
+        wide_softmax(p, lse, s, rows, width, ld, scale);
+        return;
+    }
+#endif
     for (size_t r = 0; r < rows; r++, s += ld) {
         float max, norm, sum = 0.0f, *ps = rows_room(s, p, r * ld);
 
@@ -60,6 +67,12 @@ static inline void rows_softmax_grad(MaeOperand p, MaeOperand ds, float *s, floa
                                      size_t width, size_t ld, float scale)
 {
     assert(ld >= width);
+#ifdef __AVX512BF16__
+    if (p.type == MAE_BF16 && ds.type == MAE_BF16) {
+        wide_softmax_grad(p, ds, s, dp, lse, delta, rows, width, ld, scale);
+        return;
+    }
+#endif
     for (size_t r = 0; r < rows; r++, s += ld, dp += ld) {
         const float row_lse = lse[r], row_delta = delta[r];
         float *ps = rows_room(s, p, r * ld), *dss = rows_room(dp, ds, r * ld);

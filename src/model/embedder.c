@@ -115,6 +115,8 @@ MaeStatus mae_embedder_open(MaeEmbedder *embedder, const MaeEmbedSpec *spec,
         mae_rows_enter(f->operands, NULL, w, NULL, 1, 1, operand_count(&f->encoder));
         f->w = (MaeWeights){w, f->operands.data, f->operands.type};
     }
+    mae_gemm_hold(compute->gemm, f->w.operand,
+                  operand_count(&f->encoder) * mae_dtype_size(f->w.type));
     return rehearse(f, err);
 }
 
@@ -122,6 +124,8 @@ void mae_embedder_close(MaeEmbedder *embedder)
 {
     if (embedder == NULL)
         return;
+    if (embedder->w.operand != NULL)
+        mae_gemm_release(embedder->work.compute.gemm, embedder->w.operand);
     mae_arena_close(&embedder->arena);
     *embedder = (MaeEmbedder){0};
 }

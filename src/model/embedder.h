@@ -28,7 +28,8 @@
  * Shapes   B images [C,H,W], L patches, N = 1 + L tokens, D width of the encoder.
  * Types    f32 or bf16 operands as the products were opened for; features are f32.
  * Memory   Opening plans and allocates everything, in bf16 a copy of the encoder's
- *          weights included; running never allocates.
+ *          weights included; running never allocates. oneDNN keeps another copy of them,
+ *          in its own order (mae_gemm_hold). The products outlive the embedder.
  * Errors   Opening can fail (SHAPE, NOMEM); running cannot.
  * Threads  An object belongs to one thread, which drives the pool.
  */

@@ -227,6 +227,69 @@ START_TEST(rehearsal_prepares_every_shape)
 }
 END_TEST
 
+/* C of a case, to be freed; the residual, if it is C itself, is as it was at first. */
+static float *result(const MaeGemm *gemm, const RefForm *f, const RefCase *c, RefData *d,
+                     const float *before)
+{
+    const size_t bytes = c->m * d->ldc * mae_dtype_size(c->out);
+
+    memcpy(d->c_operand.data, before, bytes);
+    ref_multiply(gemm, f, c, d);
+    return ref_copy(d->c_operand.data, c->m * d->ldc);
+}
+
+/*
+ * A held B gives the product of any other; once released, and only then, a change counts.
+ * Other products with the same shape go on reading their own B.
+ */
+static void check_held(const MaeGemm *gemm, const RefForm *f, const RefCase *c)
+{
+    RefData d = ref_make(f, mae_gemm_operand(gemm), c);
+    const size_t rows = f->b_turned ? c->n : c->k, values = rows * d.ldb;
+    const size_t bytes = values * mae_dtype_size(d.b_operand.type);
+    const size_t shapes = mae_gemm_shapes(gemm);
+    float *before = ref_copy(d.c_operand.data, c->m * d.ldc);
+    float *want = result(gemm, f, c, &d, before), *got, *zero;
+
+    mae_gemm_hold(gemm, d.b_operand.data, bytes);
+    if (mae_gemm_rehearse(gemm)) {
+        ref_multiply(gemm, f, c, &d);
+        ck_assert_ok(mae_gemm_rehearsed(gemm, &err));
+        ck_assert_uint_ge(mae_gemm_shapes(gemm), shapes + 1);
+    }
+    got = result(gemm, f, c, &d, before);
+    mae_test_close("held", got, want, c->m * d.ldc, 1e-6, 1e-6);
+    mae_gemm_release(gemm, d.b_operand.data);
+    memset(d.b_operand.data, 0, bytes);
+    zero = result(gemm, f, c, &d, before);
+    for (size_t i = 0; i < c->m * d.ldc; i++)
+        ck_assert(c->res != RES_NONE || c->has_bias || i % d.ldc >= c->n ||
+                  zero[i] == 0.0f);
+    free(before);
+    free(want);
+    free(got);
+    free(zero);
+    ref_drop(&d);
+}
+
+START_TEST(held_operands_are_read_once)
+{
+    MaeGemm *gemm = ref_open_kind((size_t)_i, 1);
+    size_t shapes;
+
+    if (gemm == NULL)
+        return;
+    for (size_t i = 0; i < FORMS * REHEARSED; i++)
+        check_held(gemm, &ref_forms[i % FORMS], &rehearsed[i / FORMS]);
+    shapes = mae_gemm_shapes(gemm);
+    for (size_t i = 0; i < FORMS * REHEARSED; i++)
+        check_held(gemm, &ref_forms[i % FORMS], &rehearsed[i / FORMS]);
+    ck_assert_uint_eq(mae_gemm_shapes(gemm), shapes); /* released ones are forgotten */
+    mae_gemm_release(gemm, &err);                     /* never held */
+    mae_gemm_close(gemm);
+}
+END_TEST
+
 /* --- threads ---------------------------------------------------------------------- */
 
 /* One thread's results of all rehearsed cases. */
@@ -299,6 +362,7 @@ int main(void)
     tcase_add_loop_test(tc, refuses_bf16_without_instructions, 0, MAE_GEMM_ONEDNN + 1);
     tcase_add_loop_test(tc, works_in_a_forked_child, 0, KINDS);
     tcase_add_loop_test(tc, rehearsal_prepares_every_shape, 0, KINDS);
+    tcase_add_loop_test(tc, held_operands_are_read_once, 0, KINDS);
     tcase_add_loop_test(tc, threads_give_the_same_bits, 0, 2 * KINDS);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

@@ -52,7 +52,7 @@ embed_flops='abs(r["gflop_per_image"] * 1e9 - models.embed_flops'$counted
     check 'embed: operations as the scripts count them' 0 '^true$' \
         json "$embed_flops" embed $tiny -n 1
     check 'embed: activations do not grow with the batch' 0 '^true$' \
-        json 'r["planned_mb"]["activations"] < 2 < r["planned_mb"]["images"]' \
+        json 'r["planned_mb"]["activations"] < 3 < r["planned_mb"]["images"]' \
         embed $tiny train.batch_size=2000 -n 1 --no-ceiling
     check 'step: text' 0 '% of products alone' "$bench" step $tiny -n 2
     check 'gemm: text' 0 'encoder blocks *weight gradient' "$bench" gemm $tiny -n 2
