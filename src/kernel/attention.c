@@ -88,7 +88,6 @@ static Shape shape_of(const MaeAttentionSizes *sizes, MaeDtype type)
 typedef struct Scratch {
     float *s, *dp;      /* [images,heads,block,ld] scores; gradient of the weights */
     MaeOperand p, ds;   /* [images,heads,block,ld] weights; gradient of the scores */
-    float *delta;       /* [images,heads,block] */
     float *dk, *dv;     /* [keys,K] f32 sums, if there are several blocks of bf16 */
     MaeOperand q, dout; /* [images,heads,block,K]; no data in an f32 run, nor below */
     MaeOperand k, v;    /* [images,heads,keys,K] */
@@ -124,15 +123,14 @@ static size_t carve(Scratch *scratch, float *memory, const Shape *s, MaeDtype ty
         after += 2 * operand;
         scratch->dk = sums ? after : NULL;
         scratch->dv = sums ? after + sum : NULL;
-        scratch->delta = after + 2 * sum;
-        after = scratch->delta + round_up(rows);
+        after += 2 * sum;
         scratch->q = take(&after, type, queries);
         scratch->dout = take(&after, type, queries);
         scratch->k = take(&after, type, keys);
         scratch->v = take(&after, type, keys);
         scratch->result = take(&after, type, keys);
     }
-    return 2 * (matrix + operand + sum) + round_up(rows) +
+    return 2 * (matrix + operand + sum) +
            (type == MAE_F32 ? 0 : queries + keys + keys / 2);
 }
 
@@ -320,17 +318,6 @@ void mae_attention_forward(const MaeGemm *gemm, MaeOperand out, float *lse,
     } while (next_group(&g, &s, sizes));
 }
 
-/* delta = rowsum(dO * O), in the order of the scores' rows. */
-static void row_sums(float *delta, View dout, View out, const Shape *s, const Group *g)
-{
-    for (size_t i = 0; i < g->images; i++) {
-        for (size_t h = 0; h < g->heads; h++, delta += g->queries)
-            mae_rows_dot(delta, mae_operand_at(dout.at, i * dout.image + h * dout.head),
-                         dout.ld, mae_operand_at(out.at, i * out.image + h * out.head),
-                         out.ld, g->queries, s->dim);
-    }
-}
-
 /*
  * to[N,K] = or += weights^T x of the group's queries; in bf16 by way of f32 sums if there
  * are several blocks of them.
@@ -351,8 +338,8 @@ static void gather_grad(const MaeGemm *gemm, View to, const Scratch *parts, floa
                        1, s->dim);
 }
 
-void mae_attention_backward(const MaeGemm *gemm, MaeOperand dqkv, MaeOperand dout,
-                            MaeOperand out, MaeOperand qkv, const float *lse,
+void mae_attention_backward(const MaeGemm *gemm, MaeOperand dqkv, MaeOperand out,
+                            MaeOperand dout, MaeOperand qkv, const float *lse,
                             const MaeAttentionSizes *sizes, float *scratch)
 {
     const Shape s = shape_of(sizes, qkv.type);
@@ -362,28 +349,31 @@ void mae_attention_backward(const MaeGemm *gemm, MaeOperand dqkv, MaeOperand dou
     (void)carve(&parts, scratch, &s, qkv.type);
     do {
         const size_t to_scores[] = {g.queries, s.keys, s.dim};
-        const size_t to_dq[] = {g.queries, s.dim, s.keys};
+        const size_t to_heads[] = {g.queries, s.dim, s.keys};
         const View q = gather(parts.q, part_of(qkv, &s, &g, 0, g.query), &s, &g,
                               g.queries, g.queries);
         const View k = keys_of(parts.k, qkv, 1, &s, &g);
-        const View heads = heads_of(dout, &s, &g);
-        const View dheads = gather(parts.dout, heads, &s, &g, g.queries, g.queries);
+        const View v = keys_of(parts.v, qkv, 2, &s, &g);
+        const View dheads =
+            gather(parts.dout, heads_of(dout, &s, &g), &s, &g, g.queries, g.queries);
         const View weights = scores_of(parts.p, &s, &g), ds = scores_of(parts.ds, &s, &g);
-        const View dq = part_of(dqkv, &s, &g, 0, g.query);
+        const View heads = heads_of(out, &s, &g), dq = part_of(dqkv, &s, &g, 0, g.query);
 
-        row_sums(parts.delta, heads, heads_of(out, &s, &g), &s, &g);
         multiply(gemm, MAE_GEMM_NT, scores_of(mae_operand_f32(parts.s), &s, &g), q, k,
                  to_scores, &g, false);
         multiply(gemm, MAE_GEMM_NT, scores_of(mae_operand_f32(parts.dp), &s, &g), dheads,
-                 keys_of(parts.v, qkv, 2, &s, &g), to_scores, &g, false);
+                 v, to_scores, &g, false);
         mae_rows_softmax_grad(parts.p, parts.ds, parts.s, parts.dp,
-                              lse + lse_offset(&g, sizes), parts.delta,
-                              g.images * g.heads * g.queries, s.tokens, s.ld, s.scale);
+                              lse + lse_offset(&g, sizes), g.images * g.heads * g.queries,
+                              s.tokens, s.ld, s.scale);
         gather_grad(gemm, part_of(dqkv, &s, &g, 2, 0), &parts, parts.dv, weights, dheads,
                     &s, &g);
         gather_grad(gemm, part_of(dqkv, &s, &g, 1, 0), &parts, parts.dk, ds, q, &s, &g);
+        multiply(gemm, MAE_GEMM_NN, product_at(heads, parts.result, &s, &g, g.queries),
+                 weights, v, to_heads, &g, false);
+        scatter(heads, parts.result, &s, &g, g.queries, g.queries);
         multiply(gemm, MAE_GEMM_NN, product_at(dq, parts.result, &s, &g, g.queries), ds,
-                 k, to_dq, &g, false);
+                 k, to_heads, &g, false);
         scatter(dq, parts.result, &s, &g, g.queries, g.queries);
     } while (next_group(&g, &s, sizes));
 }

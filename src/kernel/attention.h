@@ -3,7 +3,7 @@
  * Multi-head self-attention of a few images, between the qkv and the output projection.
  *
  *   S = Q K^T,  P = softmax(S / sqrt(K)),  O = P V                     for each head
- *   dV = P^T dO,  dP = dO V^T,  dS = P * (dP - rowsum(dO * O)) / sqrt(K)
+ *   dV = P^T dO,  dP = dO V^T,  dS = P * (dP - rowsum(P * dP)) / sqrt(K)
  *   dQ = dS K,  dK = dS^T Q
  *
  * Source   Vaswani et al. 2017, arXiv:1706.03762; backward from the saved log-sum-exp as
@@ -46,12 +46,13 @@ void mae_attention_forward(const MaeGemm *gemm, MaeOperand out, float *lse,
 
 /**
  * @param[out] dqkv [B*N,3D], overwritten.
+ * @param[out] out [B*N,D] computed again, so that nobody has to keep it.
  * @param dout [B*N,D] gradient of out.
- * @param out [B*N,D] @param qkv [B*N,3D] @param lse [B,H,N] as forward left them.
+ * @param qkv [B*N,3D] @param lse [B,H,N] as forward left them.
  * @param[out] scratch mae_attention_scratch() floats, 64-byte aligned.
  */
-void mae_attention_backward(const MaeGemm *gemm, MaeOperand dqkv, MaeOperand dout,
-                            MaeOperand out, MaeOperand qkv, const float *lse,
+void mae_attention_backward(const MaeGemm *gemm, MaeOperand dqkv, MaeOperand out,
+                            MaeOperand dout, MaeOperand qkv, const float *lse,
                             const MaeAttentionSizes *sizes, float *scratch);
 
 /** Weights of one image's head, to look at. @param[out] map [N,N], a row per query. */

@@ -123,12 +123,6 @@ void mae_rows_axpy(float *y, float a, const float *x, size_t n)
     mae_rows_best()->axpy(y, a, x, n);
 }
 
-void mae_rows_dot(float *out, MaeOperand a, size_t lda, MaeOperand b, size_t ldb,
-                  size_t rows, size_t width)
-{
-    mae_rows_best()->dot(out, a, lda, b, ldb, rows, width);
-}
-
 void mae_rows_softmax(MaeOperand p, float *lse, float *s, size_t rows, size_t width,
                       size_t ld, float scale)
 {
@@ -136,10 +130,10 @@ void mae_rows_softmax(MaeOperand p, float *lse, float *s, size_t rows, size_t wi
 }
 
 void mae_rows_softmax_grad(MaeOperand p, MaeOperand ds, float *s, float *dp,
-                           const float *lse, const float *delta, size_t rows,
-                           size_t width, size_t ld, float scale)
+                           const float *lse, size_t rows, size_t width, size_t ld,
+                           float scale)
 {
-    mae_rows_best()->softmax_grad(p, ds, s, dp, lse, delta, rows, width, ld, scale);
+    mae_rows_best()->softmax_grad(p, ds, s, dp, lse, rows, width, ld, scale);
 }
 
 void mae_rows_cross_entropy(double *loss, float *dlogits, const float *logits,

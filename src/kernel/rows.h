@@ -81,7 +81,7 @@ void mae_rows_gelu(MaeOperand y, MaeOperand x, size_t n);
 /**
  * dx *= Phi(x) + x * phi(x); y = gelu(x) computed again.
  * @param[in,out] dx [R,D] in: gradient of the output, out: of the input.
- * @param[out] y [R,D]; none of the three may overlap another.
+ * @param[out] y [R,D], may be @p x.
  * @param[in,out] sum [D] sum[d] += dx[0,d] + dx[1,d] + ..., before rounding.
  */
 void mae_rows_gelu_grad(MaeOperand dx, MaeOperand y, float *sum, MaeOperand x,
@@ -99,10 +99,6 @@ void mae_rows_scale(float *x, float a, size_t n);
 /** y += a * x. @param[in,out] y [n]. */
 void mae_rows_axpy(float *y, float a, const float *x, size_t n);
 
-/** out[r] = sum of a[r,:] * b[r,:]. @param[out] out [R]. @param lda,ldb between rows. */
-void mae_rows_dot(float *out, MaeOperand a, size_t lda, MaeOperand b, size_t ldb,
-                  size_t rows, size_t width);
-
 /**
  * p[r,:] = softmax(scale * s[r,:]); lse[r] = log sum exp(scale * s[r,:]).
  * @param[out] p [R,D], rows @p ld apart; may be @p s if f32. The ld - width elements
@@ -115,15 +111,15 @@ void mae_rows_softmax(MaeOperand p, float *lse, float *s, size_t rows, size_t wi
 
 /**
  * Back through the softmax of attention, from raw scores s and the saved log-sum-exp:
- *   p = exp(scale * s - lse),   ds = scale * p * (dp - delta),  delta = sum of p * dp
+ *   p = exp(scale * s - lse),   ds = scale * p * (dp - sum of p * dp)
  * @param[out] p [R,D], may be @p s if f32.  @param[out] ds [R,D], may be @p dp if f32.
  * @param[in,out] s [R,D] scores.  @param[in,out] dp [R,D]; both overwritten.
  * @param ld of all four; in p and ds the ld - width elements behind a row become 0, in
  *        s and dp they are overwritten.
  */
 void mae_rows_softmax_grad(MaeOperand p, MaeOperand ds, float *s, float *dp,
-                           const float *lse, const float *delta, size_t rows,
-                           size_t width, size_t ld, float scale);
+                           const float *lse, size_t rows, size_t width, size_t ld,
+                           float scale);
 
 /**
  * Cross-entropy of each row against soft targets (label smoothing, mixup, cutmix).

@@ -303,28 +303,6 @@ static void axpy(float *y, float a, const float *x, size_t n)
         y[i] += a * x[i];
 }
 
-static void dot(float *out, MaeOperand a, size_t lda, MaeOperand b, size_t ldb,
-                size_t rows, size_t width)
-{
-    float a_buffer[ROWS_CHUNK], b_buffer[ROWS_CHUNK];
-
-    assert(lda >= width && ldb >= width);
-    for (size_t r = 0; r < rows; r++) {
-        float sum = 0.0f;
-
-        for (size_t first = 0; first < width; first += ROWS_CHUNK) {
-            const size_t n = rows_smaller(ROWS_CHUNK, width - first);
-            const float *as = rows_widened(a_buffer, a, r * lda + first, n);
-            const float *bs = rows_widened(b_buffer, b, r * ldb + first, n);
-
-#pragma omp simd reduction(+ : sum)
-            for (size_t i = 0; i < n; i++)
-                sum += as[i] * bs[i];
-        }
-        out[r] = sum;
-    }
-}
-
 static double sumsq(const float *x, size_t n)
 {
     double total = 0.0;
@@ -414,7 +392,6 @@ const MaeRowsTable MAE_ROWS_TABLE = {
     .add = add,
     .scale = scale_by,
     .axpy = axpy,
-    .dot = dot,
     .softmax = rows_softmax,
     .softmax_grad = rows_softmax_grad,
     .cross_entropy = rows_cross_entropy,

@@ -63,31 +63,33 @@ static inline void rows_softmax(MaeOperand p, float *lse, float *s, size_t rows,
 
 /** mae_rows_softmax_grad. */
 static inline void rows_softmax_grad(MaeOperand p, MaeOperand ds, float *s, float *dp,
-                                     const float *lse, const float *delta, size_t rows,
-                                     size_t width, size_t ld, float scale)
+                                     const float *lse, size_t rows, size_t width,
+                                     size_t ld, float scale)
 {
     assert(ld >= width);
 #ifdef __AVX512BF16__
     if (p.type == MAE_BF16 && ds.type == MAE_BF16) {
-        wide_softmax_grad(p, ds, s, dp, lse, delta, rows, width, ld, scale);
+        wide_softmax_grad(p, ds, s, dp, lse, rows, width, ld, scale);
         return;
     }
 #endif
     for (size_t r = 0; r < rows; r++, s += ld, dp += ld) {
-        const float row_lse = lse[r], row_delta = delta[r];
+        const float row_lse = lse[r];
         float *ps = rows_room(s, p, r * ld), *dss = rows_room(dp, ds, r * ld);
+        float mean = 0.0f;
 
         for (size_t i = width; i < ld; i++) {
             s[i] = -INFINITY;
             dp[i] = 0.0f;
         }
-#pragma omp simd
+#pragma omp simd reduction(+ : mean)
         for (size_t i = 0; i < ld; i++) {
-            const float pi = rows_exp(scale * s[i] - row_lse);
-
-            ps[i] = pi;
-            dss[i] = scale * pi * (dp[i] - row_delta);
+            ps[i] = rows_exp(scale * s[i] - row_lse);
+            mean += ps[i] * dp[i];
         }
+#pragma omp simd
+        for (size_t i = 0; i < ld; i++)
+            dss[i] = scale * ps[i] * (dp[i] - mean);
         rows_narrow(p, r * ld, ps, ld);
         rows_narrow(ds, r * ld, dss, ld);
     }

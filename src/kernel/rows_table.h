@@ -38,13 +38,11 @@ typedef struct MaeRowsTable {
     void (*add)(float *y, const float *x, size_t n);
     void (*scale)(float *x, float a, size_t n);
     void (*axpy)(float *y, float a, const float *x, size_t n);
-    void (*dot)(float *out, MaeOperand a, size_t lda, MaeOperand b, size_t ldb,
-                size_t rows, size_t width);
     void (*softmax)(MaeOperand p, float *lse, float *s, size_t rows, size_t width,
                     size_t ld, float scale);
     void (*softmax_grad)(MaeOperand p, MaeOperand ds, float *s, float *dp,
-                         const float *lse, const float *delta, size_t rows, size_t width,
-                         size_t ld, float scale);
+                         const float *lse, size_t rows, size_t width, size_t ld,
+                         float scale);
     void (*cross_entropy)(double *loss, float *dlogits, const float *logits,
                           const float *targets, float grad_scale, size_t rows,
                           size_t classes);

@@ -166,27 +166,34 @@ static inline void wide_softmax(MaeOperand p, float *lse, float *s, size_t rows,
     }
 }
 
-static inline void wide_softmax_grad(MaeOperand p, MaeOperand ds, const float *s,
-                                     const float *dp, const float *lse,
-                                     const float *delta, size_t rows, size_t width,
-                                     size_t ld, float scale)
+static inline void wide_softmax_grad(MaeOperand p, MaeOperand ds, float *s,
+                                     const float *dp, const float *lse, size_t rows,
+                                     size_t width, size_t ld, float scale)
 {
     const __m512 factor = _mm512_set1_ps(scale);
 
     for (size_t r = 0; r < rows; r++, s += ld, dp += ld) {
         const __m512 shift = _mm512_set1_ps(-lse[r]);
-        const __m512 mean = _mm512_set1_ps(delta[r]);
+        __m512 sums = _mm512_setzero_ps(), mean;
 
+        for (size_t i = 0; i < width; i += WIDE) {
+            const __mmask16 mask = wide_mask(width, i);
+            const __m512 e = wide_exp(
+                _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, s + i), factor, shift));
+
+            _mm512_mask_storeu_ps(s + i, mask, e);
+            sums =
+                _mm512_mask3_fmadd_ps(e, _mm512_maskz_loadu_ps(mask, dp + i), sums, mask);
+        }
+        mean = _mm512_set1_ps(_mm512_reduce_add_ps(sums));
         for (size_t i = 0; i < ld; i += WIDE) {
             const __mmask16 all = wide_mask(ld, i);
             const __mmask16 row = i < width ? wide_mask(width, i) : 0;
-            const __m512 e = wide_exp(
-                _mm512_fmadd_ps(_mm512_maskz_loadu_ps(row, s + i), factor, shift));
+            const __m512 e = _mm512_maskz_loadu_ps(row, s + i);
             const __m512 d = _mm512_sub_ps(_mm512_maskz_loadu_ps(row, dp + i), mean);
 
-            wide_store(p, r * ld + i, all, _mm512_maskz_mov_ps(row, e));
-            wide_store(ds, r * ld + i, all,
-                       _mm512_maskz_mul_ps(row, _mm512_mul_ps(factor, e), d));
+            wide_store(p, r * ld + i, all, e);
+            wide_store(ds, r * ld + i, all, _mm512_mul_ps(_mm512_mul_ps(factor, e), d));
         }
     }
 }

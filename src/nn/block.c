@@ -36,7 +36,6 @@ void mae_block_reserve(MaeBlockCache *cache, MaeArena *arena, const MaeBlockSize
     mae_layernorm_reserve(&cache->norm2, arena, rows);
     cache->qkv = mae_operand_carve(arena, sizes->operand, rows * 3 * sizes->width);
     cache->lse = mae_arena_floats(arena, rows * sizes->heads);
-    cache->attention = mae_operand_carve(arena, sizes->operand, rows * sizes->width);
     cache->x1 = mae_arena_floats(arena, rows * sizes->width);
     cache->fc1 = mae_operand_carve(arena, sizes->operand, rows * sizes->hidden);
 }
@@ -82,7 +81,7 @@ void mae_block_reserve_grads(MaeBlockGrads *grads, MaeArena *arena,
     }
     grads->norm1 = mae_operand_carve(arena, type, width);
     grads->norm2 = mae_operand_carve(arena, type, width);
-    grads->gelu = mae_operand_carve(arena, type, hidden);
+    grads->attention = mae_operand_carve(arena, type, width);
     grads->dqkv = mae_operand_carve(arena, type, 3 * width);
     grads->dfc1 = mae_operand_carve(arena, type, hidden);
     grads->dx1 = mae_arena_floats(arena, width);
@@ -159,7 +158,6 @@ void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
     const size_t row0 = tile.image * n, rows = tile.images * n;
     const size_t at = row0 * width;
     const MaeOperand qkv = mae_operand_at(cache->qkv, 3 * at);
-    const MaeOperand attention = mae_operand_at(cache->attention, at);
     const MaeOperand fc1 = mae_operand_at(cache->fc1, row0 * hidden);
     const MaeAttentionSizes heads = heads_of(block, tile);
 
@@ -168,11 +166,12 @@ void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
     mae_lap(scratch->lap, MAE_LAP_NORM);
     mae_linear_forward(&block->qkv, gemm, qkv, scratch->operand.data, w, NULL, rows);
     mae_lap(scratch->lap, MAE_LAP_FORWARD);
-    mae_attention_forward(gemm, attention, cache->lse + tile.image * block->heads * n,
-                          qkv, &heads, scratch->attention);
+    mae_attention_forward(gemm, scratch->operand,
+                          cache->lse + tile.image * block->heads * n, qkv, &heads,
+                          scratch->attention);
     mae_lap(scratch->lap, MAE_LAP_ATTENTION);
-    leave_branch(&block->proj, gemm, cache->x1 + at, x + at, attention.data, w, scales,
-                 scratch->narrow, tile);
+    leave_branch(&block->proj, gemm, cache->x1 + at, x + at, scratch->operand.data, w,
+                 scales, scratch->narrow, tile);
     mae_lap(scratch->lap, MAE_LAP_FORWARD);
     mae_layernorm_forward(&block->norm2, scratch->operand, &cache->norm2, cache->x1 + at,
                           w, row0, rows);
@@ -196,10 +195,10 @@ static void attention_backward(const MaeBlock *block, const MaeGemm *gemm, float
     const MaeOperand dqkv = mae_operand_at(grads->dqkv, 3 * at);
     const MaeAttentionSizes heads = heads_of(block, tile);
 
-    mae_attention_backward(
-        gemm, dqkv, scratch->operand, mae_operand_at(cache->attention, at),
-        mae_operand_at(cache->qkv, 3 * at), cache->lse + tile.image * block->heads * n,
-        &heads, scratch->attention);
+    mae_attention_backward(gemm, dqkv, mae_operand_at(grads->attention, at),
+                           scratch->operand, mae_operand_at(cache->qkv, 3 * at),
+                           cache->lse + tile.image * block->heads * n, &heads,
+                           scratch->attention);
     mae_lap(scratch->lap, MAE_LAP_ATTENTION);
     mae_linear_backward_bias(&block->qkv, sums, dqkv, rows);
     mae_lap(scratch->lap, MAE_LAP_RESIDUAL);
@@ -218,6 +217,7 @@ void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
     const size_t row0 = tile.image * tile.tokens, rows = tile.images * tile.tokens;
     const size_t at = row0 * width, wide_at = row0 * hidden;
     const MaeOperand dfc1 = mae_operand_at(grads->dfc1, wide_at);
+    const MaeOperand fc1 = mae_operand_at(cache->fc1, wide_at);
     float *dx1 = grads->dx1 + at;
     const void *dy;
 
@@ -226,9 +226,7 @@ void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
     mae_lap(scratch->lap, MAE_LAP_RESIDUAL);
     mae_linear_backward_input(&block->fc2, gemm, dfc1, dy, w, rows);
     mae_lap(scratch->lap, MAE_LAP_INPUT_GRAD);
-    mae_rows_gelu_grad(dfc1, mae_operand_at(grads->gelu, wide_at),
-                       sums + block->fc1.bias.sum, mae_operand_at(cache->fc1, wide_at),
-                       rows, hidden);
+    mae_rows_gelu_grad(dfc1, fc1, sums + block->fc1.bias.sum, fc1, rows, hidden);
     mae_lap(scratch->lap, MAE_LAP_GELU);
     mae_linear_backward_input(&block->fc1, gemm, mae_operand_f32(scratch->narrow),
                               dfc1.data, w, rows);
@@ -270,11 +268,11 @@ void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, fl
 {
     const MaeWeightGrad jobs[] = {
         /* widest first: what is left for the end of the grid should be small */
-        job(&block->fc2, entered(grads->dfc2, dout, scales), grads->gelu.data, rows),
+        job(&block->fc2, entered(grads->dfc2, dout, scales), cache->fc1.data, rows),
         job(&block->fc1, grads->dfc1.data, grads->norm2.data, rows),
         job(&block->qkv, grads->dqkv.data, grads->norm1.data, rows),
         job(&block->proj, entered(grads->dproj, grads->dx1, scales),
-            cache->attention.data, rows),
+            grads->attention.data, rows),
     };
 
     mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, compute, dw);

@@ -8,8 +8,8 @@
  * s1, s2: per-image scales of stochastic depth, 1 without it. GELU is exact (erf), qkv
  * has a bias, attention is scaled by 1 / sqrt(head dim).
  *
- * Forward keeps what backward cannot cheaply rebuild (for an MLP ratio of 4: 8 D operands
- * and 2 D floats a row); norm outputs and GELU outputs are recomputed in backward.
+ * Forward keeps what backward cannot cheaply rebuild (for an MLP ratio of 4: 7 D operands
+ * and 2 D floats a row); outputs of norms, GELU and attention are computed again.
  * Backward of a tile yields the input gradient and this tile's row sums; the four weight
  * gradients follow for the whole batch through mae_block_weight_grads.
  *
@@ -52,11 +52,10 @@ typedef struct MaeTile {
 /** Kept from forward to backward for the whole batch. */
 typedef struct MaeBlockCache {
     MaeLayerNormCache norm1, norm2;
-    MaeOperand qkv;       /* [R,3D] */
-    float *lse;           /* [images,H,N] */
-    MaeOperand attention; /* [R,D] heads side by side, before proj */
-    float *x1;            /* [R,D] */
-    MaeOperand fc1;       /* [R,F] before GELU */
+    MaeOperand qkv; /* [R,3D] */
+    float *lse;     /* [images,H,N] */
+    float *x1;      /* [R,D] */
+    MaeOperand fc1; /* [R,F] before GELU; backward leaves what is behind it there */
 } MaeBlockCache;
 
 /** One thread's working memory, for the largest tile. */
@@ -70,14 +69,14 @@ typedef struct MaeBlockScratch {
 
 /** What backward writes for the weight gradients, whole batch; shared by all blocks. */
 typedef struct MaeBlockGrads {
-    MaeOperand norm1; /* [R,D] recomputed output of norm1: input of qkv */
-    MaeOperand norm2; /* [R,D] recomputed output of norm2: input of fc1 */
-    MaeOperand gelu;  /* [R,F] recomputed GELU: input of fc2 */
-    MaeOperand dqkv;  /* [R,3D] */
-    MaeOperand dfc1;  /* [R,F] gradient before GELU */
-    float *dx1;       /* [R,D] gradient of x1 */
-    MaeOperand dproj; /* [R,D] s1 * dx1; no data if that is dx1 itself */
-    MaeOperand dfc2;  /* [R,D] s2 * dout; no data if that is dout itself */
+    MaeOperand norm1;     /* [R,D] output of norm1 again: input of qkv */
+    MaeOperand norm2;     /* [R,D] output of norm2 again: input of fc1 */
+    MaeOperand attention; /* [R,D] heads side by side again: input of proj */
+    MaeOperand dqkv;      /* [R,3D] */
+    MaeOperand dfc1;      /* [R,F] gradient before GELU */
+    float *dx1;           /* [R,D] gradient of x1 */
+    MaeOperand dproj;     /* [R,D] s1 * dx1; no data if that is dx1 itself */
+    MaeOperand dfc2;      /* [R,D] s2 * dout; no data if that is dout itself */
 } MaeBlockGrads;
 
 /** Sizes of one user of a block's memory. */
@@ -119,6 +118,7 @@ void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
  * @param[out]    dx [R,D] of the batch; this tile's rows are overwritten.
  * @param[in,out] sums row sums of this tile, accumulated (+=).
  * @param dout [R,D] of the batch; must live until mae_block_weight_grads. Not @p dx.
+ * @param cache of the tile's forward pass, used up: another backward needs another one.
  */
 void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
                         float *sums, const MaeBlockGrads *grads,

@@ -182,6 +182,7 @@ enum { SHAPES = sizeof shapes / sizeof *shapes };
 /* What the kernel gives for a case. */
 typedef struct Result {
     MaeOperand out, dqkv;
+    MaeOperand again; /* out as backward computes it */
     float *lse;
 } Result;
 
@@ -191,10 +192,11 @@ static Result run(const MaeGemm *gemm, const Case *c)
     float *other = ref_floats(3 * outputs, 2, 1.0f, 0.0f); /* overwritten, not read */
     const Result r = {.out = test_operand(other, outputs, c->type),
                       .dqkv = test_operand(other, 3 * outputs, c->type),
+                      .again = test_operand(other, outputs, c->type),
                       .lse = ref_floats(c->heads * rows(c), 3, 1.0f, 0.0f)};
 
     mae_attention_forward(gemm, r.out, r.lse, c->qkv_operand, &c->sizes, c->scratch);
-    mae_attention_backward(gemm, r.dqkv, c->dout_operand, r.out, c->qkv_operand, r.lse,
+    mae_attention_backward(gemm, r.dqkv, r.again, c->dout_operand, c->qkv_operand, r.lse,
                            &c->sizes, c->scratch);
     free(other);
     return r;
@@ -204,6 +206,7 @@ static void drop_result(Result *r)
 {
     free(r->out.data);
     free(r->dqkv.data);
+    free(r->again.data);
     free(r->lse);
 }
 
@@ -222,6 +225,8 @@ START_TEST(agrees_with_loops)
     c = make(&shapes[_i / TEST_DTYPES], type);
     r = run(gemm, &c);
     ref_close_operand(t, "out", r.out, c.out, rows(&c), width(&c), 1e-6, out_error(type));
+    ref_close_operand(t, "out again", r.again, c.out, rows(&c), width(&c), 2e-6,
+                      out_error(type));
     ref_close(t, "lse", r.lse, c.lse, c.images * c.heads, c.n, 2e-6, 2e-6);
     ref_close_operand(t, "dqkv", r.dqkv, c.dqkv, rows(&c), 3 * width(&c), 2e-6,
                       grad_error(type, c.n));

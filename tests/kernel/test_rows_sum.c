@@ -66,48 +66,6 @@ START_TEST(vector_helpers)
 }
 END_TEST
 
-START_TEST(dot_of_rows)
-{
-    MaeDtype type;
-    const MaeRowsTable *t = ref_table(_i, &type);
-
-    for (size_t i = 0; t != NULL && i < REF_SHAPES; i++) {
-        size_t rows, width, lda, ldb;
-        float *a, *b, *out;
-        MaeOperand x, y;
-        double *want;
-
-        ref_shape(i, &rows, &width);
-        lda = width + 2;
-        ldb = width + 1;
-        a = ref_floats(rows * lda, 1, 1.0f, 0.0f);
-        b = ref_floats(rows * ldb, 2, 1.0f, 0.0f);
-        test_round(a, rows * lda, type);
-        test_round(b, rows * ldb, type);
-        x = test_operand(a, rows * lda, type);
-        y = test_operand(b, rows * ldb, type);
-        out = ref_floats(rows, 3, 1.0f, 0.0f);
-        want = ref_doubles(rows);
-        for (size_t j = 0; j < rows * width; j++)
-            want[j / width] += (double)a[j / width * lda + j % width] *
-                               (double)b[j / width * ldb + j % width];
-        t->dot(out, x, lda, y, ldb, rows, width);
-        ref_close(t, "dot", out, want, rows, 1, 1e-6 * sqrt((double)width), 1e-6);
-        a[rows / 2 * lda + width / 2] = NAN;
-        free(x.data);
-        x = test_operand(a, rows * lda, type);
-        t->dot(out, x, lda, y, ldb, rows, width);
-        ref_nan_at(t, "dot", mae_operand_f32(out), rows, rows / 2, 1);
-        free(x.data);
-        free(y.data);
-        free(a);
-        free(b);
-        free(out);
-        free(want);
-    }
-}
-END_TEST
-
 START_TEST(sumsq_in_double)
 {
     const MaeRowsTable *t = mae_rows_table((size_t)_i);
@@ -171,9 +129,6 @@ START_TEST(public_functions_use_the_best_table)
     ck_assert_mem_eq(a, b, N * sizeof *a);
     ck_assert_double_eq(mae_rows_sumsq(x, N), t->sumsq(x, N));
     ck_assert(mae_rows_finite(x, N));
-    mae_rows_dot(a, mae_operand_f32(x), WIDTH, mae_operand_f32(x), WIDTH, ROWS, WIDTH);
-    t->dot(b, mae_operand_f32(x), WIDTH, mae_operand_f32(x), WIDTH, ROWS, WIDTH);
-    ck_assert_mem_eq(a, b, N * sizeof *a);
     free(x);
     free(a);
     free(b);
@@ -188,7 +143,6 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, colsum_adds_rows_in_order, 0, REF_KINDS);
     tcase_add_loop_test(tc, vector_helpers, 0, REF_TABLES);
-    tcase_add_loop_test(tc, dot_of_rows, 0, REF_KINDS);
     tcase_add_loop_test(tc, sumsq_in_double, 0, REF_TABLES);
     tcase_add_loop_test(tc, finite_finds_every_bad_number, 0, REF_TABLES);
     tcase_add_test(tc, public_functions_use_the_best_table);

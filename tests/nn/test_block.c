@@ -8,7 +8,7 @@
 #include "support/grad.h"
 
 enum { IMAGES = 5, TOKENS = 7, WIDTH = 12, HEADS = 3, HIDDEN = 18 };
-enum { ROWS = IMAGES * TOKENS, N = ROWS * WIDTH, TILES = 3, BUFFERS = 19 };
+enum { ROWS = IMAGES * TOKENS, N = ROWS * WIDTH, TILES = 3, BUFFERS = 18 };
 
 static const MaeTile tiles[TILES] = {{0, 2, TOKENS}, {2, 2, TOKENS}, {4, 1, TOKENS}};
 
@@ -313,12 +313,11 @@ static void list_buffers(const Bench *b, Buffer list[BUFFERS])
         {mae_operand_f32(b->cache.norm2.rstd), TOKENS},
         {b->cache.qkv, 3 * narrow},
         {mae_operand_f32(b->cache.lse), HEADS * TOKENS},
-        {b->cache.attention, narrow},
         {mae_operand_f32(b->cache.x1), narrow},
         {b->cache.fc1, wide},
         {b->grads.norm1, narrow},
         {b->grads.norm2, narrow},
-        {b->grads.gelu, wide},
+        {b->grads.attention, narrow},
         {b->grads.dqkv, 3 * narrow},
         {b->grads.dfc1, wide},
         {mae_operand_f32(b->grads.dx1), narrow},
