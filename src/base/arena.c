@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/available.h"
 #include "base/pages.h"
@@ -57,7 +56,6 @@ MaeStatus mae_arena_open(MaeArena *arena, const MaeArena *measured, const char *
     if (base == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: cannot allocate %.1f MB", what,
                  (double)size / 1e6);
-    memset(base, 0, size);
     POISON(base, size);
     *arena = (MaeArena){.base = base, .size = size};
     return MAE_OK;
@@ -68,7 +66,7 @@ void mae_arena_close(MaeArena *arena)
     if (arena == NULL || arena->base == NULL)
         return;
     UNPOISON(arena->base, arena->size);
-    free(arena->base);
+    mae_pages_free(arena->base, arena->size);
     *arena = (MaeArena){.base = NULL};
 }
 

@@ -91,6 +91,13 @@ static MaeStatus gz_exactly(gzFile gz, unsigned char *out, size_t size, const ch
     return MAE_OK;
 }
 
+static size_t memory_size(const MaeIdx *idx)
+{
+    const size_t size = idx->dims[0] * idx->item;
+
+    return size > 0 ? size : 1;
+}
+
 /* Unpack everything behind the header; reading on to the end checks the checksum. */
 static MaeStatus unpack(MaeIdx *idx, gzFile gz, uintmax_t packed, const char *path,
                         MaeError *err)
@@ -109,7 +116,7 @@ static MaeStatus unpack(MaeIdx *idx, gzFile gz, uintmax_t packed, const char *pa
                  "%s: %zu bytes are too many to unpack into memory (limit %zu): gunzip "
                  "the file",
                  path, size, MAE_IDX_MEMORY);
-    idx->memory = mae_pages_alloc(size > 0 ? size : 1);
+    idx->memory = mae_pages_alloc(memory_size(idx));
     if (idx->memory == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory for %zu bytes", path, size);
     MAE_TRY(gz_exactly(gz, idx->memory, size, path, err));
@@ -194,7 +201,7 @@ void mae_idx_close(MaeIdx *idx)
 {
     if (idx->is_open)
         close(idx->fd);
-    free(idx->memory);
+    mae_pages_free(idx->memory, memory_size(idx));
     *idx = (MaeIdx){0};
 }
 
