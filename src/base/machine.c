@@ -47,3 +47,23 @@ size_t mae_machine_peak_memory(void)
         return 0;
     return (size_t)strtoull(value, NULL, 10) * 1024;
 }
+
+bool mae_machine_has(MaeIsa isa)
+{
+#if defined __x86_64__ || defined __i386__
+    switch (isa) {
+    case MAE_ISA_SSE42:
+        return __builtin_cpu_supports("sse4.2");
+    case MAE_ISA_AVX2:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case MAE_ISA_AVX512:
+        return mae_machine_has(MAE_ISA_AVX2) && __builtin_cpu_supports("avx512f") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512dq");
+    case MAE_ISA_AVX512_BF16:
+        return mae_machine_has(MAE_ISA_AVX512) && __builtin_cpu_supports("avx512bf16");
+    }
+#endif
+    (void)isa;
+    return false;
+}

@@ -62,9 +62,10 @@ typedef enum MaeConfPrecision {
 } MaeConfPrecision;
 
 typedef enum MaeConfBackend {
-    MAE_CONF_BACKEND_AUTO, /**< oneDNN where it is built and faster, else OpenBLAS */
+    MAE_CONF_BACKEND_AUTO, /**< the kernel layer chooses */
     MAE_CONF_BACKEND_OPENBLAS,
     MAE_CONF_BACKEND_ONEDNN,
+    MAE_CONF_BACKEND_BUILTIN, /**< our own, bf16 only */
 } MaeConfBackend;
 
 typedef enum MaeConfInit { MAE_CONF_INIT_PRETRAINED, MAE_CONF_INIT_RANDOM } MaeConfInit;

@@ -13,7 +13,7 @@ static const char *const STRATEGY[] = {"random", "block", "grid", NULL};
 static const char *const CACHE[] = {"auto", "on", "off", NULL};
 static const char *const AUGMENT[] = {"none", "flip", "crop_flip", NULL};
 static const char *const PRECISION[] = {"auto", "f32", "bf16", NULL};
-static const char *const BACKEND[] = {"auto", "openblas", "onednn", NULL};
+static const char *const BACKEND[] = {"auto", "openblas", "onednn", "builtin", NULL};
 static const char *const INIT[] = {"pretrained", "random", NULL};
 static const char *const POOL[] = {"mean", "cls", NULL};
 static const char *const MODE[] = {"full", NULL};
@@ -219,11 +219,13 @@ static const MaeKey TRAIN[] = {
     {"precision", MAE_KEY_CHOICE, FIELD(train.precision), .def = "auto",
      .choices = PRECISION,
      .help = "Operands of matrix products; auto is bf16 where the processor multiplies "
-             "it natively and the build has oneDNN, else f32.",
+             "it natively, else f32.",
      .aka = "dtype,amp,mixed_precision", .tools = BOTH},
     {"backend", MAE_KEY_CHOICE, FIELD(train.backend), .def = "auto", .choices = BACKEND,
-     .help = "Library of the matrix products; auto is oneDNN where it is built and the "
-             "processor has AVX-512, else OpenBLAS.",
+     .help =
+         "Who computes matrix products. In bf16, auto is code of our own (builtin), or "
+         "oneDNN where the processor has AMX; in f32, oneDNN where it is built and the "
+         "processor has AVX-512, else OpenBLAS.",
      .aka = "blas,gemm", .tools = BOTH, .flags = MAE_KEY_FREE},
     {"seed", MAE_KEY_SEED, FIELD(train.seed), .def = "0", .min = 0,
      .max = 9007199254740991.0, .help = "All random numbers of the run follow from it.",

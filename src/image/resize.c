@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/machine.h"
 #include "image/axis.h"
 #include "image/resize_table.h"
 
@@ -35,12 +36,6 @@ extern const MaeResizeTable mae_resize_portable;
 #ifdef MAE_RESIZE_X86
 extern const MaeResizeTable mae_resize_avx2;
 extern const MaeResizeTable mae_resize_avx512;
-
-static bool have_avx512(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-}
 #endif
 
 const MaeResizeTable *mae_resize_table(size_t i)
@@ -48,9 +43,9 @@ const MaeResizeTable *mae_resize_table(size_t i)
     if (i == 0)
         return &mae_resize_portable;
 #ifdef MAE_RESIZE_X86
-    if (i == 1 && __builtin_cpu_supports("avx2"))
+    if (i == 1 && mae_machine_has(MAE_ISA_AVX2))
         return &mae_resize_avx2;
-    if (i == 2 && have_avx512())
+    if (i == 2 && mae_machine_has(MAE_ISA_AVX512))
         return &mae_resize_avx512;
 #endif
     return NULL;

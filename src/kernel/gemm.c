@@ -24,9 +24,14 @@ typedef struct Held {
 
 #define HELD 8
 
-struct Backend {
+/* A driver and what its open made. */
+typedef struct Opened {
     const MaeGemmDriver *driver;
     void *state;
+} Opened;
+
+struct Backend {
+    Opened main, small; /* small: of batches of small products; may be main */
     MaeDtype operand;
     char name[96];
     atomic_bool rehearsing, failed; /* failed: during this rehearsal */
@@ -35,23 +40,35 @@ struct Backend {
     MaeGemm handles[]; /* [threads] */
 };
 
-/* Best first: the first that multiplies the operands natively is the choice of auto. */
+/* By MaeGemmBackend; NULL where it is not built. */
 static const MaeGemmDriver *const drivers[] = {
+    [MAE_GEMM_OPENBLAS] = &mae_gemm_openblas,
 #ifdef MAE_ONEDNN
-    &mae_gemm_onednn,
+    [MAE_GEMM_ONEDNN] = &mae_gemm_onednn,
 #endif
-    &mae_gemm_openblas,
+#ifdef MAE_KERNEL_X86
+    [MAE_GEMM_BUILTIN] = &mae_gemm_builtin,
+#else
+    [MAE_GEMM_BUILTIN] = NULL,
+#endif
 };
 
 #define DRIVERS (sizeof drivers / sizeof *drivers)
 
+static int rank_of(const MaeGemmDriver *driver, MaeDtype operand)
+{
+    return driver != NULL ? driver->rank(operand) : 0;
+}
+
 static const MaeGemmDriver *auto_driver(MaeDtype operand)
 {
+    const MaeGemmDriver *best = NULL;
+
     for (size_t i = 0; i < DRIVERS; i++) {
-        if (drivers[i]->native(operand))
-            return drivers[i];
+        if (rank_of(drivers[i], operand) > rank_of(best, operand))
+            best = drivers[i];
     }
-    return NULL;
+    return best;
 }
 
 bool mae_gemm_native(MaeDtype type)
@@ -62,27 +79,58 @@ bool mae_gemm_native(MaeDtype type)
 static MaeStatus choose(const MaeGemmDriver **driver, const MaeGemmOptions *options,
                         MaeError *err)
 {
-    const char *wanted = options->backend == MAE_GEMM_ONEDNN ? "oneDNN" : "OpenBLAS";
+    const bool bf16 = options->operand == MAE_BF16;
 
-    *driver = NULL;
-    if (options->backend == MAE_GEMM_AUTO)
-        *driver = auto_driver(options->operand);
-    for (size_t i = 0; options->backend != MAE_GEMM_AUTO && i < DRIVERS; i++) {
-        if (strcmp(drivers[i]->name, wanted) == 0)
-            *driver = drivers[i];
-    }
-    if (*driver == NULL && options->operand == MAE_F32)
+    *driver = options->backend == MAE_GEMM_AUTO ? auto_driver(options->operand)
+                                                : drivers[options->backend];
+    if (*driver == NULL && options->backend == MAE_GEMM_ONEDNN)
         MAE_FAIL(err, MAE_ERR_ARG,
-                 "backend: expected one that is built (OpenBLAS), got %s: install "
-                 "libdnnl-dev and build again",
-                 wanted);
-    if (*driver == NULL || (options->operand == MAE_BF16 && !(*driver)->native(MAE_BF16)))
+                 "backend: expected one that is built, got onednn: install libdnnl-dev "
+                 "and build again, or leave train.backend at auto");
+    if (bf16 && rank_of(*driver, MAE_BF16) == 0)
         MAE_FAIL(err, MAE_ERR_ARG,
                  "precision: expected f32, got bf16: %s; leave train.precision at auto "
                  "or set it to f32",
-                 options->backend == MAE_GEMM_OPENBLAS ? "OpenBLAS has no bf16 products"
-                 : DRIVERS == 1 ? "this build is without oneDNN (libdnnl-dev)"
-                                : "this processor has no bf16 products (AVX-512 BF16)");
+                 options->backend == MAE_GEMM_OPENBLAS
+                     ? "OpenBLAS has no bf16 products"
+                     : "this processor has no bf16 products (AVX-512 BF16)");
+    if (!bf16 && options->backend == MAE_GEMM_BUILTIN)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "backend: expected auto, openblas or onednn, got builtin, which "
+                 "multiplies bf16 only; set train.precision to bf16 or leave "
+                 "train.backend at auto");
+    return MAE_OK;
+}
+
+static MaeStatus open_driver(Opened *opened, const MaeGemmDriver *driver, char *text,
+                             size_t size, size_t threads, MaeError *err)
+{
+    MAE_TRY(driver->open(&opened->state, text, size, threads, err));
+    opened->driver = driver;
+    return MAE_OK;
+}
+
+static void close_driver(Opened *opened)
+{
+    if (opened->driver != NULL)
+        opened->driver->close(opened->state);
+}
+
+/* OpenBLAS is opened in any run: it must not start threads. */
+static MaeStatus open_drivers(Backend *backend, const MaeGemmDriver *driver, char *text,
+                              size_t size, MaeError *err)
+{
+    const MaeGemmDriver *small = backend->operand == MAE_F32 ? &mae_gemm_openblas
+                                 : drivers[MAE_GEMM_BUILTIN] != NULL
+                                     ? drivers[MAE_GEMM_BUILTIN]
+                                     : driver;
+    Opened blas = {0};
+
+    MAE_TRY(open_driver(&blas, &mae_gemm_openblas, text, size, backend->threads, err));
+    MAE_TRY(open_driver(&backend->small, small, text, size, backend->threads, err));
+    backend->main = backend->small;
+    if (driver != small)
+        MAE_TRY(open_driver(&backend->main, driver, text, size, backend->threads, err));
     return MAE_OK;
 }
 
@@ -100,16 +148,13 @@ MaeStatus mae_gemm_open(MaeGemm **gemm, const MaeGemmOptions *options, MaeError 
     backend = calloc(1, sizeof *backend + threads * sizeof *backend->handles);
     if (backend == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "gemm: out of memory for %zu threads", threads);
-    backend->driver = driver;
     backend->operand = options->operand;
     backend->threads = threads;
     for (size_t i = 0; i < threads; i++)
         backend->handles[i] = (MaeGemm){backend, i};
-    status = mae_gemm_openblas.open(&backend->state, text, sizeof text, threads, err);
-    if (status == MAE_OK && driver != &mae_gemm_openblas)
-        status = driver->open(&backend->state, text, sizeof text, threads, err);
+    status = open_drivers(backend, driver, text, sizeof text, err);
     if (status != MAE_OK) {
-        free(backend);
+        mae_gemm_close(backend->handles);
         return status;
     }
     (void)snprintf(backend->name, sizeof backend->name, "%s %s", driver->name, text);
@@ -121,7 +166,9 @@ void mae_gemm_close(MaeGemm *gemm)
 {
     if (gemm == NULL)
         return;
-    gemm->backend->driver->close(gemm->backend->state);
+    if (gemm->backend->main.driver != gemm->backend->small.driver)
+        close_driver(&gemm->backend->main);
+    close_driver(&gemm->backend->small);
     free(gemm->backend);
 }
 
@@ -148,7 +195,7 @@ const char *mae_gemm_backend(const MaeGemm *gemm)
 
 bool mae_gemm_rehearse(const MaeGemm *gemm)
 {
-    if (gemm->backend->driver->prepare == NULL)
+    if (gemm->backend->main.driver->prepare == NULL)
         return false;
     gemm->backend->failed = false;
     gemm->backend->rehearsing = true;
@@ -161,7 +208,7 @@ MaeStatus mae_gemm_rehearsed(const MaeGemm *gemm, MaeError *err)
 
     assert(backend->rehearsing);
     backend->rehearsing = false;
-    if (!backend->driver->prepared(backend->state) || backend->failed)
+    if (!backend->main.driver->prepared(backend->main.state) || backend->failed)
         MAE_FAIL(err, MAE_ERR_NOMEM, "gemm: out of memory for %zu product shapes",
                  mae_gemm_shapes(gemm));
     return MAE_OK;
@@ -192,8 +239,8 @@ void mae_gemm_release(const MaeGemm *gemm, const void *data)
     for (size_t i = 0; i < HELD; i++) {
         if (data == NULL || held[i].data != data)
             continue;
-        if (backend->driver->release != NULL)
-            backend->driver->release(backend->state, data, held[i].bytes);
+        if (backend->main.driver->release != NULL)
+            backend->main.driver->release(backend->main.state, data, held[i].bytes);
         held[i] = (Held){NULL, 0};
     }
 }
@@ -213,9 +260,9 @@ static bool is_held(const Backend *backend, const void *b)
 
 size_t mae_gemm_shapes(const MaeGemm *gemm)
 {
-    const Backend *backend = gemm->backend;
+    const Opened *used = &gemm->backend->main;
 
-    return backend->driver->shapes != NULL ? backend->driver->shapes(backend->state) : 0;
+    return used->driver->shapes != NULL ? used->driver->shapes(used->state) : 0;
 }
 
 static float element(const void *x, size_t i, MaeDtype type)
@@ -225,7 +272,8 @@ static float element(const void *x, size_t i, MaeDtype type)
 }
 
 void mae_gemm_each(const MaeGemmShape *s, const MaeGemmData *d,
-                   void (*one)(const MaeGemmShape *s, const MaeGemmData *d))
+                   void (*one)(void *ctx, const MaeGemmShape *s, const MaeGemmData *d),
+                   void *ctx)
 {
     const size_t size = mae_dtype_size((MaeDtype)s->operand);
     const size_t out = mae_dtype_size((MaeDtype)s->out);
@@ -240,18 +288,19 @@ void mae_gemm_each(const MaeGemmShape *s, const MaeGemmData *d,
             at.b = (const char *)d->b + (i * outer->b + j * inner->b) * size;
             if (s->res == 2)
                 at.res = at.c;
-            one(s, &at);
+            one(ctx, s, &at);
         }
     }
 }
 
 /* For empty sums and for backends that ran out of memory. */
-static void plain(const MaeGemmShape *s, const MaeGemmData *d)
+static void plain(void *ctx, const MaeGemmShape *s, const MaeGemmData *d)
 {
     const size_t a_row = s->form == MAE_GEMM_TN ? 1 : s->lda, a_step = s->lda + 1 - a_row;
     const size_t b_column = s->form == MAE_GEMM_NT ? s->ldb : 1;
     const size_t b_step = s->ldb + 1 - b_column;
 
+    (void)ctx;
     for (size_t i = 0; i < s->m; i++) {
         for (size_t j = 0; j < s->n; j++) {
             float sum = 0.0f;
@@ -270,18 +319,18 @@ static void plain(const MaeGemmShape *s, const MaeGemmData *d)
 }
 
 /*
- * Attention's f32 products lie in columns of wider matrices; up to this many rows and
- * columns OpenBLAS is faster there (measured at 17 to 257 tokens: 70 to 110 GFLOP/s a
- * thread against 20 to 90 of oneDNN 2.6).
+ * Attention's products lie in columns of wider matrices, where oneDNN 2.6 is slow. bf16
+ * goes to our own code at any size, f32 to OpenBLAS up to this many rows and columns
+ * (measured at 17 to 257 tokens: 70 to 110 GFLOP/s a thread against 20 to 90).
  */
 #define SMALL 128
 
-static const MaeGemmDriver *driver_of(const Backend *backend, const MaeGemmShape *s)
+static const Opened *driver_of(const Backend *backend, const MaeGemmShape *s)
 {
     const bool small = s->m <= SMALL && s->n <= SMALL && s->k <= SMALL;
     const bool many = s->batch[0].count * s->batch[1].count > 1;
 
-    return s->operand == MAE_F32 && small && many ? &mae_gemm_openblas : backend->driver;
+    return many && (small || s->operand == MAE_BF16) ? &backend->small : &backend->main;
 }
 
 static bool is_empty(const MaeGemmShape *s)
@@ -292,7 +341,7 @@ static bool is_empty(const MaeGemmShape *s)
 static void product(const MaeGemm *gemm, const MaeGemmShape *s, const MaeGemmData *d)
 {
     Backend *backend = gemm->backend;
-    const MaeGemmDriver *driver = driver_of(backend, s);
+    const Opened *used = driver_of(backend, s);
 
     assert(s->ldc >= s->n && s->lda >= (s->form == MAE_GEMM_TN ? s->m : s->k));
     assert(s->ldb >= (s->form == MAE_GEMM_NT ? s->k : s->n));
@@ -300,12 +349,13 @@ static void product(const MaeGemm *gemm, const MaeGemmShape *s, const MaeGemmDat
     if (is_empty(s))
         return;
     if (mae_gemm_rehearsing(gemm)) {
-        if (s->k > 0 && driver->prepare != NULL && !driver->prepare(backend->state, s))
+        if (s->k > 0 && used->driver->prepare != NULL &&
+            !used->driver->prepare(used->state, s))
             backend->failed = true;
         return;
     }
-    if (s->k == 0 || !driver->run(backend->state, gemm->thread, s, d))
-        mae_gemm_each(s, d, plain);
+    if (s->k == 0 || !used->driver->run(used->state, gemm->thread, s, d))
+        mae_gemm_each(s, d, plain, NULL);
 }
 
 static MaeGemmShape shape(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, size_t ldc,

@@ -7,9 +7,9 @@
  *   input gradient   dX[R,I] = dY[R,O] W[O,I]                   mae_gemm_nn
  *   weight gradient  dW[O,I] += dY[R,O]^T X[R,I]                mae_gemm_tn
  *
- * Two backends: OpenBLAS (f32, any processor) and oneDNN (f32 and bf16; batches of small
- * f32 products go to OpenBLAS all the same, which is faster), which needs a primitive for
- * every shape. Those are made ahead of use by a rehearsal: between
+ * Three backends: OpenBLAS (f32, any processor), code of our own (bf16, AVX-512 BF16) and
+ * oneDNN (f32 and bf16; batches go to the other two, which are faster at them). oneDNN
+ * needs a primitive for every shape. Those are made ahead of use by a rehearsal: between
  * mae_gemm_rehearse and mae_gemm_rehearsed a product computes nothing and only prepares
  * its shape, so the code that computes is also the code that plans. A shape nobody
  * rehearsed is prepared when it is met.
@@ -39,9 +39,10 @@
 
 /** Which library multiplies. */
 typedef enum MaeGemmBackend {
-    MAE_GEMM_AUTO, /* oneDNN where it is built and faster, else OpenBLAS */
+    MAE_GEMM_AUTO, /* the fastest for the operands here */
     MAE_GEMM_OPENBLAS,
     MAE_GEMM_ONEDNN,
+    MAE_GEMM_BUILTIN, /* bf16 only */
 } MaeGemmBackend;
 
 typedef struct MaeGemmOptions {
@@ -86,7 +87,7 @@ size_t mae_gemm_threads(const MaeGemm *gemm);
 /** Type of the operands A and B. */
 MaeDtype mae_gemm_operand(const MaeGemm *gemm);
 
-/** Library, version, core: "OpenBLAS 0.3.21 Cooperlake", "oneDNN 2.6.3 avx512"; owned. */
+/** Who and for what: "OpenBLAS 0.3.21 Cooperlake", "built-in avx512_bf16"; owned. */
 const char *mae_gemm_backend(const MaeGemm *gemm);
 
 /**

@@ -30,14 +30,15 @@ typedef struct MaeGemmData {
 
 /** Call @p one for every product of the batch, for backends that have no batches. */
 void mae_gemm_each(const MaeGemmShape *s, const MaeGemmData *d,
-                   void (*one)(const MaeGemmShape *s, const MaeGemmData *d));
+                   void (*one)(void *ctx, const MaeGemmShape *s, const MaeGemmData *d),
+                   void *ctx);
 
-/** One backend. Functions but native and open get what open made. */
+/** One backend. Functions but rank and open get what open made. */
 typedef struct MaeGemmDriver {
-    const char *name; /* "OpenBLAS", "oneDNN" */
+    const char *name; /* "OpenBLAS", "oneDNN", "built-in" */
 
-    /** Whether this processor multiplies such operands at full speed. */
-    bool (*native)(MaeDtype operand);
+    /** How fast it multiplies such operands here; 0: not, or by emulation. */
+    int (*rank)(MaeDtype operand);
 
     /** @param[out] text e.g. "0.3.21 Cooperlake". */
     MaeStatus (*open)(void **state, char *text, size_t size, size_t threads,
@@ -58,6 +59,7 @@ typedef struct MaeGemmDriver {
 } MaeGemmDriver;
 
 extern const MaeGemmDriver mae_gemm_openblas;
-extern const MaeGemmDriver mae_gemm_onednn; /* only where MAE_ONEDNN is defined */
+extern const MaeGemmDriver mae_gemm_builtin; /* only where MAE_KERNEL_X86 is */
+extern const MaeGemmDriver mae_gemm_onednn;  /* only where MAE_ONEDNN is defined */
 
 #endif /* MAE_KERNEL_GEMM_DRIVER_H */

@@ -52,10 +52,13 @@ static bool have(int isa)
     return ((int)dnnl_get_effective_cpu_isa() & isa) == isa;
 }
 
-static bool native(MaeDtype operand)
+static int rank(MaeDtype operand)
 {
-    return have(operand == MAE_BF16 ? dnnl_cpu_isa_avx512_core_bf16
-                                    : dnnl_cpu_isa_avx512_core);
+    if (operand == MAE_F32)
+        return have(dnnl_cpu_isa_avx512_core) ? 2 : 0;
+    return have(dnnl_cpu_isa_avx512_core_amx)    ? 3
+           : have(dnnl_cpu_isa_avx512_core_bf16) ? 1
+                                                 : 0;
 }
 
 /* --- the table -------------------------------------------------------------------- */
@@ -452,7 +455,7 @@ static MaeStatus dnn_open(void **self, char *text, size_t size, size_t threads,
 
 const MaeGemmDriver mae_gemm_onednn = {
     .name = "oneDNN",
-    .native = native,
+    .rank = rank,
     .open = dnn_open,
     .close = dnn_close,
     .run = run,

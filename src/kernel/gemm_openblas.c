@@ -10,9 +10,9 @@
 /* What openblas_get_parallel() returns for a build over OpenMP. */
 #define PARALLEL_OPENMP 2
 
-static bool native(MaeDtype operand)
+static int rank(MaeDtype operand)
 {
-    return operand == MAE_F32;
+    return operand == MAE_F32 ? 1 : 0;
 }
 
 /* First word after the name of "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...". */
@@ -44,10 +44,11 @@ static void blas_close(void *state)
     (void)state;
 }
 
-static void run_one(const MaeGemmShape *s, const MaeGemmData *d)
+static void run_one(void *ctx, const MaeGemmShape *s, const MaeGemmData *d)
 {
     float *c = d->c;
 
+    (void)ctx;
     for (size_t r = 0; s->res == 1 && r < s->m; r++)
         memcpy(c + r * s->ldc, d->res + r * s->ldc, s->n * sizeof *c);
     cblas_sgemm(CblasRowMajor, s->form == MAE_GEMM_TN ? CblasTrans : CblasNoTrans,
@@ -67,13 +68,13 @@ static bool blas_run(void *state, size_t thread, const MaeGemmShape *s,
     assert(s->lda <= INT_MAX && s->ldb <= INT_MAX && s->ldc <= INT_MAX);
     if (s->operand != MAE_F32)
         return false;
-    mae_gemm_each(s, d, run_one);
+    mae_gemm_each(s, d, run_one, NULL);
     return true;
 }
 
 const MaeGemmDriver mae_gemm_openblas = {
     .name = "OpenBLAS",
-    .native = native,
+    .rank = rank,
     .open = blas_open,
     .close = blas_close,
     .run = blas_run,

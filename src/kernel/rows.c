@@ -2,44 +2,27 @@
 
 #include <stdatomic.h>
 
+#include "base/machine.h"
 #include "kernel/rows_table.h"
 
 /* Defined by rows_impl.c, one object per instruction set. */
 extern const MaeRowsTable mae_rows_portable;
-#ifdef MAE_ROWS_X86
+#ifdef MAE_KERNEL_X86
 extern const MaeRowsTable mae_rows_avx2;
 extern const MaeRowsTable mae_rows_avx512;
 extern const MaeRowsTable mae_rows_avx512bf16;
-
-static bool have_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-/* The set that the build enables for this object. */
-static bool have_avx512(void)
-{
-    return have_avx2() && __builtin_cpu_supports("avx512f") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq");
-}
-
-static bool have_avx512bf16(void)
-{
-    return have_avx512() && __builtin_cpu_supports("avx512bf16");
-}
 #endif
 
 const MaeRowsTable *mae_rows_table(size_t i)
 {
     if (i == 0)
         return &mae_rows_portable;
-#ifdef MAE_ROWS_X86
-    if (i == 1 && have_avx2())
+#ifdef MAE_KERNEL_X86
+    if (i == 1 && mae_machine_has(MAE_ISA_AVX2))
         return &mae_rows_avx2;
-    if (i == 2 && have_avx512())
+    if (i == 2 && mae_machine_has(MAE_ISA_AVX512))
         return &mae_rows_avx512;
-    if (i == 3 && have_avx512bf16())
+    if (i == 3 && mae_machine_has(MAE_ISA_AVX512_BF16))
         return &mae_rows_avx512bf16;
 #endif
     return NULL;

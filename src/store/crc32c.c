@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/machine.h"
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define HAVE_SSE42 1
 #include <nmmintrin.h>
@@ -87,7 +89,7 @@ __attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc,
 uint32_t mae_crc32c(uint32_t crc, const void *data, size_t size)
 {
 #if HAVE_SSE42
-    if (__builtin_cpu_supports("sse4.2"))
+    if (mae_machine_has(MAE_ISA_SSE42))
         return crc_sse42(crc, data, size);
 #endif
     return mae_crc32c_portable(crc, data, size);

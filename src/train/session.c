@@ -60,6 +60,12 @@ static MaeStatus same_run(const MaeSession *session, const MaeConfig *cfg,
 
 static MaeStatus open_products(MaeSession *session, const MaeConfig *cfg, MaeError *err)
 {
+    static const MaeGemmBackend backends[] = {
+        [MAE_CONF_BACKEND_AUTO] = MAE_GEMM_AUTO,
+        [MAE_CONF_BACKEND_OPENBLAS] = MAE_GEMM_OPENBLAS,
+        [MAE_CONF_BACKEND_ONEDNN] = MAE_GEMM_ONEDNN,
+        [MAE_CONF_BACKEND_BUILTIN] = MAE_GEMM_BUILTIN,
+    };
     const MaeConfPrecision wanted = cfg->train.precision;
     const bool openblas = cfg->train.backend == MAE_CONF_BACKEND_OPENBLAS;
     const bool bf16 = wanted == MAE_CONF_PRECISION_AUTO
@@ -67,9 +73,7 @@ static MaeStatus open_products(MaeSession *session, const MaeConfig *cfg, MaeErr
                           : wanted == MAE_CONF_PRECISION_BF16;
     const MaeGemmOptions options = {
         .operand = bf16 ? MAE_BF16 : MAE_F32,
-        .backend = openblas                                        ? MAE_GEMM_OPENBLAS
-                   : cfg->train.backend == MAE_CONF_BACKEND_ONEDNN ? MAE_GEMM_ONEDNN
-                                                                   : MAE_GEMM_AUTO,
+        .backend = backends[cfg->train.backend],
         .threads = mae_pool_threads(session->pool),
     };
 

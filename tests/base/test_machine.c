@@ -38,6 +38,15 @@ START_TEST(processor_is_one_line)
 }
 END_TEST
 
+/* Each set holds the ones before it. */
+START_TEST(instructions_are_nested)
+{
+    ck_assert(!mae_machine_has(MAE_ISA_AVX512_BF16) || mae_machine_has(MAE_ISA_AVX512));
+    ck_assert(!mae_machine_has(MAE_ISA_AVX512) || mae_machine_has(MAE_ISA_AVX2));
+    ck_assert(!mae_machine_has(MAE_ISA_AVX2) || mae_machine_has(MAE_ISA_SSE42));
+}
+END_TEST
+
 START_TEST(processor_time_passes_while_computing)
 {
     const double started = mae_clock_processor(), wall = mae_clock_now();
@@ -57,6 +66,7 @@ int main(void)
 
     tcase_add_test(tc, peak_memory_rises_and_stays);
     tcase_add_test(tc, processor_is_one_line);
+    tcase_add_test(tc, instructions_are_nested);
     tcase_add_test(tc, processor_time_passes_while_computing);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

@@ -12,6 +12,7 @@ const RefKind ref_kinds[KINDS] = {
     {MAE_GEMM_OPENBLAS, MAE_F32},
     {MAE_GEMM_ONEDNN, MAE_F32},
     {MAE_GEMM_ONEDNN, MAE_BF16},
+    {MAE_GEMM_BUILTIN, MAE_BF16},
 };
 
 const RefForm ref_forms[FORMS] = {
@@ -29,7 +30,7 @@ MaeGemm *ref_open_kind(size_t kind, size_t threads)
 
     if (!test_can_multiply(options.operand))
         return NULL;
-    if (options.backend == MAE_GEMM_OPENBLAS) {
+    if (options.backend != MAE_GEMM_ONEDNN) {
         ck_assert_ok(mae_gemm_open(&gemm, &options, &err));
     } else if (mae_gemm_open(&gemm, &options, &err) != MAE_OK) {
         ck_assert_ptr_nonnull(strstr(err.msg, "libdnnl-dev"));

@@ -14,7 +14,7 @@ typedef struct RefKind {
     MaeDtype type;
 } RefKind;
 
-enum { KINDS = 3, FORMS = 3 };
+enum { KINDS = 4, FORMS = 3 };
 
 extern const RefKind ref_kinds[KINDS];
 

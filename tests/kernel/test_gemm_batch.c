@@ -129,10 +129,12 @@ START_TEST(batches_agree_with_loops)
 }
 END_TEST
 
+/* bf16 is left to code that prepares nothing. */
 START_TEST(batches_are_prepared_once)
 {
     const RefCase c = {.m = 7, .n = 8, .k = 129, .pad = 1};
     const size_t two[] = {2, 3}, more[] = {2, 4};
+    const size_t prepared = ref_kinds[_i].type == MAE_F32 ? 1 : 0;
     MaeGemm *gemm = ref_open_kind((size_t)_i, 1);
     MaeError err = {0};
 
@@ -142,11 +144,11 @@ START_TEST(batches_are_prepared_once)
         ck_assert_ok(mae_gemm_rehearsed(gemm, &err));
         check_batch(gemm, &ref_forms[0], &c, two, false, false);
         check_batch(gemm, &ref_forms[0], &c, two, false, false);
-        ck_assert_uint_eq(mae_gemm_shapes(gemm), 1);
+        ck_assert_uint_eq(mae_gemm_shapes(gemm), prepared);
         check_batch(gemm, &ref_forms[0], &c, more, false, false);
         check_batch(gemm, &ref_forms[0], &c, two, false, true);
         check_batch(gemm, &ref_forms[0], &c, two, true, false);
-        ck_assert_uint_eq(mae_gemm_shapes(gemm), 4);
+        ck_assert_uint_eq(mae_gemm_shapes(gemm), 4 * prepared);
     }
     mae_gemm_close(gemm);
 }
@@ -172,7 +174,7 @@ START_TEST(strides_of_one_make_no_shape)
         mae_gemm_nt(gemm, (MaeOperand){.type = MAE_F32}, 8, NULL, 256, NULL, 256, 8, 8,
                     256, NULL, NULL);
         ck_assert_ok(mae_gemm_rehearsed(gemm, &err));
-        ck_assert_uint_eq(mae_gemm_shapes(gemm), 3);
+        ck_assert_uint_eq(mae_gemm_shapes(gemm), ref_kinds[_i].type == MAE_F32 ? 3 : 1);
     }
     mae_gemm_close(gemm);
 }
