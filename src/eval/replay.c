@@ -199,8 +199,9 @@ static MaeStatus run_chunks(Replay *r, MaeError *err)
                                             r->images + first * r->pixels, &mask, batch);
         put_chunk(r, first, batch);
         if (r->spec->grads)
-            mae_autoencoder_backward(&r->run, r->dw, mae_weights_f32(r->w), &mask, batch,
-                                     share);
+            mae_autoencoder_backward(&r->run, r->dw,
+                                     first == 0 ? MAE_GRAD_SET : MAE_GRAD_ADD,
+                                     mae_weights_f32(r->w), &mask, batch, share);
     }
     if (!isfinite(r->loss))
         MAE_FAIL(err, MAE_ERR_NUMERIC, "replay of %s: the loss is %g", r->spec->input,

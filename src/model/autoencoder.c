@@ -354,8 +354,9 @@ static void embed_backward_tile(void *ctx, size_t index, size_t thread)
     mae_lap(lap, MAE_LAP_NORM);
 }
 
-void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeWeights w,
-                              const MaeMask *mask, size_t batch, double scale)
+void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeGradUse use,
+                              MaeWeights w, const MaeMask *mask, size_t batch,
+                              double scale)
 {
     const MaeAutoencoder *model = run->model;
     const MaeWork *work = &run->work;
@@ -379,20 +380,21 @@ void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeWeights w,
     call.scale = scale / ((double)batch * (double)hidden);
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), head_backward_tile,
                  &call);
-    mae_weight_grad_run(&pred, 1, &work->compute, dw);
-    call.dstream = mae_trunk_backward(&model->decoder, work, dw, call.dstream,
+    mae_weight_grad_run(&pred, 1, &work->compute, dw, use);
+    call.dstream = mae_trunk_backward(&model->decoder, work, dw, use, call.dstream,
                                       &run->decoder, w, NULL, batch, model->patches + 1);
     call.dnext = call.dstream == work->dx[0] ? work->dx[1] : work->dx[0];
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), embed_backward_tile,
                  &call);
-    mae_weight_grad_run(&embed, 1, &work->compute, dw);
-    mae_encoder_backward(&model->encoder, work, dw, call.dnext, &run->encoder, w,
+    mae_weight_grad_run(&embed, 1, &work->compute, dw, use);
+    mae_encoder_backward(&model->encoder, work, dw, use, call.dnext, &run->encoder, w,
                          mask->ids_keep, NULL, batch, run->visible + 1);
-    mae_work_combine_sums(work, &model->table, dw, batch);
+    mae_work_combine_sums(work, &model->table, dw, use, batch);
 }
 
-MaeStatus mae_autoencoder_rehearse(MaeAutoencoderRun *run, float *dw, MaeWeights w,
-                                   const MaeMask *mask, size_t batch, MaeError *err)
+MaeStatus mae_autoencoder_rehearse(MaeAutoencoderRun *run, float *dw, MaeGradUse use,
+                                   MaeWeights w, const MaeMask *mask, size_t batch,
+                                   MaeError *err)
 {
     const MaeGemm *gemm = run->work.compute.gemm;
 
@@ -400,6 +402,8 @@ MaeStatus mae_autoencoder_rehearse(MaeAutoencoderRun *run, float *dw, MaeWeights
         return MAE_OK;
     (void)mae_autoencoder_forward(run, w, NULL, mask, batch);
     if (dw != NULL)
-        mae_autoencoder_backward(run, dw, w, mask, batch, 1.0);
+        mae_autoencoder_backward(run, dw, MAE_GRAD_SET, w, mask, batch, 1.0);
+    if (dw != NULL && use == MAE_GRAD_ADD)
+        mae_autoencoder_backward(run, dw, MAE_GRAD_ADD, w, mask, batch, 1.0);
     return mae_gemm_rehearsed(gemm, err);
 }

@@ -92,16 +92,19 @@ double mae_autoencoder_forward(MaeAutoencoderRun *run, MaeWeights w, const float
  * Prepare the products of batches of @p batch images (kernel/gemm.h), so that none is
  * prepared while training. What the run holds is overwritten.
  * @param[out] dw [table.total] backward's too, garbage afterwards; NULL: forward only.
+ * @param use ADD: of adding to gradients, too.
  * @param mask valid masks of @p batch images.
  */
-MaeStatus mae_autoencoder_rehearse(MaeAutoencoderRun *run, float *dw, MaeWeights w,
-                                   const MaeMask *mask, size_t batch, MaeError *err);
+MaeStatus mae_autoencoder_rehearse(MaeAutoencoderRun *run, float *dw, MaeGradUse use,
+                                   MaeWeights w, const MaeMask *mask, size_t batch,
+                                   MaeError *err);
 
 /**
  * Gradients of scale * loss of the batch that forward just saw.
- * @param[in,out] dw [table.total], accumulated (+=).
+ * @param[in,out] dw [table.total], every trained gradient, see @p use.
  */
-void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeWeights w,
-                              const MaeMask *mask, size_t batch, double scale);
+void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeGradUse use,
+                              MaeWeights w, const MaeMask *mask, size_t batch,
+                              double scale);
 
 #endif /* MAE_MODEL_AUTOENCODER_H */

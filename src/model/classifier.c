@@ -241,8 +241,8 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
                       narrow + i * width, model->arch.pooling, tokens, width);
 }
 
-void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeWeights w,
-                             const float *scales, size_t batch)
+void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeGradUse use,
+                             MaeWeights w, const float *scales, size_t batch)
 {
     const MaeClassifier *model = run->model;
     const MaeWork *work = &run->work;
@@ -253,14 +253,14 @@ void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeWeights w,
     assert(work->plan.keep != MAE_KEEP_NOTHING && batch > 0 && batch <= work->plan.batch);
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), head_backward_tile,
                  &call);
-    mae_weight_grad_run(&head, 1, &work->compute, dw);
-    mae_encoder_backward(&model->encoder, work, dw, work->dx[0], &run->encoder, w, NULL,
-                         scales, batch, work->plan.trunks[0].tokens);
-    mae_work_combine_sums(work, &model->table, dw, batch);
+    mae_weight_grad_run(&head, 1, &work->compute, dw, use);
+    mae_encoder_backward(&model->encoder, work, dw, use, work->dx[0], &run->encoder, w,
+                         NULL, scales, batch, work->plan.trunks[0].tokens);
+    mae_work_combine_sums(work, &model->table, dw, use, batch);
 }
 
-MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeWeights w,
-                                  size_t batch, MaeError *err)
+MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeGradUse use,
+                                  MaeWeights w, size_t batch, MaeError *err)
 {
     const MaeGemm *gemm = run->work.compute.gemm;
 
@@ -270,7 +270,9 @@ MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeWeights w
     if (dw != NULL) {
         /* With stochastic depth residuals are not added by the products. */
         mae_classifier_forward(run, w, NULL, run->scales, batch);
-        mae_classifier_backward(run, dw, w, NULL, batch);
+        mae_classifier_backward(run, dw, MAE_GRAD_SET, w, NULL, batch);
     }
+    if (dw != NULL && use == MAE_GRAD_ADD)
+        mae_classifier_backward(run, dw, MAE_GRAD_ADD, w, NULL, batch);
     return mae_gemm_rehearsed(gemm, err);
 }

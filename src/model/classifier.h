@@ -100,12 +100,13 @@ void mae_classifier_targets(float *targets, const int64_t *labels, double smooth
  * Prepare the products of batches of @p batch images (kernel/gemm.h), so that none is
  * prepared while training. What the run holds is overwritten.
  * @param[out] dw [table.total] backward's too, garbage afterwards; NULL: forward only.
+ * @param use ADD: of adding to gradients, too.
  */
-MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeWeights w,
-                                  size_t batch, MaeError *err);
+MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeGradUse use,
+                                  MaeWeights w, size_t batch, MaeError *err);
 
-/** Gradients, after forward and loss. @param[in,out] dw accumulated (+=). */
-void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeWeights w,
-                             const float *scales, size_t batch);
+/** Gradients, after forward and loss. @param[in,out] dw every trained one, see @p use. */
+void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeGradUse use,
+                             MaeWeights w, const float *scales, size_t batch);
 
 #endif /* MAE_MODEL_CLASSIFIER_H */

@@ -150,12 +150,12 @@ static void tokens_backward(void *ctx, size_t index, size_t thread)
 }
 
 void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float *dw,
-                          float *dout, const MaeEncoderCache *cache, MaeWeights w,
-                          const uint32_t *ids, const float *scales, size_t batch,
-                          size_t tokens)
+                          MaeGradUse use, float *dout, const MaeEncoderCache *cache,
+                          MaeWeights w, const uint32_t *ids, const float *scales,
+                          size_t batch, size_t tokens)
 {
-    const float *dx = mae_trunk_backward(&encoder->trunk, work, dw, dout, &cache->trunk,
-                                         w, scales, batch, tokens);
+    const float *dx = mae_trunk_backward(&encoder->trunk, work, dw, use, dout,
+                                         &cache->trunk, w, scales, batch, tokens);
     TokensBackward tokens_ctx = {encoder, work, dx, ids, batch, tokens};
     const MaeWeightGrad job = {
         .off = encoder->patch.weight.off,
@@ -168,5 +168,5 @@ void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float 
 
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), tokens_backward,
                  &tokens_ctx);
-    mae_weight_grad_run(&job, 1, &work->compute, dw);
+    mae_weight_grad_run(&job, 1, &work->compute, dw, use);
 }

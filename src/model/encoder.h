@@ -72,11 +72,11 @@ void mae_encoder_forward(const MaeEncoder *encoder, const MaeWork *work,
 
 /**
  * Whole batch, from the gradient of the last block's output, one of work->dx.
- * @param[in,out] dw accumulated (+=); row sums go to the tiles' buffers.
+ * @param[in,out] dw gradients of the linear layers; row sums go to the tiles' buffers.
  */
 void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float *dw,
-                          float *dout, const MaeEncoderCache *cache, MaeWeights w,
-                          const uint32_t *ids, const float *scales, size_t batch,
-                          size_t tokens);
+                          MaeGradUse use, float *dout, const MaeEncoderCache *cache,
+                          MaeWeights w, const uint32_t *ids, const float *scales,
+                          size_t batch, size_t tokens);
 
 #endif /* MAE_MODEL_ENCODER_H */

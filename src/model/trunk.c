@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kernel/rows.h"
 
@@ -110,6 +111,7 @@ typedef struct Combine {
     const MaeWork *work;
     const MaeParamTable *table;
     float *dw;
+    MaeGradUse use;
     size_t tiles;
 } Combine;
 
@@ -121,15 +123,17 @@ static void combine_param(void *ctx, size_t index, size_t thread)
     (void)thread;
     if (!(entry->flags & MAE_PARAM_ROWSUM) || (entry->flags & MAE_PARAM_FIXED))
         return;
+    if (combine->use == MAE_GRAD_SET)
+        memset(combine->dw + entry->at.off, 0, entry->at.count * sizeof *combine->dw);
     for (size_t t = 0; t < combine->tiles; t++)
         mae_rows_add(combine->dw + entry->at.off,
                      mae_work_sums(combine->work, t) + entry->at.sum, entry->at.count);
 }
 
 void mae_work_combine_sums(const MaeWork *work, const MaeParamTable *table, float *dw,
-                           size_t batch)
+                           MaeGradUse use, size_t batch)
 {
-    Combine combine = {work, table, dw, mae_work_tiles(work, batch)};
+    Combine combine = {work, table, dw, use, mae_work_tiles(work, batch)};
 
     mae_pool_run(work->compute.pool, table->count, combine_param, &combine);
 }
@@ -242,8 +246,8 @@ static void backward_tile(void *ctx, size_t index, size_t thread)
 }
 
 float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
-                          float *dout, const MaeTrunkCache *cache, MaeWeights w,
-                          const float *scales, size_t batch, size_t tokens)
+                          MaeGradUse use, float *dout, const MaeTrunkCache *cache,
+                          MaeWeights w, const float *scales, size_t batch, size_t tokens)
 {
     float *dx = dout == work->dx[0] ? work->dx[1] : work->dx[0];
 
@@ -255,8 +259,8 @@ float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
 
         mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), backward_tile,
                      &block);
-        mae_block_weight_grads(&trunk->blocks[i], &work->compute, dw, &work->grads, dout,
-                               &cache->blocks[i], s, batch * tokens);
+        mae_block_weight_grads(&trunk->blocks[i], &work->compute, dw, use, &work->grads,
+                               dout, &cache->blocks[i], s, batch * tokens);
         dout = dx;
         dx = used;
     }

@@ -98,9 +98,9 @@ float *mae_work_sums(const MaeWork *work, size_t tile);
 void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
                       const MaeCompute *compute);
 
-/** dw += the tiles' row sums in tile order, for every trained ROWSUM parameter. */
+/** dw = or += the tiles' row sums in tile order, for every trained ROWSUM parameter. */
 void mae_work_combine_sums(const MaeWork *work, const MaeParamTable *table, float *dw,
-                           size_t batch);
+                           MaeGradUse use, size_t batch);
 
 /** Register blocks "<prefix>.0" ... @p hidden is F. */
 MaeStatus mae_trunk_define(MaeTrunk *trunk, MaeParamTable *table, const char *prefix,
@@ -127,11 +127,11 @@ void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
 
 /**
  * All tiles, all blocks, weight gradients included. @p dout is one of work->dx.
- * @param[in,out] dw gradients, accumulated (+=); row sums go to the tiles' buffers.
+ * @param[in,out] dw gradients of the linear layers; row sums go to the tiles' buffers.
  * @return the gradient of cache->x[0] [R,D]: one of work->dx.
  */
 float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
-                          float *dout, const MaeTrunkCache *cache, MaeWeights w,
-                          const float *scales, size_t batch, size_t tokens);
+                          MaeGradUse use, float *dout, const MaeTrunkCache *cache,
+                          MaeWeights w, const float *scales, size_t batch, size_t tokens);
 
 #endif /* MAE_MODEL_TRUNK_H */

@@ -263,7 +263,7 @@ static const void *entered(MaeOperand own, const float *dy, const float *scales)
 }
 
 void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, float *dw,
-                            const MaeBlockGrads *grads, const float *dout,
+                            MaeGradUse use, const MaeBlockGrads *grads, const float *dout,
                             const MaeBlockCache *cache, const float *scales, size_t rows)
 {
     const MaeWeightGrad jobs[] = {
@@ -275,5 +275,5 @@ void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, fl
             grads->attention.data, rows),
     };
 
-    mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, compute, dw);
+    mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, compute, dw, use);
 }

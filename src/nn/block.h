@@ -127,11 +127,11 @@ void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
                         size_t batch, MaeTile tile);
 
 /**
- * dW of the four linear layers, accumulated (+=) into @p dw, after all tiles; @p dout and
+ * dW of the four linear layers into @p dw, after all tiles; @p dout and
  * @p scales as given to backward, @p rows of the whole batch.
  */
 void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, float *dw,
-                            const MaeBlockGrads *grads, const float *dout,
+                            MaeGradUse use, const MaeBlockGrads *grads, const float *dout,
                             const MaeBlockCache *cache, const float *scales, size_t rows);
 
 #endif /* MAE_NN_BLOCK_H */

@@ -11,6 +11,12 @@
 #include "base/pool.h"
 #include "kernel/gemm.h"
 
+/** What becomes of gradients of weights that are there already. */
+typedef enum MaeGradUse {
+    MAE_GRAD_ADD, /* += */
+    MAE_GRAD_SET, /* =, without reading them */
+} MaeGradUse;
+
 typedef struct MaeCompute {
     MaePool *pool; /* NULL: the calling thread alone */
     const MaeGemm *gemm;

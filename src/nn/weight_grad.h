@@ -30,9 +30,9 @@ typedef struct MaeWeightGrad {
 
 /**
  * Run @p count products as one grid on the pool of @p compute.
- * @param[in,out] dw gradients of all weights, accumulated (+=).
+ * @param[in,out] dw gradients of all weights; those of the jobs are written, see @p use.
  */
 void mae_weight_grad_run(const MaeWeightGrad *jobs, size_t count,
-                         const MaeCompute *compute, float *dw);
+                         const MaeCompute *compute, float *dw, MaeGradUse use);
 
 #endif /* MAE_NN_WEIGHT_GRAD_H */

@@ -251,16 +251,17 @@ static MaeStatus open_batch(Bench *b, MaeError *err)
 /* ---- training steps ---------------------------------------------------------------- */
 
 static MaeStatus task_step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
-                           double scale, double *loss, MaeError *err)
+                           MaeGradUse use, double scale, double *loss, MaeError *err)
 {
-    return mae_pretrain_step_run(ctx, batch, w, dw, scale, loss, err);
+    return mae_pretrain_step_run(ctx, batch, w, dw, use, scale, loss, err);
 }
 
-static MaeStatus task_rehearse(void *ctx, MaeWeights w, float *dw, MaeError *err)
+static MaeStatus task_rehearse(void *ctx, MaeWeights w, float *dw, MaeGradUse use,
+                               MaeError *err)
 {
     MaePretrainStep *step = ctx;
 
-    return mae_pretrain_step_rehearse(step, dw, w, step->run.work.plan.batch, err);
+    return mae_pretrain_step_rehearse(step, dw, use, w, step->run.work.plan.batch, err);
 }
 
 static MaeStatus open_step(Bench *b, MaeError *err)

@@ -34,21 +34,23 @@ static MaeStatus check_labels(const Finetune *f, const MaeBatch *batch, MaeError
     return MAE_OK;
 }
 
-static MaeStatus rehearse(void *ctx, MaeWeights w, float *dw, MaeError *err)
+static MaeStatus rehearse(void *ctx, MaeWeights w, float *dw, MaeGradUse use,
+                          MaeError *err)
 {
     Finetune *f = ctx;
     const size_t test = mae_config_eval_batch(f->cfg);
 
-    MAE_TRY(mae_classifier_rehearse(&f->run, dw, w, f->cfg->train.batch_size, err));
+    MAE_TRY(mae_classifier_rehearse(&f->run, dw, use, w, f->cfg->train.batch_size, err));
     if (f->session.inputs.val == NULL)
         return MAE_OK;
-    MAE_TRY(mae_classifier_rehearse(&f->run, NULL, w, test, err));
-    return mae_classifier_rehearse(
-        &f->run, NULL, w, mae_dataset_info(f->session.inputs.val)->count % test, err);
+    MAE_TRY(mae_classifier_rehearse(&f->run, NULL, use, w, test, err));
+    return mae_classifier_rehearse(&f->run, NULL, use, w,
+                                   mae_dataset_info(f->session.inputs.val)->count % test,
+                                   err);
 }
 
 static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
-                      double scale, double *loss, MaeError *err)
+                      MaeGradUse use, double scale, double *loss, MaeError *err)
 {
     Finetune *f = ctx;
     const MaeConfFinetune *tune = &f->cfg->finetune;
@@ -62,7 +64,7 @@ static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
                            f->model.arch.classes);
     mae_classifier_forward(&f->run, w, batch->images, scales, batch->size);
     *loss = mae_classifier_loss(&f->run, f->targets, batch->size, scale);
-    mae_classifier_backward(&f->run, dw, w, scales, batch->size);
+    mae_classifier_backward(&f->run, dw, use, w, scales, batch->size);
     return MAE_OK;
 }
 

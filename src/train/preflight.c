@@ -34,7 +34,7 @@ static MaeStatus measure(MaeTrainer *trainer, double *seconds, MaeError *err)
             started = mae_clock_now();
         status =
             trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
-                               trainer->dw, 0.0, &loss, err);
+                               trainer->dw, MAE_GRAD_SET, 0.0, &loss, err);
     }
     *seconds = (mae_clock_now() - started) / MEASURED_STEPS * (double)accum;
     if (batch != NULL)

@@ -25,26 +25,29 @@ typedef struct Pretrain {
     double patch_mean, visible_mean; /* yardsticks */
 } Pretrain;
 
-static MaeStatus rehearse(void *ctx, MaeWeights w, float *dw, MaeError *err)
+static MaeStatus rehearse(void *ctx, MaeWeights w, float *dw, MaeGradUse use,
+                          MaeError *err)
 {
     Pretrain *p = ctx;
     const size_t test = mae_config_eval_batch(p->cfg);
 
-    MAE_TRY(mae_pretrain_step_rehearse(&p->step, dw, w, p->cfg->train.batch_size, err));
+    MAE_TRY(
+        mae_pretrain_step_rehearse(&p->step, dw, use, w, p->cfg->train.batch_size, err));
     if (p->session.inputs.val == NULL)
         return MAE_OK;
     if (test != p->cfg->train.batch_size)
-        MAE_TRY(mae_pretrain_step_rehearse(&p->step, NULL, w, test, err));
+        MAE_TRY(mae_pretrain_step_rehearse(&p->step, NULL, use, w, test, err));
     return mae_pretrain_step_rehearse(
-        &p->step, NULL, w, mae_dataset_info(p->session.inputs.val)->count % test, err);
+        &p->step, NULL, use, w, mae_dataset_info(p->session.inputs.val)->count % test,
+        err);
 }
 
 static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
-                      double scale, double *loss, MaeError *err)
+                      MaeGradUse use, double scale, double *loss, MaeError *err)
 {
     Pretrain *p = ctx;
 
-    return mae_pretrain_step_run(&p->step, batch, w, dw, scale, loss, err);
+    return mae_pretrain_step_run(&p->step, batch, w, dw, use, scale, loss, err);
 }
 
 /* Mean loss over data.val with fixed masks. */
@@ -208,8 +211,9 @@ static MaeStatus rehearse_preview(Pretrain *p, MaeWeights w, MaeError *err)
     const size_t most = p->step.run.work.plan.batch;
 
     if (p->preview_count >= most)
-        MAE_TRY(mae_pretrain_step_rehearse(&p->step, NULL, w, most, err));
-    return mae_pretrain_step_rehearse(&p->step, NULL, w, p->preview_count % most, err);
+        MAE_TRY(mae_pretrain_step_rehearse(&p->step, NULL, MAE_GRAD_SET, w, most, err));
+    return mae_pretrain_step_rehearse(&p->step, NULL, MAE_GRAD_SET, w,
+                                      p->preview_count % most, err);
 }
 
 static void add_to_yardstick(Pretrain *p, void *ctx, const MaeBatch *batch, size_t first)

@@ -61,11 +61,12 @@ void mae_pretrain_step_close(MaePretrainStep *step)
     mae_autoencoder_close(&step->model);
 }
 
-MaeStatus mae_pretrain_step_rehearse(MaePretrainStep *step, float *dw, MaeWeights w,
-                                     size_t batch, MaeError *err)
+MaeStatus mae_pretrain_step_rehearse(MaePretrainStep *step, float *dw, MaeGradUse use,
+                                     MaeWeights w, size_t batch, MaeError *err)
 {
     mae_maskset_draw(&step->masks, step->seed, 0, NULL, batch);
-    return mae_autoencoder_rehearse(&step->run, dw, w, &step->masks.mask, batch, err);
+    return mae_autoencoder_rehearse(&step->run, dw, use, w, &step->masks.mask, batch,
+                                    err);
 }
 
 void mae_pretrain_step_draw(MaePretrainStep *step, const MaeBatch *batch, uint32_t epoch)
@@ -82,11 +83,12 @@ double mae_pretrain_step_forward(MaePretrainStep *step, const MaeBatch *batch,
 }
 
 MaeStatus mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch,
-                                MaeWeights w, float *dw, double scale, double *loss,
-                                MaeError *err)
+                                MaeWeights w, float *dw, MaeGradUse use, double scale,
+                                double *loss, MaeError *err)
 {
     (void)err;
     *loss = mae_pretrain_step_forward(step, batch, batch->epoch + 1, w);
-    mae_autoencoder_backward(&step->run, dw, w, &step->masks.mask, batch->size, scale);
+    mae_autoencoder_backward(&step->run, dw, use, w, &step->masks.mask, batch->size,
+                             scale);
     return MAE_OK;
 }

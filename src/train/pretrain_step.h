@@ -47,8 +47,8 @@ void mae_pretrain_step_close(MaePretrainStep *step);
  * Prepare the products of batches of @p batch images, see mae_autoencoder_rehearse.
  * @param[out] dw garbage afterwards; NULL: no backward.
  */
-MaeStatus mae_pretrain_step_rehearse(MaePretrainStep *step, float *dw, MaeWeights w,
-                                     size_t batch, MaeError *err);
+MaeStatus mae_pretrain_step_rehearse(MaePretrainStep *step, float *dw, MaeGradUse use,
+                                     MaeWeights w, size_t batch, MaeError *err);
 
 /** Masks of a batch; epoch 0 has the fixed ones of evaluations. */
 void mae_pretrain_step_draw(MaePretrainStep *step, const MaeBatch *batch, uint32_t epoch);
@@ -59,7 +59,7 @@ double mae_pretrain_step_forward(MaePretrainStep *step, const MaeBatch *batch,
 
 /** Loss and gradients as MaeTask.step, with masks of the batch's epoch. */
 MaeStatus mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch,
-                                MaeWeights w, float *dw, double scale, double *loss,
-                                MaeError *err);
+                                MaeWeights w, float *dw, MaeGradUse use, double scale,
+                                double *loss, MaeError *err);
 
 #endif /* MAE_TRAIN_PRETRAIN_STEP_H */

@@ -222,7 +222,7 @@ static void run_weight_grads(const MaeProducts *p, const MaeProductGroup *group)
                                   .x = p->x.data,
                                   .rows = p->batch * group->tokens};
     for (size_t n = 0; n < group->count; n++)
-        mae_weight_grad_run(jobs, group->layer_count, &p->compute, p->dw);
+        mae_weight_grad_run(jobs, group->layer_count, &p->compute, p->dw, MAE_GRAD_SET);
 }
 
 double mae_products_pass(MaeProducts *products)

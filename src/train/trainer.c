@@ -93,13 +93,15 @@ static void refresh_tile(void *ctx, size_t index, size_t thread)
 
 MaeStatus mae_trainer_ready(MaeTrainer *trainer, MaeError *err)
 {
+    const MaeGradUse use =
+        trainer->cfg->train.accum_iter > 1 ? MAE_GRAD_ADD : MAE_GRAD_SET;
     const size_t total = trainer->task.table->total;
 
     if (trainer->operands.type != MAE_F32)
         mae_pool_run(trainer->compute.pool, (total + MAE_TILE_SIZE - 1) / MAE_TILE_SIZE,
                      refresh_tile, trainer);
     return trainer->task.rehearse(trainer->task.ctx, mae_trainer_weights(trainer),
-                                  trainer->dw, err);
+                                  trainer->dw, use, err);
 }
 
 void mae_trainer_set_loader(MaeTrainer *trainer, MaeLoader *loader)
@@ -191,10 +193,9 @@ MaeStatus mae_trainer_add(MaeTrainer *trainer, const MaeBatch *batch, bool first
 {
     const double scale = 1.0 / (double)trainer->cfg->train.accum_iter;
 
-    if (first)
-        memset(trainer->dw, 0, trainer->task.table->total * sizeof *trainer->dw);
     MAE_TRY(trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
-                               trainer->dw, scale, loss, err));
+                               trainer->dw, first ? MAE_GRAD_SET : MAE_GRAD_ADD, scale,
+                               loss, err));
     return isfinite(*loss) ? MAE_OK : blame(trainer, batch, *loss, err);
 }
 

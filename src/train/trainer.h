@@ -36,12 +36,16 @@ typedef struct MaeTask {
     void *ctx;
     const MaeParamTable *table;
 
-    /** Prepare the products of all batches to come; @p dw is free to write into. */
-    MaeStatus (*rehearse)(void *ctx, MaeWeights w, float *dw, MaeError *err);
+    /**
+     * Prepare the products of all batches to come; @p dw is free to write into. @p use is
+     * ADD if gradients will also be added up.
+     */
+    MaeStatus (*rehearse)(void *ctx, MaeWeights w, float *dw, MaeGradUse use,
+                          MaeError *err);
 
-    /** Loss of a batch; dw += scale * its gradient. */
+    /** Loss of a batch; dw = or += scale * its gradient. */
     MaeStatus (*step)(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
-                      double scale, double *loss, MaeError *err);
+                      MaeGradUse use, double scale, double *loss, MaeError *err);
 
     /**
      * Evaluate after @p epoch completed epochs and add the results to @p record. What

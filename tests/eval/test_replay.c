@@ -183,7 +183,8 @@ START_TEST(chunks_make_one_batch)
                                           set.mask.visible, true, &err));
     loss = mae_autoencoder_forward(&run, mae_weights_f32(b.w), pixels, &set.mask, BATCH);
     dw = mae_test_alloc(b.model.table.total * sizeof *dw);
-    mae_autoencoder_backward(&run, dw, mae_weights_f32(b.w), &set.mask, BATCH, 1.0);
+    mae_autoencoder_backward(&run, dw, MAE_GRAD_ADD, mae_weights_f32(b.w), &set.mask,
+                             BATCH, 1.0);
     ck_assert_uint_eq(result.visible, 3);
     ck_assert_double_eq_tol(result.loss, loss, 1e-6 * loss);
     test_compare_params(b.out, "grads", &b.model.table, dw, 0.0, 1e-5);

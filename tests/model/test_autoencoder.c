@@ -81,8 +81,8 @@ static double batch_run(Batch *b, size_t count, double scale)
     const double loss = mae_autoencoder_forward(&b->bench.run, b->bench.weights,
                                                 b->images, &b->bench.mask, count);
 
-    mae_autoencoder_backward(&b->bench.run, b->bench.dw, b->bench.weights, &b->bench.mask,
-                             count, scale);
+    mae_autoencoder_backward(&b->bench.run, b->bench.dw, MAE_GRAD_ADD, b->bench.weights,
+                             &b->bench.mask, count, scale);
     return loss;
 }
 
@@ -170,8 +170,8 @@ START_TEST(rehearsals_are_complete)
     gemm = b.bench.compute.gemm;
     for (size_t i = 0; i < 3; i++)
         ck_assert_ok(mae_autoencoder_rehearse(&b.bench.run, learn ? b.bench.dw : NULL,
-                                              b.bench.weights, &b.bench.mask, sizes[i],
-                                              &err));
+                                              MAE_GRAD_ADD, b.bench.weights,
+                                              &b.bench.mask, sizes[i], &err));
     memset(b.bench.dw, 0, b.bench.model.table.total * sizeof(float));
     shapes = mae_gemm_shapes(gemm);
     for (size_t i = 0; i < 3; i++) {
@@ -179,8 +179,8 @@ START_TEST(rehearsals_are_complete)
                                                     b.images, &b.bench.mask, sizes[i]);
 
         if (learn)
-            mae_autoencoder_backward(&b.bench.run, b.bench.dw, b.bench.weights,
-                                     &b.bench.mask, sizes[i], 1.0);
+            mae_autoencoder_backward(&b.bench.run, b.bench.dw, MAE_GRAD_ADD,
+                                     b.bench.weights, &b.bench.mask, sizes[i], 1.0);
         ck_assert_uint_eq(mae_gemm_shapes(gemm), shapes);
         ck_assert_double_eq(batch_run(&fresh, sizes[i], 1.0), loss);
     }
@@ -245,7 +245,8 @@ START_TEST(blocks_are_computed_again)
     ck_assert_double_eq(
         mae_autoencoder_forward(&lean, b.bench.weights, b.images, &b.bench.mask, 40),
         batch_run(&b, 40, 1.0));
-    mae_autoencoder_backward(&lean, dw, b.bench.weights, &b.bench.mask, 40, 1.0);
+    mae_autoencoder_backward(&lean, dw, MAE_GRAD_ADD, b.bench.weights, &b.bench.mask, 40,
+                             1.0);
     ck_assert_mem_eq(dw, b.bench.dw, total * sizeof *dw);
     mae_autoencoder_run_close(&lean);
     free(dw);

@@ -112,9 +112,9 @@ static void backward(Bench *b)
     for (size_t t = 0; t < mae_work_tiles(&b->work, BATCH); t++)
         memset(mae_work_sums(&b->work, t), 0, b->table.sum_total * sizeof(float));
     memcpy(b->work.dx[0], b->dout, outputs(b) * sizeof(float));
-    mae_encoder_backward(&b->encoder, &b->work, b->dw, b->work.dx[0], &b->cache,
-                         b->weights, b->ids, NULL, BATCH, b->patches + 1);
-    mae_work_combine_sums(&b->work, &b->table, b->dw, BATCH);
+    mae_encoder_backward(&b->encoder, &b->work, b->dw, MAE_GRAD_ADD, b->work.dx[0],
+                         &b->cache, b->weights, b->ids, NULL, BATCH, b->patches + 1);
+    mae_work_combine_sums(&b->work, &b->table, b->dw, MAE_GRAD_ADD, BATCH);
 }
 
 START_TEST(registers)

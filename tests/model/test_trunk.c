@@ -106,9 +106,9 @@ static const float *backward(Bench *b, size_t from)
     for (size_t t = 0; t < mae_work_tiles(&b->work, BATCH); t++)
         memset(mae_work_sums(&b->work, t), 0, b->table.sum_total * sizeof(float));
     memcpy(b->work.dx[from], b->dout, N * sizeof(float));
-    dx = mae_trunk_backward(&b->trunk, &b->work, b->dw, b->work.dx[from], &b->cache,
-                            b->weights, b->scales, BATCH, TOKENS);
-    mae_work_combine_sums(&b->work, &b->table, b->dw, BATCH);
+    dx = mae_trunk_backward(&b->trunk, &b->work, b->dw, MAE_GRAD_ADD, b->work.dx[from],
+                            &b->cache, b->weights, b->scales, BATCH, TOKENS);
+    mae_work_combine_sums(&b->work, &b->table, b->dw, MAE_GRAD_ADD, BATCH);
     return dx;
 }
 
@@ -218,7 +218,8 @@ static void block_backward(Bench *b, size_t i, float *dw, float *sums, float *dx
                            &b->cache.blocks[i], b->weights, scales, BATCH,
                            mae_work_tile(&b->work, BATCH, TOKENS, t));
     mae_block_weight_grads(block, &(MaeCompute){.gemm = b->compute.gemm}, dw,
-                           &b->work.grads, dout, &b->cache.blocks[i], scales, ROWS);
+                           MAE_GRAD_ADD, &b->work.grads, dout, &b->cache.blocks[i],
+                           scales, ROWS);
 }
 
 START_TEST(equals_a_chain_of_blocks)
@@ -360,13 +361,14 @@ START_TEST(combines_sums)
     for (size_t t = 0; t < 4; t++)
         test_fill(mae_work_sums(&work, t), table.sum_total, t == 0 ? 1e8f : 4.0f);
     dw[a.off] = -1e8f;
-    mae_work_combine_sums(&work, &table, dw, 6);
+    mae_work_combine_sums(&work, &table, dw, MAE_GRAD_ADD, 6);
     ck_assert_f32_eq(dw[a.off], 12.0f);
     ck_assert_f32_eq(dw[a.off + 1], (((1.0f + 1e8f) + 4.0f) + 4.0f) + 4.0f);
     ck_assert_f32_eq(dw[b.off], 1.0f);
     ck_assert_f32_eq(dw[fixed.off], 1.0f);
     dw[a.off] = 0.0f;
-    mae_work_combine_sums(&work, &table, dw, 1); /* a remainder has fewer tiles */
+    mae_work_combine_sums(&work, &table, dw, MAE_GRAD_ADD,
+                          1); /* a remainder has fewer tiles */
     ck_assert_f32_eq(dw[a.off], 1e8f);
     mae_param_close(&table);
 }

@@ -110,8 +110,8 @@ static void run(Bench *b)
         forward_tile(b, tiles[t]);
     for (size_t t = TILES; t-- > 0;) /* tiles come in any order */
         backward_tile(b, tiles[t], b->sums + t * b->table.sum_total);
-    mae_block_weight_grads(&b->block, &(MaeCompute){.gemm = b->gemm}, b->dw, &b->grads,
-                           b->dout, &b->cache, b->scales, ROWS);
+    mae_block_weight_grads(&b->block, &(MaeCompute){.gemm = b->gemm}, b->dw, MAE_GRAD_ADD,
+                           &b->grads, b->dout, &b->cache, b->scales, ROWS);
 }
 
 /* The gradient of a parameter from dw or from the tiles' sums. Caller frees. */

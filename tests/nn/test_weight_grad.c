@@ -1,5 +1,6 @@
 #include "nn/weight_grad.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +63,8 @@ static void run(const Bench *b, float *dw, size_t threads)
 
     if (threads > 0)
         ck_assert_ok(mae_pool_open(&pool, threads, &err));
-    mae_weight_grad_run(b->jobs, JOBS, &(MaeCompute){.pool = pool, .gemm = gemm}, dw);
+    mae_weight_grad_run(b->jobs, JOBS, &(MaeCompute){.pool = pool, .gemm = gemm}, dw,
+                        MAE_GRAD_ADD);
     mae_pool_close(pool);
     mae_gemm_close(gemm);
 }
@@ -134,16 +136,44 @@ START_TEST(jobs_are_independent)
     gemm = test_gemm(b.type, 1);
     together = mae_test_alloc(b.total * sizeof *together);
     alone = mae_test_alloc(b.total * sizeof *alone);
-    mae_weight_grad_run(b.jobs, JOBS, &(MaeCompute){.gemm = gemm}, together);
+    mae_weight_grad_run(b.jobs, JOBS, &(MaeCompute){.gemm = gemm}, together,
+                        MAE_GRAD_ADD);
     for (size_t j = JOBS; j-- > 0;)
-        mae_weight_grad_run(&b.jobs[j], 1, &(MaeCompute){.gemm = gemm}, alone);
+        mae_weight_grad_run(&b.jobs[j], 1, &(MaeCompute){.gemm = gemm}, alone,
+                            MAE_GRAD_ADD);
     ck_assert_mem_eq(together, alone, b.total * sizeof *alone);
     b.jobs[0].rows = 0;
-    mae_weight_grad_run(b.jobs, 1, &(MaeCompute){.gemm = gemm}, alone);
-    mae_weight_grad_run(b.jobs, 0, &(MaeCompute){.gemm = gemm}, alone);
+    mae_weight_grad_run(b.jobs, 1, &(MaeCompute){.gemm = gemm}, alone, MAE_GRAD_ADD);
+    mae_weight_grad_run(b.jobs, 0, &(MaeCompute){.gemm = gemm}, alone, MAE_GRAD_ADD);
     ck_assert_mem_eq(together, alone, b.total * sizeof *alone);
     free(together);
     free(alone);
+    mae_gemm_close(gemm);
+    bench_close(&b);
+}
+END_TEST
+
+/* Set, nothing depends on what was there. */
+START_TEST(set_reads_nothing)
+{
+    float *added, *set;
+    MaeGemm *gemm;
+    Bench b;
+
+    if (!bench_open(&b, (MaeDtype)_i))
+        return;
+    gemm = test_gemm(b.type, 1);
+    added = mae_test_alloc(b.total * sizeof *added);
+    set = mae_test_alloc(b.total * sizeof *set);
+    for (size_t i = 0; i < b.total; i++)
+        set[i] = NAN;
+    mae_weight_grad_run(b.jobs, JOBS, &(MaeCompute){.gemm = gemm}, added, MAE_GRAD_ADD);
+    mae_weight_grad_run(b.jobs, JOBS, &(MaeCompute){.gemm = gemm}, set, MAE_GRAD_SET);
+    for (size_t j = 0; j < JOBS; j++)
+        mae_test_close("set", set + b.jobs[j].off, added + b.jobs[j].off,
+                       b.jobs[j].in * b.jobs[j].out, 0.0, 1e-6);
+    free(added);
+    free(set);
     mae_gemm_close(gemm);
     bench_close(&b);
 }
@@ -155,6 +185,7 @@ int main(void)
     TCase *tc = tcase_create("grad");
 
     tcase_add_loop_test(tc, accumulates_products, 0, TEST_DTYPES);
+    tcase_add_loop_test(tc, set_reads_nothing, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, threads_do_not_change_a_bit, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, jobs_are_independent, 0, TEST_DTYPES);
     suite_add_tcase(suite, tc);

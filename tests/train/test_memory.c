@@ -163,8 +163,8 @@ static void parts_open(Parts *p, MaeDtype type)
     for (size_t i = 0; i < BATCH; i++)
         mae_mask_draw(&p->mask, i, 0, 1, i, &p->scratch);
     for (size_t batch = BATCH - 2; batch <= BATCH; batch += 2)
-        ck_assert_ok(
-            mae_autoencoder_rehearse(&p->run, p->dw, weights(p), &p->mask, batch, &err));
+        ck_assert_ok(mae_autoencoder_rehearse(&p->run, p->dw, MAE_GRAD_ADD, weights(p),
+                                              &p->mask, batch, &err));
 }
 
 static void parts_close(Parts *p)
@@ -186,7 +186,8 @@ static bool update(Parts *p, const float *images, size_t batch)
         mae_mask_draw(&p->mask, i, 0, 1, i, &p->scratch);
     memset(p->dw, 0, p->model.table.total * sizeof *p->dw);
     loss = mae_autoencoder_forward(&p->run, weights(p), images, &p->mask, batch);
-    mae_autoencoder_backward(&p->run, p->dw, weights(p), &p->mask, batch, 1.0);
+    mae_autoencoder_backward(&p->run, p->dw, MAE_GRAD_ADD, weights(p), &p->mask, batch,
+                             1.0);
     status = mae_clip_norm(&p->clip, &norm, p->pool, p->dw, 1.0, NULL);
     mae_optim_step(&p->optim, p->pool, p->w, p->operands, p->dw, 1e-3,
                    mae_clip_factor(norm, 1.0));

@@ -61,8 +61,8 @@ START_TEST(a_step_is_forward_and_backward)
     double loss = 0.0, sum = 0.0;
 
     batch.epoch = 6;
-    ck_assert_ok(
-        mae_pretrain_step_run(&step, &batch, mae_weights_f32(w), dw, 1.0, &loss, &err));
+    ck_assert_ok(mae_pretrain_step_run(&step, &batch, mae_weights_f32(w), dw,
+                                       MAE_GRAD_ADD, 1.0, &loss, &err));
     ck_assert_double_gt(loss, 0.0);
     ck_assert_double_eq(mae_pretrain_step_forward(&step, &batch, 7, mae_weights_f32(w)),
                         loss);
