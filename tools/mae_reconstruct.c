@@ -70,7 +70,7 @@ static const MaeCommand COMMAND = {
 typedef struct Session {
     const MaeTool *tool;
     const Values *values;
-    MaeLoadedAutoencoder loaded;
+    MaeLoadedModel loaded;
     MaePool *pool;
     MaeGemm *gemm;
     MaeGallery gallery;
@@ -101,7 +101,7 @@ static MaeStatus check_usage(const MaeArgs *args, const Values *v, MaeError *err
 static MaeStatus load_images(Session *s, MaeError *err)
 {
     const MaeArgs *args = &s->tool->args;
-    const MaePatchGrid *grid = &s->loaded.model.arch.grid;
+    const MaePatchGrid *grid = &s->loaded.model.as.autoencoder.arch.grid;
     MaeTransform transform = mae_transform_default(grid->channels, grid->height,
                                                    grid->width, MAE_AUGMENT_EVAL);
 
@@ -117,7 +117,7 @@ static MaeStatus load_images(Session *s, MaeError *err)
 /* Images, masks, pictures, report. */
 static MaeStatus reconstruct(Session *s, double ratio, MaeError *err)
 {
-    const MaeAutoencoder *model = &s->loaded.model;
+    const MaeAutoencoder *model = &s->loaded.model.as.autoencoder;
     const MaeCompute compute = {.pool = s->pool, .gemm = s->gemm};
     const MaeGallery *g = &s->gallery;
     MaePreviewSpec spec = {.mean = s->loaded.snapshot.mean,
@@ -159,8 +159,8 @@ static MaeStatus replay(Session *s, double ratio, MaeError *err)
                                 s->values->grads};
     MaeReplayResult result;
 
-    MAE_TRY(
-        mae_replay(&result, &spec, &s->loaded.model, s->loaded.weights, &compute, err));
+    MAE_TRY(mae_replay(&result, &spec, &s->loaded.model.as.autoencoder, s->loaded.weights,
+                       &compute, err));
     return reconstruct_report_replay(&spec, &result, s->tool->args.operands[0],
                                      s->tool->args.json, err);
 }
@@ -195,6 +195,6 @@ int main(int argc, char **argv)
     mae_gallery_close(&s.gallery);
     mae_gemm_close(s.gemm);
     mae_pool_close(s.pool);
-    mae_loaded_autoencoder_close(&s.loaded);
+    mae_loaded_model_close(&s.loaded);
     return mae_tool_close(&tool, status, &err);
 }

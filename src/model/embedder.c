@@ -1,30 +1,35 @@
 #include "model/embedder.h"
 
+#include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "kernel/rows.h"
+
+/* Blocks that have run before the patches are embedded. */
+#define NOTHING SIZE_MAX
 
 MaeEmbedSpec mae_embed_spec_autoencoder(const MaeAutoencoder *model, MaePooling pooling)
 {
     return (MaeEmbedSpec){
         .encoder = &model->encoder,
         .norm = &model->norm,
-        .place = MAE_EMBED_NORM_TOKENS,
-        .pooling = pooling,
-        .layer = model->encoder.trunk.depth,
+        .features = {{model->encoder.trunk.depth, pooling, MAE_EMBED_NORM_TOKENS}},
+        .count = 1,
     };
 }
 
 MaeEmbedSpec mae_embed_spec_classifier(const MaeClassifier *model)
 {
-    const bool mean = model->arch.pooling == MAE_POOL_MEAN;
+    const MaePooling pooling = model->arch.pooling;
 
     return (MaeEmbedSpec){
         .encoder = &model->encoder,
         .norm = &model->norm,
-        .place = mean ? MAE_EMBED_NORM_POOLED : MAE_EMBED_NORM_TOKENS,
-        .pooling = model->arch.pooling,
-        .layer = model->encoder.trunk.depth,
+        .features = {{model->encoder.trunk.depth, pooling,
+                      pooling == MAE_POOL_MEAN ? MAE_EMBED_NORM_POOLED
+                                               : MAE_EMBED_NORM_TOKENS}},
+        .count = 1,
     };
 }
 
@@ -74,22 +79,40 @@ static void reserve(MaeEmbedder *f, MaeArena *arena, const MaeCompute *compute)
         f->operands = mae_operand_carve(arena, type, operand_count(&f->encoder));
 }
 
-/* All rows of a tile through the blocks, from the patches in the thread's cache. */
-static void encode(const MaeEmbedder *f, size_t thread)
+/*
+ * All rows of a tile through the blocks up to @p layer: from the patches in the thread's
+ * cache if @p done is none, else from where @p *done blocks have run.
+ */
+static void encode(const MaeEmbedder *f, size_t *done, size_t layer, size_t thread)
 {
     const MaeTile tile = {0, f->tile_images, f->patches + 1};
+    const MaeEncoderCache *cache = &f->caches[thread].encoder;
+    MaeEncoder encoder = f->encoder;
 
-    mae_encoder_forward(&f->encoder, &f->work, &f->caches[thread].encoder, f->w, NULL,
-                        NULL, NULL, f->tile_images, tile, thread);
+    if (*done == NOTHING) {
+        encoder.trunk.depth = layer;
+        mae_encoder_forward(&encoder, &f->work, cache, f->w, NULL, NULL, NULL,
+                            f->tile_images, tile, thread);
+    } else {
+        const MaeTrunkCache rest = {.blocks = cache->trunk.blocks + *done,
+                                    .x = cache->trunk.x + *done};
+
+        encoder.trunk.blocks += *done;
+        encoder.trunk.depth = layer - *done;
+        mae_trunk_forward(&encoder.trunk, &f->work, &rest, f->w, NULL, f->tile_images,
+                          tile, thread);
+    }
+    *done = layer;
 }
 
 static MaeStatus rehearse(const MaeEmbedder *f, MaeError *err)
 {
     const MaeGemm *gemm = f->work.compute.gemm;
+    size_t done = NOTHING;
 
     if (!mae_gemm_rehearse(gemm))
         return MAE_OK;
-    encode(f, 0);
+    encode(f, &done, f->encoder.trunk.depth, 0);
     return mae_gemm_rehearsed(gemm, err);
 }
 
@@ -100,10 +123,16 @@ MaeStatus mae_embedder_open(MaeEmbedder *embedder, const MaeEmbedSpec *spec,
     MaeEmbedder *f = embedder;
 
     *f = (MaeEmbedder){.spec = *spec, .encoder = *spec->encoder};
-    if (spec->layer > spec->encoder->trunk.depth)
-        MAE_FAIL(err, MAE_ERR_SHAPE, "layer: expected 0 to %zu, got %zu",
-                 spec->encoder->trunk.depth, spec->layer);
-    f->encoder.trunk.depth = spec->layer;
+    assert(spec->count > 0 && spec->count <= MAE_EMBED_FEATURES);
+    for (size_t i = 0; i < spec->count; i++) {
+        const size_t layer = spec->features[i].layer;
+
+        assert(i == 0 || layer >= spec->features[i - 1].layer);
+        if (layer > spec->encoder->trunk.depth)
+            MAE_FAIL(err, MAE_ERR_SHAPE, "layer: expected 0 to %zu, got %zu",
+                     spec->encoder->trunk.depth, layer);
+    }
+    f->encoder.trunk.depth = spec->features[spec->count - 1].layer;
     f->patches = mae_patch_count(&spec->encoder->grid);
     f->tile_images = mae_work_tile_images(f->patches + 1);
     reserve(f, &measure, compute);
@@ -145,21 +174,23 @@ static void pool_rows(float *pooled, const float *x, size_t rows, size_t width)
     mae_rows_scale(pooled, 1.0f / (float)rows, width);
 }
 
-/* The feature of one image. @param x [N,D] its tokens after the last block that ran. */
-static void pool_image(const MaeEmbedder *f, float *out, const float *x, size_t thread)
+/* One feature of one image. @param x [N,D] its tokens after the last block that ran. */
+static void pool_image(const MaeEmbedder *f, const MaeEmbedFeature *feature, float *out,
+                       const float *x, size_t thread)
 {
     const size_t width = f->encoder.trunk.width;
-    const bool cls = f->spec.pooling == MAE_POOL_CLS;
-    const bool norm = f->spec.layer == f->spec.encoder->trunk.depth;
+    const bool cls = feature->pooling == MAE_POOL_CLS;
+    const bool last = feature->layer == f->spec.encoder->trunk.depth;
+    const MaeEmbedNorm norm = last ? feature->norm : MAE_EMBED_NORM_NONE;
     const size_t rows = cls ? 1 : f->patches;
     float *narrow = f->work.scratch[thread].narrow;
 
     x += cls ? 0 : width;
-    if (norm && f->spec.place == MAE_EMBED_NORM_TOKENS) {
+    if (norm == MAE_EMBED_NORM_TOKENS) {
         normalise(f, narrow, x, rows, thread);
         x = narrow;
     }
-    if (norm && f->spec.place == MAE_EMBED_NORM_POOLED) {
+    if (norm == MAE_EMBED_NORM_POOLED) {
         pool_rows(narrow, x, rows, width);
         normalise(f, out, narrow, 1, thread);
         return;
@@ -183,15 +214,22 @@ static void run_tile(void *ctx, size_t index, size_t thread)
     const MaeEncoderCache *cache = &f->caches[thread].encoder;
     const size_t first = index * f->tile_images, left = call->batch - first;
     const size_t images = left < f->tile_images ? left : f->tile_images;
+    const size_t count = f->spec.count;
+    size_t done = NOTHING;
 
     for (size_t i = 0; i < images; i++)
         mae_patchify_conv(mae_operand_at(cache->patches, i * f->patches * values),
                           call->images + (first + i) * f->patches * values, grid, NULL,
                           f->patches);
-    encode(f, thread);
-    for (size_t i = 0; i < images; i++)
-        pool_image(f, call->out + (first + i) * width,
-                   cache->trunk.x[f->spec.layer] + i * (f->patches + 1) * width, thread);
+    for (size_t n = 0; n < count; n++) {
+        const MaeEmbedFeature *feature = &f->spec.features[n];
+
+        if (done != feature->layer)
+            encode(f, &done, feature->layer, thread);
+        for (size_t i = 0; i < images; i++)
+            pool_image(f, feature, call->out + ((first + i) * count + n) * width,
+                       cache->trunk.x[done] + i * (f->patches + 1) * width, thread);
+    }
 }
 
 void mae_embedder_run(const MaeEmbedder *embedder, float *out, const float *images,

@@ -7,9 +7,10 @@
  *   cls    feature = norm(token 0)
  *   mean   feature = mean over the L patches of norm(token)
  *
- * `norm` belongs to the last block; earlier layers are pooled as they are. Layer 0 is
- * what enters the first block. A classifier that pools by the mean has no `norm` on
- * tokens but `fc_norm` on what was pooled: its features are what its head sees.
+ * `norm` belongs to the last block and can be left out; earlier layers are pooled as they
+ * are. Layer 0 is what enters the first block. A classifier that pools by the mean has no
+ * `norm` on tokens but `fc_norm` on what was pooled: its features are what its head sees.
+ * One pass gives as many features of an image as are asked for.
  *
  * Work is cut into tiles of whole images, and only a tile's activations exist: each
  * thread has memory for one, which stays in its cache from layer to layer and does not
@@ -25,7 +26,8 @@
  *
  * Source   He et al. 2021, arXiv:2111.06377; facebookresearch/mae models_vit.py
  *          (forward_features).
- * Shapes   B images [C,H,W], L patches, N = 1 + L tokens, D width of the encoder.
+ * Shapes   B images [C,H,W], L patches, N = 1 + L tokens, D width of the encoder, F
+ *          features of an image.
  * Types    f32 or bf16 operands as the products were opened for; features are f32.
  * Memory   Opening plans and allocates everything, in bf16 a copy of the encoder's
  *          weights included; running never allocates. oneDNN keeps another copy of them,
@@ -39,25 +41,35 @@
 #include "model/autoencoder.h"
 #include "model/classifier.h"
 
+/** Features of an image in one pass, at most. */
+#define MAE_EMBED_FEATURES 64
+
 /** Where the norm after the last block is applied. */
 typedef enum MaeEmbedNorm {
     MAE_EMBED_NORM_TOKENS, /* "norm": each token, then pooling */
     MAE_EMBED_NORM_POOLED, /* "fc_norm": pooling, then the norm */
+    MAE_EMBED_NORM_NONE,
 } MaeEmbedNorm;
+
+/** One feature of an image. */
+typedef struct MaeEmbedFeature {
+    size_t layer; /* blocks that run before, 0 to depth */
+    MaePooling pooling;
+    MaeEmbedNorm norm; /* without effect on other layers than the last */
+} MaeEmbedFeature;
 
 /** What to compute. The pointers go into a model, which must outlive its users. */
 typedef struct MaeEmbedSpec {
     const MaeEncoder *encoder;
     const MaeLayerNorm *norm;
-    MaeEmbedNorm place;
-    MaePooling pooling;
-    size_t layer; /* blocks that run, 0 to depth; default depth */
+    MaeEmbedFeature features[MAE_EMBED_FEATURES]; /* layers do not fall */
+    size_t count;                                 /* F, from 1 on */
 } MaeEmbedSpec;
 
-/** Features of a pretrained model after its last block. */
+/** One feature of a pretrained model: after its last block, normalised. */
 MaeEmbedSpec mae_embed_spec_autoencoder(const MaeAutoencoder *model, MaePooling pooling);
 
-/** What the head of a classifier sees; other pooling and layers can be set. */
+/** What the head of a classifier sees; other features can be set. */
 MaeEmbedSpec mae_embed_spec_classifier(const MaeClassifier *model);
 
 /** One thread's memory for a tile. */
@@ -69,7 +81,7 @@ typedef struct MaeEmbedCache {
 /** Zero-initialised is closed. */
 typedef struct MaeEmbedder {
     MaeEmbedSpec spec;
-    MaeEncoder encoder; /* the first `layer` blocks; owns nothing */
+    MaeEncoder encoder; /* the blocks up to the last layer; owns nothing */
     size_t patches;     /* L */
     size_t tile_images; /* mae_work_tile_images */
     MaeWork work;
@@ -94,7 +106,7 @@ void mae_embedder_close(MaeEmbedder *embedder);
 size_t mae_embedder_weight_bytes(const MaeEmbedder *embedder);
 
 /**
- * @param[out] out [B,D].  @param images [B,C,H,W] normalised, B = @p batch; any number,
+ * @param[out] out [B,F,D].  @param images [B,C,H,W] normalised, B = @p batch; any number,
  *             0 included.
  */
 void mae_embedder_run(const MaeEmbedder *embedder, float *out, const float *images,

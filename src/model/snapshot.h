@@ -125,18 +125,21 @@ const MaeParamTable *mae_snapshot_model_table(const MaeSnapshotModel *model);
 float *mae_snapshot_alloc(const MaeParamTable *table);
 
 /** A checkpoint read for its weights: model, snapshot and weights in one object. */
-typedef struct MaeLoadedAutoencoder {
+typedef struct MaeLoadedModel {
     MaeSnapshot snapshot;
-    MaeAutoencoder model;
-    float *weights; /* [model.table.total] owned */
-} MaeLoadedAutoencoder;
+    MaeSnapshotModel model;
+    float *weights; /* [mae_snapshot_model_table()->total] owned */
+} MaeLoadedModel;
 
-/** Load an autoencoder for use without training; see mae_loaded_autoencoder_close. */
-MaeStatus mae_loaded_autoencoder_open(MaeLoadedAutoencoder *loaded, const char *path,
+/** Load a model of either kind for use without training. */
+MaeStatus mae_loaded_model_open(MaeLoadedModel *loaded, const char *path, MaeError *err);
+
+/** The same, but FORMAT unless it is an autoencoder. */
+MaeStatus mae_loaded_autoencoder_open(MaeLoadedModel *loaded, const char *path,
                                       MaeError *err);
 
 /** Accepts NULL and a zeroed or half-built object. */
-void mae_loaded_autoencoder_close(MaeLoadedAutoencoder *loaded);
+void mae_loaded_model_close(MaeLoadedModel *loaded);
 
 /**
  * Copy the encoder of a checkpoint (autoencoder or classifier) into a classifier's

@@ -47,43 +47,61 @@ float *mae_snapshot_alloc(const MaeParamTable *table)
 }
 
 /* Everything behind open; what it made is in @p made for the caller to close. */
-static MaeStatus load(MaeLoadedAutoencoder *made, const MaeCkptReader *reader,
-                      const char *path, MaeError *err)
+static MaeStatus load(MaeLoadedModel *made, const MaeCkptReader *reader, const char *path,
+                      MaeError *err)
 {
-    MAE_TRY(mae_snapshot_expect(&made->snapshot, MAE_SNAPSHOT_AUTOENCODER, path, err));
-    MAE_TRY(mae_autoencoder_open(&made->model, &made->snapshot.arch, err));
-    made->weights = mae_snapshot_alloc(&made->model.table);
+    const MaeParamTable *table;
+
+    MAE_TRY(mae_snapshot_model_open(&made->model, made->snapshot.kind,
+                                    &made->snapshot.arch, err));
+    table = mae_snapshot_model_table(&made->model);
+    made->weights = mae_snapshot_alloc(table);
     if (made->weights == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory for %zu weights", path,
-                 made->model.table.total);
-    return mae_snapshot_weights(reader, &made->model.table, made->weights, err);
+                 table->total);
+    return mae_snapshot_weights(reader, table, made->weights, err);
 }
 
-MaeStatus mae_loaded_autoencoder_open(MaeLoadedAutoencoder *loaded, const char *path,
-                                      MaeError *err)
+static MaeStatus open_loaded(MaeLoadedModel *loaded, const char *path, bool any,
+                             MaeError *err)
 {
-    MaeLoadedAutoencoder made;
+    MaeLoadedModel made;
     MaeCkptReader *reader = NULL;
     MaeStatus status;
 
     memset(&made, 0, sizeof made);
     MAE_TRY(mae_snapshot_open(&reader, &made.snapshot, path, err));
-    status = load(&made, reader, path, err);
+    status =
+        any ? MAE_OK
+            : mae_snapshot_expect(&made.snapshot, MAE_SNAPSHOT_AUTOENCODER, path, err);
+    if (status == MAE_OK)
+        status = load(&made, reader, path, err);
     mae_ckpt_close(reader);
     if (status == MAE_OK)
         *loaded = made;
     else
-        mae_loaded_autoencoder_close(&made);
+        mae_loaded_model_close(&made);
     return status;
 }
 
-void mae_loaded_autoencoder_close(MaeLoadedAutoencoder *loaded)
+MaeStatus mae_loaded_model_open(MaeLoadedModel *loaded, const char *path, MaeError *err)
+{
+    return open_loaded(loaded, path, true, err);
+}
+
+MaeStatus mae_loaded_autoencoder_open(MaeLoadedModel *loaded, const char *path,
+                                      MaeError *err)
+{
+    return open_loaded(loaded, path, false, err);
+}
+
+void mae_loaded_model_close(MaeLoadedModel *loaded)
 {
     if (loaded == NULL)
         return;
     free(loaded->weights);
     loaded->weights = NULL;
-    mae_autoencoder_close(&loaded->model);
+    mae_snapshot_model_close(&loaded->model);
     mae_snapshot_done(&loaded->snapshot);
 }
 

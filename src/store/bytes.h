@@ -8,6 +8,12 @@
 
 #include <stdint.h>
 
+static inline void mae_put_u16(unsigned char *p, uint16_t value)
+{
+    p[0] = (unsigned char)value;
+    p[1] = (unsigned char)(value >> 8);
+}
+
 static inline void mae_put_u32(unsigned char *p, uint32_t value)
 {
     for (int i = 0; i < 4; i++)

@@ -59,7 +59,7 @@ START_TEST(equals_golden_tensors)
     const char *group = _i % 2 ? "norm_pix_1" : "norm_pix_0";
     char *folder = mae_test_folder(), checkpoint[1100], dump[1100];
     MaeReplaySpec spec = {golden, dump, 0.0, true};
-    MaeLoadedAutoencoder loaded;
+    MaeLoadedModel loaded;
     MaeReplayResult result;
     TestCompute compute;
     MaeError err = {0};
@@ -70,18 +70,18 @@ START_TEST(equals_golden_tensors)
     test_compute_open(&compute, MAE_F32, 2);
     ck_assert_ok(mae_loaded_autoencoder_open(&loaded, checkpoint, &err));
     spec.mask_ratio = loaded.snapshot.mask_ratio;
-    ck_assert_ok(mae_replay(&result, &spec, &loaded.model, loaded.weights,
+    ck_assert_ok(mae_replay(&result, &spec, &loaded.model.as.autoencoder, loaded.weights,
                             &compute.compute, &err));
     for (size_t i = 0; i < 3; i++)
         compare(dump, golden, group, exact[i], 0.0);
     for (size_t i = 0; i < 3; i++)
         compare(dump, golden, group, close[i], 1e-5);
-    compare_grads(dump, golden, group, &loaded.model.table);
+    compare_grads(dump, golden, group, &loaded.model.as.autoencoder.table);
     ck_assert_uint_eq(result.batch, (size_t)mae_test_h5_attr(golden, "/", "batch"));
     ck_assert_uint_eq((size_t)mae_test_h5_attr(dump, "/", "visible"), result.visible);
     ck_assert_uint_eq((size_t)mae_test_h5_attr(dump, "/", "norm_pix_loss"),
                       (size_t)(_i % 2));
-    mae_loaded_autoencoder_close(&loaded);
+    mae_loaded_model_close(&loaded);
     test_compute_close(&compute);
     mae_test_folder_remove(folder);
 }

@@ -168,9 +168,9 @@ static void equals_autoencoder(const MaeArch *arch, MaeDtype type)
                     ? test_copy(run.encoder.trunk.x[layer],
                                 BATCH * (b.patches + 1) * b.width)
                     : test_floats(run.latent, BATCH * (b.patches + 1) * b.width);
-            float *want = pooled(&b, tokens, spec.pooling);
+            float *want = pooled(&b, tokens, spec.features[0].pooling);
 
-            spec.layer = layer;
+            spec.features[0].layer = layer;
             extract(&b, &spec, BATCH);
             mae_test_close("features", b.out, want, BATCH * b.width, 0.0,
                            tolerance(type));
@@ -310,6 +310,73 @@ START_TEST(runs_are_independent)
 }
 END_TEST
 
+/* All layers and poolings in one pass are bitwise what a pass for each gives. */
+START_TEST(one_pass_gives_all_features)
+{
+    const size_t depth = arches[_i].depth;
+    MaeEmbedSpec spec, one;
+    MaeEmbedder embedder;
+    float *together;
+    Bench b;
+
+    open_autoencoder(&b, &arches[_i], MAE_F32, 2);
+    spec = one = mae_embed_spec_autoencoder(&b.autoencoder, MAE_POOL_CLS);
+    spec.count = 0;
+    for (size_t layer = 0; layer <= depth; layer += 1 + layer % 2)
+        for (unsigned p = 0; p < 2; p++)
+            spec.features[spec.count++] =
+                (MaeEmbedFeature){layer, (MaePooling)p,
+                                  p == 0 ? MAE_EMBED_NORM_TOKENS : MAE_EMBED_NORM_NONE};
+    together = mae_test_alloc(BATCH * spec.count * b.width * sizeof *together);
+    ck_assert_ok(mae_embedder_open(&embedder, &spec, b.w, &b.compute.compute, &err));
+    mae_embedder_run(&embedder, together, b.images, BATCH);
+    mae_embedder_close(&embedder);
+    for (size_t n = 0; n < spec.count; n++) {
+        one.features[0] = spec.features[n];
+        extract(&b, &one, BATCH);
+        for (size_t i = 0; i < BATCH; i++)
+            ck_assert_mem_eq(together + (i * spec.count + n) * b.width,
+                             b.out + i * b.width, b.width * sizeof *b.out);
+    }
+    free(together);
+    bench_close(&b);
+}
+END_TEST
+
+/* Without the norm the last layer is pooled as the others are. */
+START_TEST(norm_can_be_left_out)
+{
+    MaeEmbedSpec spec;
+    float *normed;
+    Bench b;
+
+    open_autoencoder(&b, &arches[0], MAE_F32, 1);
+    spec = mae_embed_spec_autoencoder(&b.autoencoder, MAE_POOL_CLS);
+    extract(&b, &spec, BATCH);
+    normed = test_copy(b.out, BATCH * b.width);
+    spec.features[0].norm = MAE_EMBED_NORM_NONE;
+    extract(&b, &spec, BATCH);
+    for (size_t i = 0; i < BATCH; i++) {
+        const float *gamma = b.w + b.autoencoder.norm.gamma.off;
+        const float *beta = b.w + b.autoencoder.norm.beta.off;
+        const float *x = b.out + i * b.width;
+        double mean = 0.0, var = 0.0;
+
+        for (size_t d = 0; d < b.width; d++)
+            mean += (double)x[d] / (double)b.width;
+        for (size_t d = 0; d < b.width; d++)
+            var += pow((double)x[d] - mean, 2.0) / (double)b.width;
+        for (size_t d = 0; d < b.width; d++)
+            ck_assert_double_eq_tol(((double)x[d] - mean) / sqrt(var + 1e-6) *
+                                            (double)gamma[d] +
+                                        (double)beta[d],
+                                    (double)normed[i * b.width + d], 1e-4);
+    }
+    free(normed);
+    bench_close(&b);
+}
+END_TEST
+
 START_TEST(failures)
 {
     MaeEmbedder embedder;
@@ -318,7 +385,7 @@ START_TEST(failures)
 
     open_autoencoder(&b, &arches[0], MAE_F32, 1);
     spec = mae_embed_spec_autoencoder(&b.autoencoder, MAE_POOL_CLS);
-    spec.layer = 4;
+    spec.features[0].layer = 4;
     ck_assert_fails(mae_embedder_open(&embedder, &spec, b.w, &b.compute.compute, &err),
                     MAE_ERR_SHAPE, "layer: expected 0 to 3, got 4");
     mae_embedder_close(&embedder);
@@ -336,6 +403,8 @@ int main(void)
     tcase_add_loop_test(tc, equals_what_a_head_sees, 0, ARCHES);
     tcase_add_loop_test(tc, bf16_is_close_to_f32, 0, ARCHES);
     tcase_add_loop_test(tc, bits_depend_on_the_image_alone, 0, ARCHES);
+    tcase_add_loop_test(tc, one_pass_gives_all_features, 0, ARCHES);
+    tcase_add_test(tc, norm_can_be_left_out);
     tcase_add_test(tc, runs_are_independent);
     tcase_add_test(tc, failures);
     suite_add_tcase(suite, tc);

@@ -8,16 +8,16 @@
 
 START_TEST(loading_an_autoencoder)
 {
-    MaeLoadedAutoencoder loaded;
+    MaeLoadedModel loaded;
     MaeError err = {0};
     SnapshotFixture f, other;
 
     snapshot_fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
     snapshot_fixture_save(&f, NULL);
     ck_assert_ok(mae_loaded_autoencoder_open(&loaded, f.path, &err));
-    ck_assert_uint_eq(loaded.model.table.total, f.table->total);
+    ck_assert_uint_eq(loaded.model.as.autoencoder.table.total, f.table->total);
     ck_assert_mem_eq(loaded.weights, f.weights, f.table->total * sizeof(float));
-    mae_loaded_autoencoder_close(&loaded);
+    mae_loaded_model_close(&loaded);
     snapshot_fixture_open(&other, MAE_SNAPSHOT_CLASSIFIER);
     snapshot_fixture_save(&other, NULL);
     ck_assert_fails(mae_loaded_autoencoder_open(&loaded, other.path, &err),

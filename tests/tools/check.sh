@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sourced by the scripts here: a working folder that goes away, and checks as TAP.
+# Sourced by the scripts here: a working folder that goes away, checks as TAP, small files.
 
 count=0
 work=$(mktemp -d)
@@ -22,4 +22,23 @@ check()
         echo "# exit code $got, expected $want; output, to match: $pattern"
         sed 's/^/# /' out
     fi
+}
+
+# None of these files is there.
+absent()
+{
+    for file in "$@"; do
+        if [ -e "$file" ]; then
+            echo "$file exists"
+            return 1
+        fi
+    done
+    echo "absent"
+}
+
+# A PNG of one grey pixel.
+png()
+{
+    printf '\211PNG\r\n\032\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\10\0\0\0\0\072\176\233\125'
+    printf '\0\0\0\nIDATx\332ch\0\0\0\202\0\201\332E\10;\0\0\0\0IEND\256B\140\202'
 }

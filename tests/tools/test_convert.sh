@@ -10,18 +10,6 @@ hf=$golden/mae_hf_names.safetensors
 . "$(dirname "$(realpath "$0")")/check.sh"
 mkdir a b c d e
 
-
-absent()
-{
-    for file in "$@"; do
-        if [ -e "$file" ]; then
-            echo "$file exists"
-            return 1
-        fi
-    done
-    echo "absent"
-}
-
 heads='model.num_heads=3 model.decoder_num_heads=4'
 statistics='data.mean=imagenet data.std=imagenet'
 

@@ -5,24 +5,6 @@ set -eu
 data=$(realpath "$1")
 . "$(dirname "$(realpath "$0")")/check.sh"
 
-absent()
-{
-    for file in "$@"; do
-        if [ -e "$file" ]; then
-            echo "$file exists"
-            return 1
-        fi
-    done
-    echo "absent"
-}
-
-# A PNG of one grey pixel.
-png()
-{
-    printf '\211PNG\r\n\032\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\10\0\0\0\0\072\176\233\125'
-    printf '\0\0\0\nIDATx\332ch\0\0\0\202\0\201\332E\10;\0\0\0\0IEND\256B\140\202'
-}
-
 mkdir -p set/cat set/dog bad
 png >set/cat/1.png
 png >set/dog/1.png

@@ -1,0 +1,51 @@
+#!/bin/sh
+# test_embed.sh MAE_EMBED MAE_CONVERT GOLDEN: features as a user gets them. TAP on stdout.
+set -eu
+
+embed=$(realpath "$1") convert=$(realpath "$2") golden=$(realpath "$3")
+. "$(dirname "$(realpath "$0")")/check.sh"
+
+mkdir -p 'set/a,"b"' set/dog flat bad
+png >'set/a,"b"/1.png'
+png >set/dog/1.png
+png >set/dog/2.png
+png >flat/1.png
+echo text >bad/wrong.png
+"$convert" "$golden/mae_timm_names.safetensors" m.h5 model.num_heads=4 \
+    model.decoder_num_heads=2 data.mean=imagenet data.std=imagenet >/dev/null 2>&1
+
+check 'help' 0 'nothing hidden' "$embed" --help
+check 'no data' 2 'DATASET' "$embed" m.h5
+check 'no checkpoint' 2 'none.h5' "$embed" none.h5 set
+check 'no data set' 2 'none' "$embed" m.h5 none
+check 'no checkpoint but text' 3 'wrong.png' "$embed" bad/wrong.png set
+check 'another ending' 2 "ending\|name in .h5, .csv or .npy, got 'x.txt'" \
+    "$embed" m.h5 set -o x.txt
+check 'OUT inside the set' 2 'lies inside set' "$embed" m.h5 set -o set/dog/x.npy
+check 'OUT is the checkpoint' 2 'is an input too' "$embed" m.h5 set -o ./m.h5
+check 'no such layer' 2 'layers: expected 0 to [0-9]*, got 99' \
+    "$embed" m.h5 set --layers 99
+check 'layers that fall' 2 'expected rising numbers, got 1 after 2' \
+    "$embed" m.h5 set --layers 2,1
+check 'layers that are none' 2 "expected last, all or numbers.*got '1;2'" \
+    "$embed" m.h5 set --layers '1;2'
+check 'nothing was written' 0 '^absent$' absent x.txt set/dog/x.npy
+
+check 'HDF5' 0 'x.h5: 3 images, 1 feature of' "$embed" m.h5 set -o x.h5
+check 'JSON' 0 '"images": 3, "left_out": 0, "features": \["[0-9]*-mean-norm"\]' \
+    "$embed" m.h5 set -o x.h5 --json
+check 'CSV' 0 'x.csv: 3 images, 2 features' "$embed" m.h5 set -o x.csv -p both -l 1
+check 'CSV: header' 0 '^path,label,1-mean-0,1-mean-1,' head -n 1 x.csv
+check 'CSV: quotes' 0 '^"a,""b""/1.png","a,""b""",' head -n 2 x.csv
+check 'CSV: rows' 0 '^4 ' sh -c 'wc -l <x.csv | sed "s/$/ /"'
+check 'NPY' 0 'x.npy: 3 images' "$embed" m.h5 set -o x.npy --layers all --norm none
+check 'NPY: header' 0 "'<f4', 'fortran_order': False, 'shape': (3,[0-9]*,[0-9]*,), }" \
+    head -c 190 x.npy
+"$embed" m.h5 set -o y.npy -q --threads 1 -b 1 -w 0 --layers all --norm none >/dev/null
+check 'the same bits from one thread and one image at a time' 0 '^same$' \
+    sh -c 'cmp x.npy y.npy && echo same'
+check 'without labels' 0 'flat.csv: 1 images' "$embed" m.h5 flat -o flat.csv
+check 'CSV: no label' 0 '^"1.png",,' tail -n 1 flat.csv
+check 'bad images' 3 'wrong.png' "$embed" m.h5 bad -o bad.h5
+check 'no output of it' 0 '^absent$' absent bad.h5 bad.h5.tmp
+echo "1..$count"

@@ -1,0 +1,171 @@
+#include "common/feature_source.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+const char *const feature_poolings[] = {"mean", "cls", "both", NULL};
+const char *const feature_norms[] = {"model", "none", NULL};
+const char *const feature_precisions[] = {"auto", "f32", "bf16", NULL};
+
+/* --- which features --------------------------------------------------------------- */
+
+static MaeStatus add(MaeEmbedSpec *spec, size_t layer, MaePooling pooling,
+                     MaeEmbedNorm norm, MaeError *err)
+{
+    if (spec->count == MAE_EMBED_FEATURES)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "--layers: expected at most %d features in one pass; name fewer layers",
+                 MAE_EMBED_FEATURES);
+    spec->features[spec->count++] = (MaeEmbedFeature){layer, pooling, norm};
+    return MAE_OK;
+}
+
+static MaeStatus add_layer(MaeEmbedSpec *spec, size_t layer, const FeatureChoice *choice,
+                           MaeEmbedNorm norm, MaeError *err)
+{
+    const size_t depth = spec->encoder->trunk.depth;
+
+    if (layer > depth)
+        MAE_FAIL(err, MAE_ERR_ARG, "--layers: expected 0 to %zu, got %zu", depth, layer);
+    if (spec->count > 0 && layer <= spec->features[spec->count - 1].layer)
+        MAE_FAIL(err, MAE_ERR_ARG, "--layers: expected rising numbers, got %zu after %zu",
+                 layer, spec->features[spec->count - 1].layer);
+    if (choice->pooling != FEATURE_CLS)
+        MAE_TRY(add(spec, layer, MAE_POOL_MEAN, norm, err));
+    if (choice->pooling != FEATURE_MEAN)
+        MAE_TRY(add(spec, layer, MAE_POOL_CLS, norm, err));
+    return MAE_OK;
+}
+
+static MaeStatus add_list(MaeEmbedSpec *spec, const FeatureChoice *choice,
+                          MaeEmbedNorm norm, MaeError *err)
+{
+    const char *at = choice->layers;
+    char *end;
+
+    for (;; at = end + 1) {
+        unsigned long layer;
+
+        errno = 0;
+        layer = strtoul(at, &end, 10);
+        if (!isdigit((unsigned char)*at) || errno != 0 || (*end != ',' && *end != '\0'))
+            MAE_FAIL(err, MAE_ERR_ARG,
+                     "--layers: expected last, all or numbers as in 3,6,12, got '%s'",
+                     choice->layers);
+        MAE_TRY(add_layer(spec, layer, choice, norm, err));
+        if (*end == '\0')
+            return MAE_OK;
+    }
+}
+
+static MaeStatus choose(MaeEmbedSpec *spec, const MaeLoadedModel *loaded,
+                        const FeatureChoice *choice, MaeError *err)
+{
+    const MaeArch *arch = &loaded->snapshot.arch;
+    const bool pooled = loaded->snapshot.kind == MAE_SNAPSHOT_CLASSIFIER &&
+                        arch->pooling == MAE_POOL_MEAN;
+    const MaeEmbedNorm norm = choice->norm == FEATURE_NORM_NONE ? MAE_EMBED_NORM_NONE
+                              : pooled                          ? MAE_EMBED_NORM_POOLED
+                                                                : MAE_EMBED_NORM_TOKENS;
+
+    *spec = mae_features_spec(loaded);
+    if (strcmp(choice->layers, "last") == 0)
+        return add_layer(spec, arch->depth, choice, norm, err);
+    if (strcmp(choice->layers, "all") != 0)
+        return add_list(spec, choice, norm, err);
+    for (size_t layer = 0; layer <= arch->depth; layer++)
+        MAE_TRY(add_layer(spec, layer, choice, norm, err));
+    return MAE_OK;
+}
+
+/* --- the source ------------------------------------------------------------------- */
+
+MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
+                              const char *checkpoint, const FeatureChoice *choice,
+                              MaeError *err)
+{
+    const bool bf16 = choice->precision == FEATURE_BF16 ||
+                      (choice->precision == FEATURE_AUTO && mae_gemm_native(MAE_BF16));
+    MaeGemmOptions options = {.operand = bf16 ? MAE_BF16 : MAE_F32};
+
+    *source = (FeatureSource){.tool = tool, .choice = choice};
+    MAE_TRY(mae_tool_expect(checkpoint, err));
+    MAE_TRY(mae_loaded_model_open(&source->loaded, checkpoint, err));
+    MAE_TRY(choose(&source->spec, &source->loaded, choice, err));
+    source->transform = mae_features_transform(&source->loaded);
+    MAE_TRY(mae_pool_open(&source->pool, tool->args.threads, err));
+    options.threads = mae_pool_threads(source->pool);
+    MAE_TRY(mae_gemm_open(&source->gemm, &options, err));
+    return mae_embedder_open(&source->embedder, &source->spec, source->loaded.weights,
+                             &(MaeCompute){.pool = source->pool, .gemm = source->gemm},
+                             err);
+}
+
+void feature_source_close(FeatureSource *source)
+{
+    mae_embedder_close(&source->embedder);
+    mae_gemm_close(source->gemm);
+    mae_pool_close(source->pool);
+    mae_loaded_model_close(&source->loaded);
+    *source = (FeatureSource){0};
+}
+
+MaeStatus feature_source_dataset(const FeatureSource *source, MaeDataset **ds,
+                                 const char *path, bool labelled, MaeError *err)
+{
+    const MaeDatasetOptions options = {
+        .in_chans = source->loaded.snapshot.arch.grid.channels,
+        .log = &source->tool->log,
+    };
+
+    MAE_TRY(mae_dataset_open(ds, path, &options, err));
+    if (labelled && !mae_dataset_info(*ds)->labelled)
+        MAE_FAIL(
+            err, MAE_ERR_FORMAT,
+            "%s: expected labels (a folder of class folders, or a file with labels), "
+            "found none",
+            path);
+    return MAE_OK;
+}
+
+static void show(void *ctx, size_t done, size_t total)
+{
+    FeatureSource *s = ctx;
+    const double seconds = mae_clock_now() - s->began;
+
+    mae_terminal_progress(
+        &s->tool->terminal,
+        &(MaeProgress){.label = s->label,
+                       .done = done,
+                       .total = total,
+                       .images_per_second = done > 0 ? (double)done / seconds : 0.0,
+                       .loss = (double)NAN,
+                       .seconds_left = (double)NAN});
+}
+
+MaeStatus feature_source_read(FeatureSource *source, MaeFeatures *features,
+                              const MaeDataset *ds, const char *label,
+                              const size_t *indices, size_t count, MaeError *err)
+{
+    const MaeFeaturesOptions options = {
+        .indices = indices,
+        .index_count = count,
+        .batch = source->choice->batch,
+        .workers = source->choice->workers,
+        .max_bad_fraction = 0.01,
+        .log = &source->tool->log,
+        .watch = {show, source},
+    };
+
+    source->label = label;
+    source->began = mae_clock_now();
+    MAE_TRY(mae_features_read(features, &source->embedder, ds, &source->transform,
+                              &options, err));
+    mae_terminal_progress_end(&source->tool->terminal);
+    return MAE_OK;
+}

@@ -1,0 +1,113 @@
+/**
+ * @file feature_source.h
+ * What tools that work with features share: the options that say which, and everything
+ * that is open between a checkpoint and the features of a data set.
+ *
+ * Threads  Main thread only.
+ */
+#ifndef MAE_TOOLS_COMMON_FEATURE_SOURCE_H
+#define MAE_TOOLS_COMMON_FEATURE_SOURCE_H
+
+#include "base/pool.h"
+#include "common/tool.h"
+#include "eval/feature_set.h"
+#include "kernel/gemm.h"
+
+/** Fields of a tool's values that FEATURE_OPTIONS fill. */
+typedef struct FeatureChoice {
+    const char *layers; /* "last", "all" or numbers, "3,6,12" */
+    int pooling;        /* index of feature_poolings */
+    int norm;           /* index of feature_norms */
+    int precision;      /* index of feature_precisions */
+    size_t batch;       /* images at a time; 0: 64 */
+    size_t workers;     /* decoding threads */
+} FeatureChoice;
+
+enum { FEATURE_MEAN, FEATURE_CLS, FEATURE_BOTH };
+enum { FEATURE_NORM_MODEL, FEATURE_NORM_NONE };
+enum { FEATURE_AUTO, FEATURE_F32, FEATURE_BF16 };
+
+extern const char *const feature_poolings[];
+extern const char *const feature_norms[];
+extern const char *const feature_precisions[];
+
+/** Rows of a tool's table; @p at offset of its FeatureChoice. */
+#define FEATURE_OPTIONS(at)                                                              \
+    {"layers",                                                                           \
+     'l',                                                                                \
+     MAE_OPTION_TEXT,                                                                    \
+     (at) + offsetof(FeatureChoice, layers),                                             \
+     .value = "LIST",                                                                    \
+     .help =                                                                             \
+         "blocks after which features are taken: last, all, or numbers from 0 (what "    \
+         "enters the first block) on, 3,6,12"},                                          \
+        {"pool",                                                                         \
+         'p',                                                                            \
+         MAE_OPTION_CHOICE,                                                              \
+         (at) + offsetof(FeatureChoice, pooling),                                        \
+         .choices = feature_poolings,                                                    \
+         .help = "mean of the patch tokens, class token, or both"},                      \
+        {"norm",                                                                         \
+         0,                                                                              \
+         MAE_OPTION_CHOICE,                                                              \
+         (at) + offsetof(FeatureChoice, norm),                                           \
+         .choices = feature_norms,                                                       \
+         .help = "after the last block: the final norm as the model has it, or none"},   \
+        {"precision",                                                                    \
+         0,                                                                              \
+         MAE_OPTION_CHOICE,                                                              \
+         (at) + offsetof(FeatureChoice, precision),                                      \
+         .choices = feature_precisions,                                                  \
+         .help = "of the encoder's products; auto is bf16 where the processor "          \
+                 "multiplies it "                                                        \
+                 "natively"},                                                            \
+        {"batch-size",    'b',                                                           \
+         MAE_OPTION_SIZE, (at) + offsetof(FeatureChoice, batch),                         \
+         .value = "N",    .min = 1,                                                      \
+         .max = 65536,    .help = "images at a time; changes no result"},                \
+    {                                                                                    \
+        "workers", 'w', MAE_OPTION_SIZE, (at) + offsetof(FeatureChoice, workers),        \
+            .value = "N", .max = 256, .help = "threads that decode images"               \
+    }
+
+/** Defaults of the above. */
+#define FEATURE_DEFAULTS                                                                 \
+    {                                                                                    \
+        .layers = "last", .batch = 64, .workers = 2                                      \
+    }
+
+/** Everything open; zero-initialised is closed. */
+typedef struct FeatureSource {
+    MaeTool *tool;
+    MaeLoadedModel loaded;
+    MaePool *pool;
+    MaeGemm *gemm; /* of the encoder, in its precision */
+    MaeEmbedSpec spec;
+    MaeEmbedder embedder;
+    MaeTransform transform;
+    const FeatureChoice *choice;
+    const char *label; /* of the progress line */
+    double began;
+} FeatureSource;
+
+/**
+ * Load the checkpoint and prepare for the features chosen.
+ * @return ARG for layers that cannot be read or do not exist, NUMERIC never.
+ */
+MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
+                              const char *checkpoint, const FeatureChoice *choice,
+                              MaeError *err);
+
+/** Accepts a zeroed or half-open source. */
+void feature_source_close(FeatureSource *source);
+
+/** Open the data set at @p path with the model's channels. */
+MaeStatus feature_source_dataset(const FeatureSource *source, MaeDataset **ds,
+                                 const char *path, bool labelled, MaeError *err);
+
+/** Features of @p ds with a progress line. @param indices as in MaeFeaturesOptions. */
+MaeStatus feature_source_read(FeatureSource *source, MaeFeatures *features,
+                              const MaeDataset *ds, const char *label,
+                              const size_t *indices, size_t count, MaeError *err);
+
+#endif /* MAE_TOOLS_COMMON_FEATURE_SOURCE_H */
