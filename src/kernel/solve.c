@@ -1,0 +1,71 @@
+#include "kernel/solve.h"
+
+#include <assert.h>
+#include <cblas.h>
+#include <limits.h>
+#include <math.h>
+
+/* Rows and columns of a tile of G: usual widths have several, each a large product. */
+#define TILE 128
+
+/*
+ * LAPACK's own interface: column-major, everything by address. A length follows for each
+ * text, as gfortran passes it; an implementation in C does not look at it.
+ */
+void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info,
+             size_t length);
+void dpotrs_(const char *uplo, const int *n, const int *count, const double *a,
+             const int *lda, double *b, const int *ldb, int *info, size_t length);
+
+size_t mae_solve_gram_tiles(size_t n)
+{
+    const size_t side = (n + TILE - 1) / TILE;
+
+    return side * (side + 1) / 2;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+void mae_solve_gram(double *gram, const double *x, size_t rows, size_t n, size_t tile)
+{
+    size_t down = 0, row, column;
+
+    assert(tile < mae_solve_gram_tiles(n) && n <= INT_MAX && rows <= INT_MAX);
+    /* Tiles of the first row of tiles come first, then those of the second, ... */
+    for (size_t left = (n + TILE - 1) / TILE; tile >= left; left--, down++)
+        tile -= left;
+    row = down * TILE;
+    column = row + tile * TILE;
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)smaller(TILE, n - row),
+                (int)smaller(TILE, n - column), (int)rows, 1.0, x + row, (int)n,
+                x + column, (int)n, 1.0, gram + row * n + column, (int)n);
+}
+
+MaeStatus mae_solve_spd(double *a, double *b, size_t n, size_t m, MaeError *err)
+{
+    const int size = (int)n, count = (int)m;
+    int info = 0;
+
+    assert(n > 0 && n <= INT_MAX && m > 0 && m <= INT_MAX);
+    /* Read by columns, the upper triangle is the lower one, and rows of b are columns. */
+    dpotrf_("L", &size, a, &size, &info, 1);
+    assert(info >= 0);
+    if (info > 0)
+        MAE_FAIL(err, MAE_ERR_NUMERIC,
+                 "solve: expected a positive definite matrix [%zu,%zu], got one that is "
+                 "not from row %d on",
+                 n, n, info - 1);
+    dpotrs_("L", &size, &count, a, &size, b, &size, &info, 1);
+    assert(info == 0);
+    /* The factorisation lets NaN pass. */
+    for (size_t i = 0; i < m * n; i++)
+        if (!isfinite(b[i]))
+            MAE_FAIL(err, MAE_ERR_NUMERIC,
+                     "solve: expected finite solutions of [%zu,%zu], got %g at %zu of "
+                     "right-hand side %zu",
+                     n, n, b[i], i % n, i / n);
+    return MAE_OK;
+}
