@@ -291,6 +291,25 @@ const char *mae_dataset_class(const MaeDataset *ds, size_t label)
     return ds->content.classes[label];
 }
 
+MaeStatus mae_dataset_same_classes(const MaeDataset *a, const char *what_a,
+                                   const char *path_a, const MaeDataset *b,
+                                   const char *what_b, const char *path_b, MaeError *err)
+{
+    const size_t in_a = mae_dataset_info(a)->classes, in_b = mae_dataset_info(b)->classes;
+
+    for (size_t i = 0; i < in_a || i < in_b; i++) {
+        const char *name_a = i < in_a ? mae_dataset_class(a, i) : "(none)";
+        const char *name_b = i < in_b ? mae_dataset_class(b, i) : "(none)";
+
+        if (strcmp(name_a, name_b) != 0)
+            MAE_FAIL(err, MAE_ERR_ARG,
+                     "classes differ: %s %.120s has %zu, %s %.120s has %zu; class %zu is "
+                     "\"%.60s\" in the first and \"%.60s\" in the second",
+                     what_a, path_a, in_a, what_b, path_b, in_b, i, name_a, name_b);
+    }
+    return MAE_OK;
+}
+
 void mae_dataset_name(const MaeDataset *ds, size_t index, char *text, size_t size)
 {
     ds->driver->describe(ds->ctx, index, text, size);

@@ -90,6 +90,15 @@ int64_t mae_dataset_label(const MaeDataset *ds, size_t index);
 /** Name of class @p label < classes (folder name, or the number as text). */
 const char *mae_dataset_class(const MaeDataset *ds, size_t label);
 
+/**
+ * ARG that names the first class in which two data sets differ, in number, name or order.
+ * @param what_a, what_b what they are to the user, "data.train".  @param path_a, path_b
+ * where they are.
+ */
+MaeStatus mae_dataset_same_classes(const MaeDataset *a, const char *what_a,
+                                   const char *path_a, const MaeDataset *b,
+                                   const char *what_b, const char *path_b, MaeError *err);
+
 /** Write what to call a sample in messages: "cat/1.jpg", "images.gz[7]"; cut to fit. */
 void mae_dataset_name(const MaeDataset *ds, size_t index, char *text, size_t size);
 

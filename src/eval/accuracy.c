@@ -53,3 +53,13 @@ double mae_accuracy_top5(const MaeAccuracy *acc)
 {
     return fraction(acc->top5, acc->count);
 }
+
+void mae_accuracy_interval(double *low, double *high, uint64_t right, uint64_t count)
+{
+    const double z = 1.959963984540054, n = (double)count, p = fraction(right, count);
+    const double centre = p + z * z / (2.0 * n);
+    const double half = z * sqrt(p * (1.0 - p) / n + z * z / (4.0 * n * n));
+
+    *low = (centre - half) / (1.0 + z * z / n);
+    *high = (centre + half) / (1.0 + z * z / n);
+}

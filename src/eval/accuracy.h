@@ -36,4 +36,10 @@ void mae_accuracy_merge(MaeAccuracy *acc, const MaeAccuracy *other);
 double mae_accuracy_top1(const MaeAccuracy *acc);
 double mae_accuracy_top5(const MaeAccuracy *acc);
 
+/**
+ * Wilson's interval that holds the true fraction with 95 % confidence, for @p right of
+ * @p count. Source: Wilson 1927, J. Am. Stat. Assoc. 22; no continuity correction.
+ */
+void mae_accuracy_interval(double *low, double *high, uint64_t right, uint64_t count);
+
 #endif /* MAE_EVAL_ACCURACY_H */

@@ -8,26 +8,6 @@
 #include "data/stats.h"
 #include "data/subset.h"
 
-static MaeStatus same_classes(const MaeInputs *inputs, const MaeConfig *cfg,
-                              MaeError *err)
-{
-    const size_t train = mae_dataset_info(inputs->train)->classes;
-    const size_t val = mae_dataset_info(inputs->val)->classes;
-
-    for (size_t i = 0; i < train || i < val; i++) {
-        const char *a = i < train ? mae_dataset_class(inputs->train, i) : "(none)";
-        const char *b = i < val ? mae_dataset_class(inputs->val, i) : "(none)";
-
-        if (strcmp(a, b) != 0)
-            MAE_FAIL(
-                err, MAE_ERR_ARG,
-                "classes differ: data.train %.120s has %zu, data.val %.120s has %zu; "
-                "class %zu is \"%.60s\" in the first and \"%.60s\" in the second",
-                cfg->data.train, train, cfg->data.val, val, i, a, b);
-    }
-    return MAE_OK;
-}
-
 static MaeStatus open_set(MaeDataset **set, const char *key, const char *path,
                           const MaeConfig *cfg, bool labelled, size_t in_chans,
                           const MaeLog *log, MaeError *err)
@@ -128,7 +108,9 @@ static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled
         MAE_TRY(open_set(&inputs->val, "data.val", cfg->data.val, cfg, labelled,
                          inputs->channels, log, err));
         if (labelled)
-            MAE_TRY(same_classes(inputs, cfg, err));
+            MAE_TRY(mae_dataset_same_classes(inputs->train, "data.train", cfg->data.train,
+                                             inputs->val, "data.val", cfg->data.val,
+                                             err));
     }
     if (subset.first_n > 0 || subset.label_fraction > 0.0 || subset.labels_per_class > 0)
         MAE_TRY(mae_subset_select(&inputs->subset, &inputs->subset_count, inputs->train,

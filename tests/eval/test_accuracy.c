@@ -69,6 +69,22 @@ START_TEST(few_classes_are_always_in_the_top_five)
 }
 END_TEST
 
+/* The formula, worked out apart from this code. */
+START_TEST(interval_is_wilsons)
+{
+    double low, high;
+
+    mae_accuracy_interval(&low, &high, 8, 10);
+    ck_assert_double_eq_tol(low, 0.4901625, 1e-6);
+    ck_assert_double_eq_tol(high, 0.9433178, 1e-6);
+    mae_accuracy_interval(&low, &high, 0, 20);
+    ck_assert_double_eq_tol(low, 0.0, 1e-12);
+    ck_assert_double_eq_tol(high, 0.1611252, 1e-6);
+    mae_accuracy_interval(&low, &high, 0, 0);
+    ck_assert(isnan(low) && isnan(high));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("eval_accuracy");
@@ -78,6 +94,7 @@ int main(void)
     tcase_add_test(tc, ties_go_to_the_lower_index);
     tcase_add_test(tc, nan_and_foreign_labels_are_wrong);
     tcase_add_test(tc, few_classes_are_always_in_the_top_five);
+    tcase_add_test(tc, interval_is_wilsons);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

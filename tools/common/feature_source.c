@@ -83,7 +83,37 @@ static MaeStatus choose(MaeEmbedSpec *spec, const MaeLoadedModel *loaded,
     return MAE_OK;
 }
 
+/* The feature that a classifier's head sees; behind the others if it is none of them. */
+static MaeStatus add_head(MaeEmbedSpec *spec, size_t *head, const MaeClassifier *model,
+                          MaeError *err)
+{
+    const MaeEmbedFeature seen = mae_embed_spec_classifier(model).features[0];
+
+    for (*head = 0; *head < spec->count; (*head)++) {
+        const MaeEmbedFeature *f = &spec->features[*head];
+
+        if (f->layer == seen.layer && f->pooling == seen.pooling && f->norm == seen.norm)
+            return MAE_OK;
+    }
+    return add(spec, seen.layer, seen.pooling, seen.norm, err);
+}
+
 /* --- the source ------------------------------------------------------------------- */
+
+const MaeClassifier *feature_source_classifier(const FeatureSource *source)
+{
+    const MaeSnapshotModel *model = &source->loaded.model;
+
+    return model->kind == MAE_SNAPSHOT_CLASSIFIER ? &model->as.classifier : NULL;
+}
+
+static void draw_weights(MaeLoadedModel *loaded, uint64_t seed)
+{
+    if (loaded->model.kind == MAE_SNAPSHOT_CLASSIFIER)
+        mae_classifier_init(&loaded->model.as.classifier, loaded->weights, seed);
+    else
+        mae_autoencoder_init(&loaded->model.as.autoencoder, loaded->weights, seed);
+}
 
 MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
                               const char *checkpoint, const FeatureChoice *choice,
@@ -97,6 +127,11 @@ MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
     MAE_TRY(mae_tool_expect(checkpoint, err));
     MAE_TRY(mae_loaded_model_open(&source->loaded, checkpoint, err));
     MAE_TRY(choose(&source->spec, &source->loaded, choice, err));
+    if (choice->head && feature_source_classifier(source) != NULL)
+        MAE_TRY(add_head(&source->spec, &source->head, feature_source_classifier(source),
+                         err));
+    if (choice->random)
+        draw_weights(&source->loaded, tool->args.seed);
     source->transform = mae_features_transform(&source->loaded);
     MAE_TRY(mae_pool_open(&source->pool, tool->args.threads, err));
     options.threads = mae_pool_threads(source->pool);
@@ -130,6 +165,31 @@ MaeStatus feature_source_dataset(const FeatureSource *source, MaeDataset **ds,
             "%s: expected labels (a folder of class folders, or a file with labels), "
             "found none",
             path);
+    return MAE_OK;
+}
+
+MaeStatus feature_source_same_classes(const FeatureSource *source, const MaeDataset *ds,
+                                      const char *path, MaeError *err)
+{
+    const MaeSnapshot *snapshot = &source->loaded.snapshot;
+    const size_t want = snapshot->arch.classes, have = mae_dataset_info(ds)->classes;
+
+    if (feature_source_classifier(source) == NULL)
+        return MAE_OK;
+    for (size_t i = 0; i < want || i < have; i++) {
+        const char *a = i >= want                       ? "(none)"
+                        : snapshot->class_names != NULL ? snapshot->class_names[i]
+                                                        : "(no name)";
+        const char *b = i < have ? mae_dataset_class(ds, i) : "(none)";
+
+        if (i >= want || i >= have ||
+            (snapshot->class_names != NULL && strcmp(a, b) != 0))
+            MAE_FAIL(
+                err, MAE_ERR_ARG,
+                "classes differ: the checkpoint has %zu, %.120s has %zu; class %zu is "
+                "\"%.60s\" in the first and \"%.60s\" in the second",
+                want, path, have, i, a, b);
+    }
     return MAE_OK;
 }
 

@@ -10,10 +10,10 @@
 
 #include "base/pool.h"
 #include "common/tool.h"
-#include "eval/feature_set.h"
+#include "eval/score.h"
 #include "kernel/gemm.h"
 
-/** Fields of a tool's values that FEATURE_OPTIONS fill. */
+/** Which features: FEATURE_OPTIONS fill it but for random and head. */
 typedef struct FeatureChoice {
     const char *layers; /* "last", "all" or numbers, "3,6,12" */
     int pooling;        /* index of feature_poolings */
@@ -21,6 +21,8 @@ typedef struct FeatureChoice {
     int precision;      /* index of feature_precisions */
     size_t batch;       /* images at a time; 0: 64 */
     size_t workers;     /* decoding threads */
+    bool random;        /* new weights, drawn by --seed, instead of the checkpoint's */
+    bool head;          /* of a classifier also what its head sees */
 } FeatureChoice;
 
 enum { FEATURE_MEAN, FEATURE_CLS, FEATURE_BOTH };
@@ -83,6 +85,7 @@ typedef struct FeatureSource {
     MaePool *pool;
     MaeGemm *gemm; /* of the encoder, in its precision */
     MaeEmbedSpec spec;
+    size_t head; /* of a classifier: the feature that its head sees, if asked for */
     MaeEmbedder embedder;
     MaeTransform transform;
     const FeatureChoice *choice;
@@ -92,7 +95,7 @@ typedef struct FeatureSource {
 
 /**
  * Load the checkpoint and prepare for the features chosen.
- * @return ARG for layers that cannot be read or do not exist, NUMERIC never.
+ * @return ARG for layers that cannot be read or do not exist.
  */
 MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
                               const char *checkpoint, const FeatureChoice *choice,
@@ -104,6 +107,13 @@ void feature_source_close(FeatureSource *source);
 /** Open the data set at @p path with the model's channels. */
 MaeStatus feature_source_dataset(const FeatureSource *source, MaeDataset **ds,
                                  const char *path, bool labelled, MaeError *err);
+
+/** ARG unless a classifier's classes, if the model is one, are those of @p ds. */
+MaeStatus feature_source_same_classes(const FeatureSource *source, const MaeDataset *ds,
+                                      const char *path, MaeError *err);
+
+/** The classifier, or NULL if the model is none. */
+const MaeClassifier *feature_source_classifier(const FeatureSource *source);
 
 /** Features of @p ds with a progress line. @param indices as in MaeFeaturesOptions. */
 MaeStatus feature_source_read(FeatureSource *source, MaeFeatures *features,

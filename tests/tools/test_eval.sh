@@ -1,0 +1,48 @@
+#!/bin/sh
+# test_eval.sh MAE_EVAL MAE_CONVERT MAE_DATA GOLDEN: scores as a user gets them. TAP on stdout.
+set -eu
+
+eval=$(realpath "$1") convert=$(realpath "$2") data=$(realpath "$3") golden=$(realpath "$4")
+. "$(dirname "$(realpath "$0")")/check.sh"
+
+mkdir -p set/cat set/dog other/cat other/cow flat
+for i in 1 2 3 4 5 6; do
+    png >set/cat/$i.png
+    png >set/dog/$i.png
+done
+png >other/cat/1.png
+png >other/cow/1.png
+png >flat/1.png
+"$convert" "$golden/mae_timm_names.safetensors" m.h5 model.num_heads=4 \
+    model.decoder_num_heads=2 data.mean=imagenet data.std=imagenet >/dev/null 2>&1
+
+check 'help' 0 'random-weights' "$eval" --help
+check 'no test set' 2 'test: expected a labelled data set, got none' "$eval" m.h5
+check 'no training set' 2 'train: expected a labelled data set' "$eval" m.h5 --test set
+check 'no checkpoint' 2 'none.h5' "$eval" none.h5 --train set --test set
+check 'no data set' 2 'none' "$eval" m.h5 --train none --test set
+check 'no labels' 3 'flat: expected labels.*found none' \
+    "$eval" m.h5 --train flat --test set
+check 'other classes' 2 'class 1 is "cow" in the first and "dog" in the second' \
+    "$eval" m.h5 --train other --test set
+check 'no such probe' 2 "some of knn,ridge,logistic,retrieval, got 'svm'" \
+    "$eval" m.h5 --train set --test set --probes svm
+check 'k above the memory' 2 'k: expected at most 12, the training images, got 13' \
+    "$eval" m.h5 --train set --test set --probes knn -k 13
+check 'labels that are not there' 2 'cat' \
+    "$eval" m.h5 --train set --test set --labels-per-class 7
+
+set -- --train set --test set --probes knn,retrieval -k 3
+check 'table' 0 '^[0-9]*-mean-norm  ' "$eval" m.h5 "$@" -r 3
+check 'both poolings, all layers' 0 '^1-cls  ' "$eval" m.h5 "$@" -r 3 -l all -p both
+check 'JSON' 0 '"knn": {"top1": 0\?.*"retrieval": {"k": 3' "$eval" m.h5 "$@" -r 3 --json
+check 'random weights' 0 'random weights' "$eval" m.h5 "$@" -r 3 --random-weights --seed 3
+check 'fewer labels' 0 '; 4 training images' \
+    "$eval" m.h5 "$@" -k 2 -r 2 --labels-per-class 2
+"$data" pack set set.h5 -q >/dev/null
+"$eval" m.h5 "$@" -r 3 --json -q | sed 's/"t[a-z]*": "set[.h5]*", //g' >a
+"$eval" m.h5 --train set.h5 --test set.h5 --probes knn,retrieval -k 3 -r 3 --json -q \
+    --threads 1 -b 5 -w 0 | sed 's/"t[a-z]*": "set[.h5]*", //g' >b
+check 'packed, one thread, another batch: the same' 0 '^same$' \
+    sh -c 'cmp a b && echo same'
+echo "1..$count"

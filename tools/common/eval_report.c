@@ -1,0 +1,200 @@
+#include "common/eval_report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME = 64, COLUMN = 14 };
+
+MaeStatus eval_report_probes(MaeScoreOptions *o, const char *list, MaeError *err)
+{
+    const struct {
+        const char *name;
+        bool *wanted;
+    } probes[] = {{"knn", &o->knn},
+                  {"ridge", &o->ridge},
+                  {"logistic", &o->logistic},
+                  {"retrieval", &o->retrieval}};
+
+    for (const char *at = list;; at++) {
+        const size_t length = strcspn(at, ",");
+        size_t i = 0;
+
+        while (i < 4 && (strlen(probes[i].name) != length ||
+                         strncmp(probes[i].name, at, length) != 0))
+            i++;
+        if (i == 4)
+            MAE_FAIL(err, MAE_ERR_ARG,
+                     "--probes: expected some of knn,ridge,logistic,retrieval, got '%s'",
+                     list);
+        *probes[i].wanted = true;
+        at += length;
+        if (*at == '\0')
+            return MAE_OK;
+    }
+}
+
+/* --- table ------------------------------------------------------------------------ */
+
+static double percent(double fraction)
+{
+    return 100.0 * fraction;
+}
+
+/* "83.2 +- 0.7": half the width of the interval of 95 % confidence. */
+static void put_accuracy(const MaeAccuracy *acc)
+{
+    double low, high;
+
+    mae_accuracy_interval(&low, &high, acc->top1, acc->count);
+    (void)printf("  %5.2f +- %-4.2f", percent(mae_accuracy_top1(acc)),
+                 percent(high - low) / 2.0);
+}
+
+static void put_top5(const MaeAccuracy *acc)
+{
+    (void)printf("  %5.2f", percent(mae_accuracy_top5(acc)));
+}
+
+static void put_head(const MaeScoreOptions *o)
+{
+    (void)printf("%-*s", COLUMN, "feature");
+    if (o->knn)
+        (void)printf("  %-13s  %5s", "kNN top-1", "top-5");
+    if (o->ridge)
+        (void)printf("  %-13s", "ridge top-1");
+    if (o->logistic)
+        (void)printf("  %-13s", "logistic");
+    if (o->retrieval)
+        (void)printf("  P@%-4zu  R@%-5zu  mAP@%-3zu", o->retrieved, o->retrieved,
+                     o->retrieved);
+    (void)putchar('\n');
+}
+
+static void put_row(const EvalReport *r, size_t feature)
+{
+    const MaeScoreOptions *o = r->options;
+    const MaeScores *s = &r->scores[feature];
+    char name[NAME];
+
+    mae_features_name(r->spec, feature, name, sizeof name);
+    (void)printf("%-*s", COLUMN, name);
+    if (o->knn) {
+        put_accuracy(&s->knn);
+        put_top5(&s->knn);
+    }
+    if (o->ridge)
+        put_accuracy(&s->ridge);
+    if (o->logistic)
+        put_accuracy(&s->logistic);
+    if (o->retrieval)
+        (void)printf("  %6.2f  %7.4f  %7.2f", percent(s->retrieval.precision),
+                     percent(s->retrieval.recall), percent(s->retrieval.map));
+    (void)putchar('\n');
+}
+
+static void print_text(const EvalReport *r)
+{
+    if (r->classifier != NULL) {
+        (void)printf("classifier      top-1");
+        put_accuracy(r->classifier);
+        (void)printf("  top-5");
+        put_top5(r->classifier);
+        (void)printf("  of %zu images\n", r->test_count);
+    }
+    if (r->scores == NULL)
+        return;
+    put_head(r->options);
+    for (size_t i = 0; i < r->spec->count; i++)
+        put_row(r, i);
+    (void)printf(
+        "percent of %zu test images, +- half of the 95 %% interval; %zu training "
+        "images, %zu classes%s\n",
+        r->test_count, r->train_count, r->classes, r->random ? "; random weights" : "");
+    if (r->options->knn)
+        (void)printf("kNN: k = %zu, temperature %g, cosine similarity\n", r->options->k,
+                     r->options->temperature);
+}
+
+/* --- JSON ------------------------------------------------------------------------- */
+
+static MaeJson *accuracy_json(const MaeAccuracy *acc)
+{
+    MaeJson *value = mae_json_object(), *interval = mae_json_array();
+    double low, high;
+
+    mae_accuracy_interval(&low, &high, acc->top1, acc->count);
+    mae_json_append(interval, mae_json_real(low));
+    mae_json_append(interval, mae_json_real(high));
+    mae_json_set_real(value, "top1", mae_accuracy_top1(acc));
+    mae_json_set(value, "top1_interval", interval);
+    mae_json_set_real(value, "top5", mae_accuracy_top5(acc));
+    return value;
+}
+
+static MaeJson *retrieval_json(const MaeRetrieval *retrieval, size_t k)
+{
+    MaeJson *value = mae_json_object();
+
+    mae_json_set_int(value, "k", (int64_t)k);
+    mae_json_set_real(value, "precision", retrieval->precision);
+    mae_json_set_real(value, "recall", retrieval->recall);
+    mae_json_set_real(value, "map", retrieval->map);
+    mae_json_set_int(value, "queries", (int64_t)retrieval->queries);
+    return value;
+}
+
+static MaeJson *feature_json(const EvalReport *r, size_t feature)
+{
+    const MaeScoreOptions *o = r->options;
+    const MaeScores *s = &r->scores[feature];
+    MaeJson *value = mae_json_object(), *ridge;
+    char name[NAME];
+
+    mae_features_name(r->spec, feature, name, sizeof name);
+    mae_json_set_text(value, "feature", name);
+    if (o->knn)
+        mae_json_set(value, "knn", accuracy_json(&s->knn));
+    if (o->ridge) {
+        ridge = accuracy_json(&s->ridge);
+        mae_json_set_real(ridge, "lambda", s->lambda);
+        mae_json_set(value, "ridge", ridge);
+    }
+    if (o->logistic)
+        mae_json_set(value, "logistic", accuracy_json(&s->logistic));
+    if (o->retrieval)
+        mae_json_set(value, "retrieval", retrieval_json(&s->retrieval, o->retrieved));
+    return value;
+}
+
+static MaeStatus print_json(const EvalReport *r, MaeError *err)
+{
+    MaeJson *root = mae_json_object(), *list = mae_json_array();
+
+    mae_json_set_text(root, "checkpoint", r->checkpoint);
+    mae_json_set_text(root, "test", r->test);
+    mae_json_set_int(root, "test_images", (int64_t)r->test_count);
+    mae_json_set_int(root, "classes", (int64_t)r->classes);
+    mae_json_set_bool(root, "random_weights", r->random);
+    if (r->random)
+        mae_json_set_int(root, "seed", (int64_t)r->seed);
+    if (r->classifier != NULL)
+        mae_json_set(root, "classifier", accuracy_json(r->classifier));
+    if (r->scores != NULL) {
+        mae_json_set_text(root, "train", r->train);
+        mae_json_set_int(root, "train_images", (int64_t)r->train_count);
+        mae_json_set_int(root, "k", (int64_t)r->options->k);
+        mae_json_set_real(root, "temperature", r->options->temperature);
+    }
+    for (size_t i = 0; r->scores != NULL && i < r->spec->count; i++)
+        mae_json_append(list, feature_json(r, i));
+    mae_json_set(root, "features", list);
+    return mae_tool_print_json(root, 0, err);
+}
+
+MaeStatus eval_report_print(const EvalReport *report, bool json, MaeError *err)
+{
+    if (json)
+        return print_json(report, err);
+    print_text(report);
+    return MAE_OK;
+}

@@ -1,0 +1,29 @@
+/**
+ * @file eval_report.h
+ * How mae-eval presents its results: a table, or JSON.
+ */
+#ifndef MAE_TOOLS_COMMON_EVAL_REPORT_H
+#define MAE_TOOLS_COMMON_EVAL_REPORT_H
+
+#include "common/feature_source.h"
+#include "eval/score.h"
+
+/** Results and what they were taken from; borrowed. */
+typedef struct EvalReport {
+    const char *checkpoint, *train, *test;
+    bool random; /* the encoder was initialised anew */
+    uint64_t seed;
+    size_t train_count, test_count, classes;
+    const MaeEmbedSpec *spec;
+    const MaeScoreOptions *options;
+    const MaeScores *scores;       /* [spec->count], or NULL */
+    const MaeAccuracy *classifier; /* NULL: the model has no head */
+} EvalReport;
+
+/** Read which probes are wanted, "knn,ridge"; the rest of @p options is left alone. */
+MaeStatus eval_report_probes(MaeScoreOptions *options, const char *list, MaeError *err);
+
+/** Write it on stdout. */
+MaeStatus eval_report_print(const EvalReport *report, bool json, MaeError *err);
+
+#endif /* MAE_TOOLS_COMMON_EVAL_REPORT_H */

@@ -1,0 +1,184 @@
+/* mae-eval: what an encoder's features are worth, and how good a classifier is. */
+#include <stdlib.h>
+
+#include "common/eval_report.h"
+#include "data/subset.h"
+
+typedef struct Values {
+    const char *train, *test, *probes;
+    size_t k, retrieved, labels_per_class;
+    double temperature;
+    FeatureChoice features;
+} Values;
+
+static const Values DEFAULTS = {
+    .probes = "knn,ridge,logistic,retrieval",
+    .k = 20,
+    .retrieved = 10,
+    .temperature = 0.07,
+    .features = {.layers = "last", .batch = 64, .workers = 2, .head = true}};
+
+static const MaeToolOperand OPERANDS[] = {
+    {"CHECKPOINT", "an autoencoder or a classifier", false, false},
+    {.name = NULL},
+};
+
+#define FIELD(name) .offset = offsetof(Values, name)
+static const MaeOption OPTIONS[] = {
+    {"train", 0, MAE_OPTION_TEXT, FIELD(train), .value = "DATASET",
+     .help = "labelled images: the memory of kNN and retrieval, and what probes learn "
+             "from; a classifier does without"},
+    {"test", 0, MAE_OPTION_TEXT, FIELD(test), .value = "DATASET",
+     .help = "labelled images that are scored; required"},
+    {"probes", 0, MAE_OPTION_TEXT, FIELD(probes), .value = "LIST",
+     .help = "what is computed: knn, ridge, logistic, retrieval"},
+    {"k", 'k', MAE_OPTION_SIZE, FIELD(k), .value = "N", .min = 1, .max = 10000,
+     .help = "neighbours that vote"},
+    {"temperature", 't', MAE_OPTION_REAL, FIELD(temperature), .value = "T", .min = 1e-3,
+     .max = 1e3, .help = "of their votes, exp(similarity / T)"},
+    {"retrieved", 'r', MAE_OPTION_SIZE, FIELD(retrieved), .value = "N", .min = 1,
+     .max = 10000, .help = "neighbours that precision, recall and mAP look at"},
+    {"labels-per-class", 0, MAE_OPTION_SIZE, FIELD(labels_per_class), .value = "N",
+     .help = "use so many training images of each class, drawn by --seed; 0 = all"},
+    {"random-weights", 0, MAE_OPTION_FLAG, FIELD(features.random),
+     .help = "the baseline: the same architecture with new weights, drawn by --seed"},
+    FEATURE_OPTIONS(offsetof(Values, features)),
+    {.name = NULL},
+};
+
+static const MaeCommand COMMAND = {
+    .name = "mae-eval",
+    .summary = "Scores features by neighbours, linear probes and retrieval; or a "
+               "classifier.",
+    .operands = OPERANDS,
+    .options = OPTIONS,
+    .defaults = &DEFAULTS,
+    .values_size = sizeof(Values),
+    .notes = "Masked autoencoders have weak kNN and linear scores for their size: their "
+             "worth shows in fine-tuning. Compare with --random-weights.\n\n"
+             "kNN: weighted vote by cosine similarity. ridge: linear probe in closed "
+             "form. logistic: multinomial logistic regression. Both probes see "
+             "standardised features. Features are called LAYER-POOL[-norm].",
+    .example = "mae-eval run/last.h5 --train data/train --test data/test --pool both",
+};
+
+/** Everything open; zero-initialise. */
+typedef struct Session {
+    FeatureSource source;
+    const Values *values;
+    MaeDataset *train, *test;
+    size_t *subset, subset_count;
+    MaeFeatures memory, queries;
+    MaeGemm *f32; /* of neighbours and probes */
+    MaeScoreOptions options;
+    MaeScores *scores; /* [spec.count] */
+    MaeAccuracy classifier;
+    EvalReport report;
+} Session;
+
+static MaeStatus open_sets(Session *s, MaeError *err)
+{
+    const Values *v = s->values;
+
+    MAE_TRY(feature_source_dataset(&s->source, &s->test, v->test, true, err));
+    MAE_TRY(feature_source_same_classes(&s->source, s->test, v->test, err));
+    if (v->train == NULL)
+        return MAE_OK;
+    MAE_TRY(feature_source_dataset(&s->source, &s->train, v->train, true, err));
+    MAE_TRY(mae_dataset_same_classes(s->train, "--train", v->train, s->test, "--test",
+                                     v->test, err));
+    if (v->labels_per_class == 0)
+        return MAE_OK;
+    return mae_subset_select(&s->subset, &s->subset_count, s->train,
+                             &(MaeSubset){.labels_per_class = v->labels_per_class,
+                                          .seed = s->source.tool->args.seed},
+                             err);
+}
+
+static MaeStatus score(Session *s, MaeError *err)
+{
+    const MaeCompute compute = {.pool = s->source.pool, .gemm = s->f32};
+    const size_t count = s->source.spec.count,
+                 classes = mae_dataset_info(s->test)->classes;
+
+    MAE_TRY(feature_source_read(&s->source, &s->memory, s->train, "train", s->subset,
+                                s->subset_count, err));
+    s->scores = calloc(count, sizeof *s->scores);
+    if (s->scores == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the scores of %zu features",
+                 count);
+    for (size_t i = 0; i < count; i++) {
+        mae_log(&s->source.tool->log, MAE_LOG_DEBUG, "scoring feature %zu of %zu", i + 1,
+                count);
+        MAE_TRY(mae_score_feature(&s->scores[i], &s->memory, &s->queries, i, classes,
+                                  &s->options, &compute, err));
+    }
+    s->report.train_count = s->memory.count;
+    s->report.scores = s->scores;
+    return MAE_OK;
+}
+
+static MaeStatus run(Session *s, MaeTool *tool, MaeError *err)
+{
+    const Values *v = s->values;
+    const char *checkpoint = tool->args.operands[0];
+    const MaeClassifier *classifier;
+    MaeCompute compute;
+
+    if (v->test == NULL)
+        MAE_FAIL(err, MAE_ERR_ARG, "--test: expected a labelled data set, got none");
+    s->options = (MaeScoreOptions){
+        .k = v->k, .temperature = v->temperature, .retrieved = v->retrieved};
+    MAE_TRY(eval_report_probes(&s->options, v->probes, err));
+    MAE_TRY(feature_source_open(&s->source, tool, checkpoint, &v->features, err));
+    classifier = feature_source_classifier(&s->source);
+    if (v->train == NULL && classifier == NULL)
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "--train: expected a labelled data set, got none; only a classifier does "
+            "without");
+    MAE_TRY(open_sets(s, err));
+    MAE_TRY(mae_gemm_open(
+        &s->f32, &(MaeGemmOptions){.threads = mae_pool_threads(s->source.pool)}, err));
+    compute = (MaeCompute){.pool = s->source.pool, .gemm = s->f32};
+    MAE_TRY(feature_source_read(&s->source, &s->queries, s->test, "test", NULL, 0, err));
+    s->report = (EvalReport){.checkpoint = checkpoint,
+                             .train = v->train,
+                             .test = v->test,
+                             .random = v->features.random,
+                             .seed = tool->args.seed,
+                             .test_count = s->queries.count,
+                             .classes = mae_dataset_info(s->test)->classes,
+                             .spec = &s->source.spec,
+                             .options = &s->options};
+    if (s->train != NULL)
+        MAE_TRY(score(s, err));
+    if (classifier == NULL)
+        return eval_report_print(&s->report, tool->args.json, err);
+    MAE_TRY(mae_score_classifier(&s->classifier, classifier, s->source.loaded.weights,
+                                 &s->queries, s->source.head, &compute, err));
+    s->report.classifier = &s->classifier;
+    return eval_report_print(&s->report, tool->args.json, err);
+}
+
+int main(int argc, char **argv)
+{
+    Values values = DEFAULTS;
+    Session s = {.values = &values};
+    MaeError err = {0};
+    MaeStatus status;
+    MaeTool tool;
+
+    if (!mae_tool_open(&tool, &COMMAND, &values, argc, argv))
+        return tool.exit_code;
+    status = run(&s, &tool, &err);
+    mae_gemm_close(s.f32);
+    mae_features_done(&s.memory);
+    mae_features_done(&s.queries);
+    free(s.scores);
+    free(s.subset);
+    mae_dataset_close(s.train);
+    mae_dataset_close(s.test);
+    feature_source_close(&s.source);
+    return mae_tool_close(&tool, status, &err);
+}
