@@ -46,8 +46,29 @@ static double largest(const double *x, size_t n)
     return most;
 }
 
-/* d = -H g by the two loops; H starts as s.y / y.y of the last pair. */
-static void find_direction(MaeLbfgs *l)
+/* d = H d for the H to start from; scaled so that s.y = y.H y of the last pair. */
+static void start(MaeLbfgs *l, const MaeLbfgsGoal *goal)
+{
+    const size_t n = l->count;
+
+    if (goal->scale != NULL)
+        goal->scale(goal->ctx, l->direction);
+    if (l->iterations > 0) {
+        const size_t k = (l->iterations - 1) % MAE_LBFGS_MEMORY;
+        const double *y = l->changes + k * n;
+        double factor;
+
+        memcpy(l->next, y, n * sizeof *y); /* no trial is going on */
+        if (goal->scale != NULL)
+            goal->scale(goal->ctx, l->next);
+        factor = l->step_change[k] / dot(y, l->next, n);
+        for (size_t i = 0; i < n; i++)
+            l->direction[i] *= factor;
+    }
+}
+
+/* d = -H g by the two loops. */
+static void find_direction(MaeLbfgs *l, const MaeLbfgsGoal *goal)
 {
     const size_t n = l->count;
     const size_t first =
@@ -61,14 +82,7 @@ static void find_direction(MaeLbfgs *l)
         share[k] = dot(l->steps + k * n, l->direction, n) / l->step_change[k];
         axpy(l->direction, -share[k], l->changes + k * n, n);
     }
-    if (l->iterations > 0) {
-        const size_t k = (l->iterations - 1) % MAE_LBFGS_MEMORY;
-        const double *y = l->changes + k * n;
-        const double scale = l->step_change[k] / dot(y, y, n);
-
-        for (size_t i = 0; i < n; i++)
-            l->direction[i] *= scale;
-    }
+    start(l, goal);
     for (size_t i = first; i < l->iterations; i++) {
         const size_t k = i % MAE_LBFGS_MEMORY;
         const double back = dot(l->changes + k * n, l->direction, n) / l->step_change[k];
@@ -87,8 +101,9 @@ static bool search(MaeLbfgs *l, double *value, const double *x, const MaeLbfgsGo
 {
     const size_t n = l->count;
     const double slope = dot(l->direction, l->grad, n);
+    const bool scaled = l->iterations > 0 || goal->scale != NULL;
     double near = 0.0, far = (double)INFINITY;
-    double t = l->iterations > 0 ? 1.0 : fmin(1.0, 1.0 / sqrt(-slope));
+    double t = scaled ? 1.0 : fmin(1.0, 1.0 / sqrt(-slope));
 
     for (int trial = 0; trial < TRIALS && slope < 0.0; trial++) {
         double rise;
@@ -144,7 +159,7 @@ MaeStatus mae_lbfgs_run(MaeLbfgs *lbfgs, double *x, const MaeLbfgsGoal *goal,
                  "up to %g",
                  lbfgs->value, lbfgs->grad_max);
     while (lbfgs->grad_max > goal->tolerance && lbfgs->iterations < goal->iterations) {
-        find_direction(lbfgs);
+        find_direction(lbfgs, goal);
         if (!search(lbfgs, &value, x, goal))
             break;
         advance(lbfgs, x, value);

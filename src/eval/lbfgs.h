@@ -4,6 +4,9 @@
  *
  *   x' = x + t d,   d = -H g,   H from the pairs s = x' - x, y = g' - g
  *
+ * H starts as the multiple that suits the last pair of the identity, or of an inverse
+ * Hessian that the caller knows roughly.
+ *
  * The step t satisfies the weak Wolfe conditions, found by doubling and bisection:
  *
  *   f(x + t d) <= f(x) + 1e-4 t g.d      or, where f is flat to its rounding,
@@ -11,7 +14,7 @@
  *   g'.d >= 0.9 g.d
  *
  * Source   Nocedal and Wright, Numerical Optimization, algorithm 7.4; the search after
- *          Lewis and Overton 2013; the flat case after Hager and Zhang 2005, eq. 4.1.
+ *          Lewis and Overton 2013; the flat case after Hager and Zhang 2005.
  * Shapes   n variables, f64.
  * Memory   24 n doubles of the caller's arena; never allocates.
  * Errors   NUMERIC if the function is not finite where it starts.
@@ -30,9 +33,13 @@
 /** @param[out] grad [n] the gradient at @p x [n]. @return the function's value. */
 typedef double (*MaeLbfgsFn)(void *ctx, double *grad, const double *x);
 
+/** x = H x for a positive definite H near the inverse Hessian. @param[in,out] x [n]. */
+typedef void (*MaeLbfgsScale)(void *ctx, double *x);
+
 /** What is minimised and when to stop. */
 typedef struct MaeLbfgsGoal {
     MaeLbfgsFn fn;
+    MaeLbfgsScale scale; /* NULL: none */
     void *ctx;
     double tolerance;  /* on the largest element of the gradient */
     size_t iterations; /* at most */

@@ -10,18 +10,18 @@
  *
  * Neither penalises b. Ridge is solved in closed form: its lambda is the one of 1e-5,
  * 1e-4 .. 1 that is right most often on every tenth training row (0, 10, ..) after a fit
- * to the others, the larger if equal; then all rows are fitted. Logistic is
- * minimised by L-BFGS until no element of the gradient exceeds 1e-4, or for 200
- * iterations; the probe says how far it came.
+ * to the others, the larger if equal; then all rows are fitted. Logistic is minimised by
+ * L-BFGS, which starts from the Hessian at W = 0, until no element of the gradient is
+ * above 1e-4, or for 200 iterations; the probe says how far it came.
  *
  * Source   Ridge: Hoerl and Kennard 1970. Logistic: the objective and the tolerance are
  *          those of scikit-learn's LogisticRegression (lbfgs, multinomial).
  * Shapes   N rows, D features, K classes; f32, rows of features @p ld apart.
  * Results  The same bits for any number of threads. A row's logits may differ in the last
  *          bits with its place and the number of rows.
- * Memory   A probe owns one block. Fits allocate and free: ridge 3 D^2 + 3 K D + 512 D
- *          doubles, logistic 25 K D doubles and 32 K D floats, and for each thread
- *          256 (D + 2 K) floats. Features are never copied as a whole.
+ * Memory   A probe owns one block. Fits allocate and free: ridge 3 D^2 + 3 K D + 1024 D
+ *          doubles, logistic D^2 + 26 K D + 512 D doubles, 32 K D floats and for each
+ *          thread 256 (D + 2 K) floats. Features are never copied as a whole.
  * Errors   ARG for rows, widths or labels that cannot be; NUMERIC for features that are
  *          not finite; NOMEM. A probe is untouched on failure.
  * Threads  Uses those of @p compute, whose products must be f32.

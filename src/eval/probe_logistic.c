@@ -1,13 +1,23 @@
 /*
- * The logistic probe. Loss and gradient are sums over chunks of rows, taken by waves: each
- * chunk of a wave fills its own slot, and slots are added in the order of the chunks.
+ * The logistic probe. Loss and gradient are sums over chunks of rows, a wave at a time:
+ * each chunk of a wave fills its own slot, and slots are added in the chunks' order.
+ *
+ * Features that are alike would cost L-BFGS alone hundreds of steps. It starts from the
+ * inverse Hessian at W = 0, where every class has p = 1 / K: there the Hessian is, as far
+ * as the gradient can reach, the same for each class,
+ *
+ *   H = Z^T Z / (K N) + I / (C N),   1 / K for a bias,
+ *
+ * and one Cholesky factorisation turns the first step into Newton's.
  */
 #include <string.h>
 
 #include "eval/lbfgs.h"
 #include "eval/probe.h"
 #include "eval/probe_parts.h"
+#include "eval/probe_sums.h"
 #include "kernel/rows.h"
+#include "kernel/solve.h"
 
 /* Weight of the rows against the penalty, as scikit-learn's default. */
 #define C 1.0
@@ -33,11 +43,12 @@ typedef struct Logistic {
     const MaeCompute *compute;
     size_t count; /* K D + K variables: weights, then biases */
     MaeLbfgs lbfgs;
-    double *x;        /* [count] */
-    float *w;         /* [count] x in f32 */
-    float *slots;     /* [WAVE,count] gradients of chunks */
-    double *losses;   /* [WAVE] */
-    Scratch *scratch; /* [threads] */
+    MaeProbeSums sums; /* its gram: the factor of H */
+    double *x;         /* [count] */
+    float *w;          /* [count] x in f32 */
+    float *slots;      /* [WAVE,count] gradients of chunks */
+    double *losses;    /* [WAVE] */
+    Scratch *scratch;  /* [threads] */
 } Logistic;
 
 /* A wave of chunks of the loss and its gradient. */
@@ -58,6 +69,7 @@ static void carve(Logistic *l, MaeArena *arena)
     const size_t threads = mae_pool_threads(l->compute->pool);
 
     mae_lbfgs_reserve(&l->lbfgs, arena, l->count);
+    mae_probe_sums_reserve(&l->sums, arena, width, classes);
     l->x = mae_arena_bytes(arena, l->count, sizeof(double));
     l->w = mae_arena_floats(arena, l->count);
     l->slots = mae_arena_bytes(arena, l->count, WAVE * sizeof(float));
@@ -168,13 +180,42 @@ static double objective(void *ctx, double *grad, const double *x)
     return finish(l, grad, x, loss);
 }
 
+/* --- where L-BFGS starts ----------------------------------------------------------- */
+
+static MaeStatus factor_hessian(Logistic *l, MaeError *err)
+{
+    const size_t width = l->probe->width;
+    const double scale = (double)l->probe->classes * (double)l->train->count;
+    double *h = l->sums.gram;
+
+    mae_probe_sums_add(&l->sums, MAE_PROBE_ALL, l->probe, l->train, l->compute);
+    mae_probe_sums_centre(&l->sums, h, width);
+    for (size_t i = 0; i < width; i++) {
+        for (size_t j = i; j < width; j++)
+            h[i * width + j] /= scale;
+        h[i * width + i] += 1.0 / (C * (double)l->train->count);
+    }
+    return mae_solve_factor(h, width, err);
+}
+
+static void divide_by_hessian(void *ctx, double *x)
+{
+    const Logistic *l = ctx;
+    const size_t width = l->probe->width, classes = l->probe->classes;
+
+    mae_solve_factored(l->sums.gram, x, width, classes);
+    for (size_t i = classes * width; i < l->count; i++)
+        x[i] *= (double)classes;
+}
+
 /* --- the probe -------------------------------------------------------------------- */
 
 static MaeStatus minimise(Logistic *l, MaeProbe *probe, MaeError *err)
 {
-    const MaeLbfgsGoal goal = {objective, l, TOLERANCE, ITERATIONS};
+    const MaeLbfgsGoal goal = {objective, divide_by_hessian, l, TOLERANCE, ITERATIONS};
     const size_t weights = probe->classes * probe->width;
 
+    MAE_TRY(factor_hessian(l, err));
     MAE_TRY(mae_lbfgs_run(&l->lbfgs, l->x, &goal, err));
     for (size_t i = 0; i < l->count; i++) {
         float *to = i < weights ? &probe->weight[i] : &probe->bias[i - weights];

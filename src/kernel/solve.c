@@ -44,28 +44,35 @@ void mae_solve_gram(double *gram, const double *x, size_t rows, size_t n, size_t
                 x + column, (int)n, 1.0, gram + row * n + column, (int)n);
 }
 
-MaeStatus mae_solve_spd(double *a, double *b, size_t n, size_t m, MaeError *err)
+MaeStatus mae_solve_factor(double *a, size_t n, MaeError *err)
 {
-    const int size = (int)n, count = (int)m;
+    const int size = (int)n;
     int info = 0;
 
-    assert(n > 0 && n <= INT_MAX && m > 0 && m <= INT_MAX);
-    /* Read by columns, the upper triangle is the lower one, and rows of b are columns. */
+    assert(n > 0 && n <= INT_MAX);
+    /* Read by columns, the upper triangle is the lower one. */
     dpotrf_("L", &size, a, &size, &info, 1);
     assert(info >= 0);
+    /* NaN may pass the factorisation, but reaches the diagonal. */
+    for (size_t i = 0; i < n && info == 0; i++)
+        if (!isfinite(a[i * n + i]))
+            info = (int)i + 1;
     if (info > 0)
         MAE_FAIL(err, MAE_ERR_NUMERIC,
                  "solve: expected a positive definite matrix [%zu,%zu], got one that is "
                  "not from row %d on",
                  n, n, info - 1);
-    dpotrs_("L", &size, &count, a, &size, b, &size, &info, 1);
-    assert(info == 0);
-    /* The factorisation lets NaN pass. */
-    for (size_t i = 0; i < m * n; i++)
-        if (!isfinite(b[i]))
-            MAE_FAIL(err, MAE_ERR_NUMERIC,
-                     "solve: expected finite solutions of [%zu,%zu], got %g at %zu of "
-                     "right-hand side %zu",
-                     n, n, b[i], i % n, i / n);
     return MAE_OK;
+}
+
+void mae_solve_factored(const double *u, double *b, size_t n, size_t m)
+{
+    const int size = (int)n, count = (int)m;
+    int info = 0;
+
+    assert(n > 0 && n <= INT_MAX && m > 0 && m <= INT_MAX);
+    /* Read by columns, a row of b is a column. */
+    dpotrs_("L", &size, &count, u, &size, b, &size, &info, 1);
+    assert(info == 0);
+    (void)info;
 }

@@ -3,7 +3,7 @@
  * Normal equations in double: Gram matrices by tiles, and a Cholesky solver.
  *
  *   G[n,n] += X[R,n]^T X[R,n]        mae_solve_gram, one tile of G a call
- *   A[n,n] x = b, A = U^T U          mae_solve_spd
+ *   A[n,n] x = b, A = U^T U          mae_solve_factor, mae_solve_factored
  *
  * Source   LAPACK dpotrf and dpotrs, as OpenBLAS brings them.
  * Shapes   f64, row-major, contiguous. Of a symmetric matrix the upper triangle counts;
@@ -11,7 +11,7 @@
  * Results  A tile's bits depend on R, n and the tile: G is cut into tiles by n alone and
  *          adds its calls in their order, so that threads may share the tiles.
  * Memory   Never allocates; OpenBLAS keeps buffers of its own.
- * Errors   The solver: NUMERIC. Broken preconditions assert.
+ * Errors   Factorising: NUMERIC. Broken preconditions assert.
  * Threads  Reentrant; concurrent calls need distinct outputs or tiles. OpenBLAS must have
  *          been set to one thread, as mae_gemm_open does.
  */
@@ -33,12 +33,18 @@ size_t mae_solve_gram_tiles(size_t n);
 void mae_solve_gram(double *gram, const double *x, size_t rows, size_t n, size_t tile);
 
 /**
- * Solve A x = b for symmetric positive definite A and @p m right-hand sides.
- * @param[in,out] a [n,n] upper triangle; destroyed.
- * @param[in,out] b [m,n], one right-hand side a row; out: its solution.
- * @return NUMERIC if A is not positive definite or the solution not finite; b is of no
- *         use then.
+ * Factorise a symmetric positive definite matrix.
+ * @param[in,out] a [n,n] upper triangle; out: U.
+ * @return NUMERIC if A is not positive definite, or not finite; its content is of no use
+ *         then.
  */
-MaeStatus mae_solve_spd(double *a, double *b, size_t n, size_t m, MaeError *err);
+MaeStatus mae_solve_factor(double *a, size_t n, MaeError *err);
+
+/**
+ * Solve A x = b for @p m right-hand sides.
+ * @param u [n,n] as mae_solve_factor left it.
+ * @param[in,out] b [m,n], one right-hand side a row; out: its solution.
+ */
+void mae_solve_factored(const double *u, double *b, size_t n, size_t m);
 
 #endif /* MAE_KERNEL_SOLVE_H */

@@ -29,7 +29,7 @@ static double rosenbrock(void *ctx, double *grad, const double *x)
 
 START_TEST(follows_a_bent_valley)
 {
-    const MaeLbfgsGoal goal = {rosenbrock, NULL, 1e-9, 100};
+    const MaeLbfgsGoal goal = {rosenbrock, NULL, NULL, 1e-9, 100};
     double x[2] = {-1.2, 1.0};
     MaeArena memory;
     MaeLbfgs l;
@@ -67,9 +67,16 @@ static double bowl(void *ctx, double *grad, const double *x)
     return sum;
 }
 
+static void divide_by_curvature(void *ctx, double *x)
+{
+    (void)ctx;
+    for (size_t i = 0; i < MANY; i++)
+        x[i] *= 7.0 / pow(10.0, 4.0 * (double)i / (MANY - 1));
+}
+
 START_TEST(copes_with_unequal_curvatures)
 {
-    MaeLbfgsGoal goal = {bowl, NULL, 1e-6, 1000};
+    MaeLbfgsGoal goal = {bowl, NULL, NULL, 1e-6, 1000};
     double x[MANY] = {0};
     MaeArena memory;
     MaeLbfgs l;
@@ -85,6 +92,13 @@ START_TEST(copes_with_unequal_curvatures)
     ck_assert_ok(mae_lbfgs_run(&l, x, &goal, &err));
     ck_assert_uint_eq(l.iterations, 3);
     ck_assert_double_gt(l.grad_max, 1e-6);
+
+    /* With the inverse Hessian, but for a factor, two steps arrive. */
+    memset(x, 0, sizeof x);
+    goal.scale = divide_by_curvature;
+    ck_assert_ok(mae_lbfgs_run(&l, x, &goal, &err));
+    ck_assert_double_le(l.grad_max, 1e-6);
+    ck_assert_uint_le(l.iterations, 2);
     mae_arena_close(&memory);
 }
 END_TEST
@@ -109,7 +123,8 @@ static double liar(void *ctx, double *grad, const double *x)
 
 START_TEST(turns_back_from_what_is_not_finite)
 {
-    const MaeLbfgsGoal goal = {fenced, NULL, 1e-6, 100}, bad = {liar, NULL, 1e-6, 100};
+    const MaeLbfgsGoal goal = {fenced, NULL, NULL, 1e-6, 100},
+                       bad = {liar, NULL, NULL, 1e-6, 100};
     double x = -0.5, outside = 2.0, y = 0.5;
     MaeArena memory;
     MaeLbfgs l;

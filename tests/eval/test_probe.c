@@ -193,6 +193,34 @@ START_TEST(logistic_equals_gradient_descent)
 }
 END_TEST
 
+/* Eigenvalues of features differ by a factor of 100,000. */
+START_TEST(logistic_copes_with_features_that_are_alike)
+{
+    const size_t width = 60;
+    double grad[CLASSES * 61], *w, *z;
+    TestCompute tc;
+    MaeProbe probe;
+    RefSample s;
+
+    test_compute_open(&tc, MAE_F32, 2);
+    ref_sample_open(&s, 703, width, width, CLASSES, 0.1f);
+    for (size_t i = 0; i < s.set.count; i++)
+        for (size_t d = 1; d < width; d++)
+            s.values[i * width + d] += s.values[i * width + d - 1];
+    z = ref_standardised(&s);
+    ck_assert_ok(mae_probe_logistic(&probe, &s.set, width, CLASSES, &tc.compute, &err));
+    w = joined(&probe);
+    (void)ref_logistic(grad, &s, z, w);
+    ck_assert_double_le(ref_largest(grad, CLASSES * (width + 1)), 1.01e-4);
+    ck_assert_uint_le(probe.iterations, 20);
+    free(w);
+    free(z);
+    mae_probe_done(&probe);
+    ref_sample_close(&s);
+    test_compute_close(&tc);
+}
+END_TEST
+
 /* --- both ------------------------------------------------------------------------- */
 
 typedef MaeStatus (*Fit)(MaeProbe *probe, const MaeProbeSet *train, size_t width,
@@ -315,6 +343,7 @@ int main(void)
     tcase_add_test(tc, standardises);
     tcase_add_loop_test(tc, logistic_ends_where_the_gradient_is_zero, 0, 4);
     tcase_add_test(tc, logistic_equals_gradient_descent);
+    tcase_add_test(tc, logistic_copes_with_features_that_are_alike);
     tcase_add_loop_test(tc, threads_leave_the_bits_alone, 0, 2);
     tcase_add_loop_test(tc, bears_extreme_features, 0, 2);
     tcase_add_test(tc, refuses_what_cannot_be_fitted);
