@@ -1,5 +1,4 @@
 /* mae-data: checks, summarises and packs data sets. */
-#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -70,16 +69,8 @@ typedef struct Session {
 static void show(void *ctx, size_t done, size_t total)
 {
     Session *s = ctx;
-    const double seconds = mae_clock_now() - s->began;
 
-    mae_terminal_progress(
-        &s->tool->terminal,
-        &(MaeProgress){.label = s->label,
-                       .done = done,
-                       .total = total,
-                       .images_per_second = done > 0 ? (double)done / seconds : 0.0,
-                       .loss = (double)NAN,
-                       .seconds_left = (double)NAN});
+    mae_terminal_images(&s->tool->terminal, s->label, done, total, s->began);
 }
 
 static MaeWatch watch(Session *s, const char *label)

@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,16 +195,8 @@ MaeStatus feature_source_same_classes(const FeatureSource *source, const MaeData
 static void show(void *ctx, size_t done, size_t total)
 {
     FeatureSource *s = ctx;
-    const double seconds = mae_clock_now() - s->began;
 
-    mae_terminal_progress(
-        &s->tool->terminal,
-        &(MaeProgress){.label = s->label,
-                       .done = done,
-                       .total = total,
-                       .images_per_second = done > 0 ? (double)done / seconds : 0.0,
-                       .loss = (double)NAN,
-                       .seconds_left = (double)NAN});
+    mae_terminal_images(&s->tool->terminal, s->label, done, total, s->began);
 }
 
 MaeStatus feature_source_read(FeatureSource *source, MaeFeatures *features,

@@ -142,6 +142,20 @@ void mae_terminal_progress(MaeTerminal *t, const MaeProgress *p)
     (void)pthread_mutex_unlock(&t->lock);
 }
 
+void mae_terminal_images(MaeTerminal *t, const char *label, size_t done, size_t total,
+                         double began)
+{
+    const double seconds = mae_clock_now() - began;
+
+    mae_terminal_progress(
+        t, &(MaeProgress){.label = label,
+                          .done = done,
+                          .total = total,
+                          .images_per_second = done > 0 ? (double)done / seconds : 0.0,
+                          .loss = (double)NAN,
+                          .seconds_left = (double)NAN});
+}
+
 void mae_terminal_mark(MaeTerminal *t, const MaeProgress *p)
 {
     const double now = mae_clock_now();

@@ -63,6 +63,10 @@ MaeLog mae_terminal_log(MaeTerminal *t);
 /** Show progress; cheap when called at every step. Texts are not kept. */
 void mae_terminal_progress(MaeTerminal *t, const MaeProgress *p);
 
+/** Progress of work on images that began at @p began (mae_clock_now). */
+void mae_terminal_images(MaeTerminal *t, const char *label, size_t done, size_t total,
+                         double began);
+
 /**
  * End of a phase (an epoch, a file): where there is no live line, the state is printed
  * now.
