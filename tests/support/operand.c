@@ -19,6 +19,18 @@ bool test_can_multiply(MaeDtype type)
     return false;
 }
 
+bool test_has_onednn(void)
+{
+    const MaeGemmOptions options = {MAE_F32, MAE_GEMM_ONEDNN, 1};
+    MaeGemm *gemm;
+    const bool has = mae_gemm_open(&gemm, &options, NULL) == MAE_OK;
+
+    mae_gemm_close(gemm);
+    if (!has)
+        (void)fprintf(stderr, "skipped: built without oneDNN\n");
+    return has;
+}
+
 MaeGemmBackend test_backend(MaeDtype type)
 {
     const char *name = getenv("MAE_TEST_BACKEND");

@@ -22,6 +22,9 @@
  * that MAE_TEST_BACKEND asks for: skip the case. */
 bool test_can_multiply(MaeDtype type);
 
+/** Whether this build has oneDNN; a line on stderr if not. */
+bool test_has_onednn(void);
+
 /** What MAE_TEST_BACKEND asks for; auto for bf16. */
 MaeGemmBackend test_backend(MaeDtype type);
 
