@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/available.h"
+#include "kernel/rows.h"
 
 #define BATCH 64
 
@@ -51,17 +52,42 @@ static void add(MaeFeatures *f, const MaeEmbedder *embedder, const MaeBatch *bat
     f->count += batch->size;
 }
 
-static MaeStatus read_all(MaeFeatures *f, const MaeEmbedder *embedder, MaeLoader *loader,
-                          size_t total, const MaeFeaturesOptions *options, MaeError *err)
+/* Images are finite, so the weights are at fault. @param images the last ones of @p f. */
+static MaeStatus check(const MaeFeatures *f, const MaeDataset *ds, size_t images,
+                       MaeError *err)
+{
+    const size_t stride = mae_features_stride(f);
+
+    for (size_t i = f->count - images; i < f->count; i++) {
+        char name[128];
+
+        if (mae_rows_finite(f->values + i * stride, stride))
+            continue;
+        mae_dataset_name(ds, f->samples[i], name, sizeof name);
+        MAE_FAIL(
+            err, MAE_ERR_NUMERIC,
+            "features of %s: expected finite numbers, got NaN or infinity; the weights "
+            "of the model are damaged or too large",
+            name);
+    }
+    return MAE_OK;
+}
+
+static MaeStatus read_all(MaeFeatures *f, const MaeEmbedder *embedder,
+                          const MaeDataset *ds, MaeLoader *loader, size_t total,
+                          const MaeFeaturesOptions *options, MaeError *err)
 {
     const MaeBatch *batch;
+    size_t images;
 
     do {
         MAE_TRY(mae_loader_next(loader, &batch, err));
         if (batch == NULL)
             break;
         add(f, embedder, batch);
+        images = batch->size;
         mae_loader_release(loader, batch);
+        MAE_TRY(check(f, ds, images, err));
         if (options->watch.fn != NULL)
             options->watch.fn(options->watch.ctx, f->count, total);
     } while (batch != NULL);
@@ -94,7 +120,7 @@ MaeStatus mae_features_read(MaeFeatures *features, const MaeEmbedder *embedder,
     if (status == MAE_OK)
         status = mae_loader_open(&loader, ds, transform, &loading, err);
     if (status == MAE_OK)
-        status = read_all(features, embedder, loader, total, options, err);
+        status = read_all(features, embedder, ds, loader, total, options, err);
     mae_loader_close(loader);
     if (status != MAE_OK)
         mae_features_done(features);

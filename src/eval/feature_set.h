@@ -8,7 +8,8 @@
  * Shapes   N images read, F features of each, D their width.
  * Memory   A MaeFeatures owns its arrays. A pass that would take more than three quarters
  *          of the free memory is refused before it begins.
- * Errors   ARG: too much memory; else as the loader reports.
+ * Errors   ARG: too much memory; NUMERIC: features that are not finite (the image is
+ *          named); else as the loader reports.
  * Threads  One thread at a time per object; it drives the embedder's pool.
  */
 #ifndef MAE_EVAL_FEATURE_SET_H

@@ -1,5 +1,6 @@
 #include "eval/feature_set.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +145,20 @@ START_TEST(too_many_bad_images)
 }
 END_TEST
 
+START_TEST(damaged_weights)
+{
+    const MaeFeaturesOptions options = {.max_bad_fraction = 0.2};
+    const MaeTransform transform = mae_features_transform(&loaded);
+    MaeFeatures features;
+
+    loaded.weights[loaded.model.as.autoencoder.encoder.cls_token.off] = NAN;
+    ck_assert_fails(
+        mae_features_read(&features, &embedder, ds, &transform, &options, &err),
+        MAE_ERR_NUMERIC, "features of c0/000.png: expected finite numbers");
+    ck_assert_ptr_null(features.values);
+}
+END_TEST
+
 START_TEST(names)
 {
     char name[32];
@@ -164,6 +179,7 @@ int main(void)
     tcase_add_loop_test(tc, reads_all_but_the_bad, 0, 3);
     tcase_add_test(tc, reads_a_subset);
     tcase_add_test(tc, too_many_bad_images);
+    tcase_add_test(tc, damaged_weights);
     tcase_add_test(tc, names);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
