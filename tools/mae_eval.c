@@ -1,5 +1,6 @@
 /* mae-eval: what an encoder's features are worth, and how good a classifier is. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/eval_report.h"
 #include "data/subset.h"
@@ -79,20 +80,28 @@ typedef struct Session {
 static MaeStatus open_sets(Session *s, MaeError *err)
 {
     const Values *v = s->values;
+    MaeClasses train, test;
 
     MAE_TRY(feature_source_dataset(&s->source, &s->test, v->test, true, err));
-    MAE_TRY(feature_source_same_classes(&s->source, s->test, v->test, err));
+    test = mae_dataset_classes(s->test, "--test", v->test);
+    MAE_TRY(feature_source_same_classes(&s->source, &test, err));
     if (v->train == NULL)
         return MAE_OK;
     MAE_TRY(feature_source_dataset(&s->source, &s->train, v->train, true, err));
-    MAE_TRY(mae_dataset_same_classes(s->train, "--train", v->train, s->test, "--test",
-                                     v->test, err));
-    if (v->labels_per_class == 0)
-        return MAE_OK;
-    return mae_subset_select(&s->subset, &s->subset_count, s->train,
-                             &(MaeSubset){.labels_per_class = v->labels_per_class,
-                                          .seed = s->source.tool->args.seed},
-                             err);
+    train = mae_dataset_classes(s->train, "--train", v->train);
+    MAE_TRY(mae_classes_expect_same(&train, &test, err));
+    if (strcmp(v->train, v->test) == 0)
+        mae_log(&s->source.tool->log, MAE_LOG_WARN,
+                "--train and --test are the same: every image finds itself, scores mean "
+                "nothing");
+    if (v->labels_per_class > 0)
+        MAE_TRY(mae_subset_select(&s->subset, &s->subset_count, s->train,
+                                  &(MaeSubset){.labels_per_class = v->labels_per_class,
+                                               .seed = s->source.tool->args.seed},
+                                  err));
+    return eval_report_counts(
+        &s->options,
+        s->subset != NULL ? s->subset_count : mae_dataset_info(s->train)->count, err);
 }
 
 static MaeStatus score(Session *s, MaeError *err)

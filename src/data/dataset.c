@@ -291,21 +291,35 @@ const char *mae_dataset_class(const MaeDataset *ds, size_t label)
     return ds->content.classes[label];
 }
 
-MaeStatus mae_dataset_same_classes(const MaeDataset *a, const char *what_a,
-                                   const char *path_a, const MaeDataset *b,
-                                   const char *what_b, const char *path_b, MaeError *err)
+MaeClasses mae_dataset_classes(const MaeDataset *ds, const char *what, const char *path)
 {
-    const size_t in_a = mae_dataset_info(a)->classes, in_b = mae_dataset_info(b)->classes;
+    return (MaeClasses){
+        .what = what, .path = path, .count = mae_dataset_info(ds)->classes, .ds = ds};
+}
 
-    for (size_t i = 0; i < in_a || i < in_b; i++) {
-        const char *name_a = i < in_a ? mae_dataset_class(a, i) : "(none)";
-        const char *name_b = i < in_b ? mae_dataset_class(b, i) : "(none)";
+/* NULL: any name fits. */
+static const char *class_of(const MaeClasses *classes, size_t i)
+{
+    if (i >= classes->count)
+        return "(none)";
+    return classes->names != NULL ? classes->names[i]
+           : classes->ds != NULL  ? mae_dataset_class(classes->ds, i)
+                                  : NULL;
+}
 
-        if (strcmp(name_a, name_b) != 0)
-            MAE_FAIL(err, MAE_ERR_ARG,
-                     "classes differ: %s %.120s has %zu, %s %.120s has %zu; class %zu is "
-                     "\"%.60s\" in the first and \"%.60s\" in the second",
-                     what_a, path_a, in_a, what_b, path_b, in_b, i, name_a, name_b);
+MaeStatus mae_classes_expect_same(const MaeClasses *a, const MaeClasses *b, MaeError *err)
+{
+    for (size_t i = 0; i < a->count || i < b->count; i++) {
+        const char *in_a = class_of(a, i), *in_b = class_of(b, i);
+        const bool both = i < a->count && i < b->count;
+
+        if (both && (in_a == NULL || in_b == NULL || strcmp(in_a, in_b) == 0))
+            continue;
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "classes differ: %s %.120s has %zu, %s %.120s has %zu; class %zu is "
+                 "\"%.60s\" in the first and \"%.60s\" in the second",
+                 a->what, a->path, a->count, b->what, b->path, b->count, i,
+                 in_a != NULL ? in_a : "(any)", in_b != NULL ? in_b : "(any)");
     }
     return MAE_OK;
 }

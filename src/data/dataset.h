@@ -90,14 +90,20 @@ int64_t mae_dataset_label(const MaeDataset *ds, size_t index);
 /** Name of class @p label < classes (folder name, or the number as text). */
 const char *mae_dataset_class(const MaeDataset *ds, size_t label);
 
-/**
- * ARG that names the first class in which two data sets differ, in number, name or order.
- * @param what_a, what_b what they are to the user, "data.train".  @param path_a, path_b
- * where they are.
- */
-MaeStatus mae_dataset_same_classes(const MaeDataset *a, const char *what_a,
-                                   const char *path_a, const MaeDataset *b,
-                                   const char *what_b, const char *path_b, MaeError *err);
+/** Classes of something; borrowed. */
+typedef struct MaeClasses {
+    const char *what, *path; /* to the user: "data.train", "/data/cats" */
+    size_t count;
+    const char *const *names; /* [count]; NULL: those of ds */
+    const MaeDataset *ds;     /* NULL if there is none; without names any name fits */
+} MaeClasses;
+
+/** Classes of a data set. */
+MaeClasses mae_dataset_classes(const MaeDataset *ds, const char *what, const char *path);
+
+/** ARG that names the first class that differs, in number, name or order. */
+MaeStatus mae_classes_expect_same(const MaeClasses *a, const MaeClasses *b,
+                                  MaeError *err);
 
 /** Write what to call a sample in messages: "cat/1.jpg", "images.gz[7]"; cut to fit. */
 void mae_dataset_name(const MaeDataset *ds, size_t index, char *text, size_t size);

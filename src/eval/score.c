@@ -127,12 +127,14 @@ MaeStatus mae_score_feature(MaeScores *scores, const MaeFeatures *train,
                             MaeError *err)
 {
     Task t = {train, test, feature, classes, options, compute, NULL};
+    MaeScores made = {.retrieval = {(double)NAN, (double)NAN, (double)NAN, 0}};
     MaeStatus status;
 
-    *scores = (MaeScores){.retrieval = {(double)NAN, (double)NAN, (double)NAN, 0}};
     MAE_TRY(allocate(&t.logits, test->count, classes, err));
-    status = score(scores, &t, err);
+    status = score(&made, &t, err);
     free(t.logits);
+    if (status == MAE_OK)
+        *scores = made;
     return status;
 }
 

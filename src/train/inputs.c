@@ -90,6 +90,16 @@ static MaeStatus set_stats(MaeInputs *inputs, const MaeConfig *cfg, MaeKnownStat
                              inputs->subset, inputs->subset_count, 0, pool, err);
 }
 
+static MaeStatus same_classes(const MaeInputs *inputs, const MaeConfig *cfg,
+                              MaeError *err)
+{
+    const MaeClasses train =
+        mae_dataset_classes(inputs->train, "data.train", cfg->data.train);
+    const MaeClasses val = mae_dataset_classes(inputs->val, "data.val", cfg->data.val);
+
+    return mae_classes_expect_same(&train, &val, err);
+}
+
 static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled,
                           size_t in_chans, MaeKnownStats known, MaePool *pool,
                           const MaeLog *log, MaeError *err)
@@ -108,9 +118,7 @@ static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled
         MAE_TRY(open_set(&inputs->val, "data.val", cfg->data.val, cfg, labelled,
                          inputs->channels, log, err));
         if (labelled)
-            MAE_TRY(mae_dataset_same_classes(inputs->train, "data.train", cfg->data.train,
-                                             inputs->val, "data.val", cfg->data.val,
-                                             err));
+            MAE_TRY(same_classes(inputs, cfg, err));
     }
     if (subset.first_n > 0 || subset.label_fraction > 0.0 || subset.labels_per_class > 0)
         MAE_TRY(mae_subset_select(&inputs->subset, &inputs->subset_count, inputs->train,

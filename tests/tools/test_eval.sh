@@ -27,7 +27,7 @@ check 'other classes' 2 'class 1 is "cow" in the first and "dog" in the second' 
     "$eval" m.h5 --train other --test set
 check 'no such probe' 2 "some of knn,ridge,logistic,retrieval, got 'svm'" \
     "$eval" m.h5 --train set --test set --probes svm
-check 'k above the memory' 2 'k: expected at most 12, the training images, got 13' \
+check 'k above the memory' 2 '--k: expected at most 12, the training images, got 13' \
     "$eval" m.h5 --train set --test set --probes knn -k 13
 check 'labels that are not there' 2 'cat' \
     "$eval" m.h5 --train set --test set --labels-per-class 7

@@ -38,7 +38,7 @@ static MaeStatus put_paths(MaeH5Out *out, const EmbedReport *r, MaeError *err)
     return status;
 }
 
-static void put_names(MaeH5Out *out, const EmbedReport *r)
+static MaeStatus put_names(MaeH5Out *out, const EmbedReport *r, MaeError *err)
 {
     const MaeDatasetInfo *info = mae_dataset_info(r->ds);
     char names[MAE_EMBED_FEATURES][NAME];
@@ -51,12 +51,17 @@ static void put_names(MaeH5Out *out, const EmbedReport *r)
     mae_h5out_text(out, "checkpoint", r->checkpoint);
     mae_h5out_text(out, "dataset", r->data);
     mae_h5out_texts(out, "feature_names", texts, r->spec->count);
-    classes = info->classes > 0 ? calloc(info->classes, sizeof *classes) : NULL;
-    for (size_t i = 0; classes != NULL && i < info->classes; i++)
+    if (info->classes == 0)
+        return MAE_OK;
+    classes = calloc(info->classes, sizeof *classes);
+    if (classes == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory for %zu class names", r->out,
+                 info->classes);
+    for (size_t i = 0; i < info->classes; i++)
         classes[i] = mae_dataset_class(r->ds, i);
-    if (classes != NULL)
-        mae_h5out_texts(out, "class_names", classes, info->classes);
+    mae_h5out_texts(out, "class_names", classes, info->classes);
     free(classes);
+    return MAE_OK;
 }
 
 static MaeStatus write_h5(const EmbedReport *r, MaeError *err)
@@ -71,8 +76,9 @@ static MaeStatus write_h5(const EmbedReport *r, MaeError *err)
                      f->features > 1 ? 3 : 2);
     if (mae_dataset_info(r->ds)->labelled)
         mae_h5out_ints(out, "labels", f->labels, &f->count, 1);
-    put_names(out, r);
-    status = put_paths(out, r, err);
+    status = put_names(out, r, err);
+    if (status == MAE_OK)
+        status = put_paths(out, r, err);
     if (status == MAE_OK)
         return mae_h5out_commit(out, err);
     mae_h5out_abort(out);

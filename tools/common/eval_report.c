@@ -33,6 +33,18 @@ MaeStatus eval_report_probes(MaeScoreOptions *o, const char *list, MaeError *err
     }
 }
 
+MaeStatus eval_report_counts(const MaeScoreOptions *o, size_t images, MaeError *err)
+{
+    if (o->knn && o->k > images)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "--k: expected at most %zu, the training images, got %zu", images, o->k);
+    if (o->retrieval && o->retrieved > images)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "--retrieved: expected at most %zu, the training images, got %zu",
+                 images, o->retrieved);
+    return MAE_OK;
+}
+
 /* --- table ------------------------------------------------------------------------ */
 
 static double percent(double fraction)

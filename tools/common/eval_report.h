@@ -23,6 +23,10 @@ typedef struct EvalReport {
 /** Read which probes are wanted, "knn,ridge"; the rest of @p options is left alone. */
 MaeStatus eval_report_probes(MaeScoreOptions *options, const char *list, MaeError *err);
 
+/** ARG if more neighbours are asked for than there are training images. */
+MaeStatus eval_report_counts(const MaeScoreOptions *options, size_t images,
+                             MaeError *err);
+
 /** Write it on stdout. */
 MaeStatus eval_report_print(const EvalReport *report, bool json, MaeError *err);
 

@@ -167,29 +167,20 @@ MaeStatus feature_source_dataset(const FeatureSource *source, MaeDataset **ds,
     return MAE_OK;
 }
 
-MaeStatus feature_source_same_classes(const FeatureSource *source, const MaeDataset *ds,
-                                      const char *path, MaeError *err)
+MaeStatus feature_source_same_classes(const FeatureSource *source, const MaeClasses *data,
+                                      MaeError *err)
 {
     const MaeSnapshot *snapshot = &source->loaded.snapshot;
-    const size_t want = snapshot->arch.classes, have = mae_dataset_info(ds)->classes;
+    const MaeClasses model = {
+        .what = "checkpoint",
+        .path = source->tool->args.operands[0],
+        .count = snapshot->arch.classes,
+        .names = (const char *const *)snapshot->class_names,
+    };
 
     if (feature_source_classifier(source) == NULL)
         return MAE_OK;
-    for (size_t i = 0; i < want || i < have; i++) {
-        const char *a = i >= want                       ? "(none)"
-                        : snapshot->class_names != NULL ? snapshot->class_names[i]
-                                                        : "(no name)";
-        const char *b = i < have ? mae_dataset_class(ds, i) : "(none)";
-
-        if (i >= want || i >= have ||
-            (snapshot->class_names != NULL && strcmp(a, b) != 0))
-            MAE_FAIL(
-                err, MAE_ERR_ARG,
-                "classes differ: the checkpoint has %zu, %.120s has %zu; class %zu is "
-                "\"%.60s\" in the first and \"%.60s\" in the second",
-                want, path, have, i, a, b);
-    }
-    return MAE_OK;
+    return mae_classes_expect_same(&model, data, err);
 }
 
 static void show(void *ctx, size_t done, size_t total)

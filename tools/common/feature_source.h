@@ -108,9 +108,9 @@ void feature_source_close(FeatureSource *source);
 MaeStatus feature_source_dataset(const FeatureSource *source, MaeDataset **ds,
                                  const char *path, bool labelled, MaeError *err);
 
-/** ARG unless a classifier's classes, if the model is one, are those of @p ds. */
-MaeStatus feature_source_same_classes(const FeatureSource *source, const MaeDataset *ds,
-                                      const char *path, MaeError *err);
+/** ARG unless a classifier's classes, if the model is one, are those of the data. */
+MaeStatus feature_source_same_classes(const FeatureSource *source, const MaeClasses *data,
+                                      MaeError *err);
 
 /** The classifier, or NULL if the model is none. */
 const MaeClassifier *feature_source_classifier(const FeatureSource *source);
