@@ -121,7 +121,7 @@ static MaeStatus open_drivers(Backend *backend, const MaeGemmDriver *driver, cha
                               size_t size, MaeError *err)
 {
     const MaeGemmDriver *small = backend->operand == MAE_F32 ? &mae_gemm_openblas
-                                 : drivers[MAE_GEMM_BUILTIN] != NULL
+                                 : rank_of(drivers[MAE_GEMM_BUILTIN], MAE_BF16) > 0
                                      ? drivers[MAE_GEMM_BUILTIN]
                                      : driver;
     Opened blas = {0};

@@ -160,7 +160,8 @@ static void multiply_strips(const MaePanel *panel, const MaeGemmShape *s,
         strip.c = mae_operand_at(panel->c, row * panel->ldc);
         strip.res = panel->res != NULL ? panel->res + row * panel->ldres : NULL;
         strip.stream = streams(panel, s);
-        strip.next += fetched * panel->next_ld;
+        if (strip.next != NULL)
+            strip.next += fetched * panel->next_ld;
         strip.next_rows = panel->next_rows * (row + strip.m) / rows - fetched;
         mae_panel_multiply(&strip);
     }

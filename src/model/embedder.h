@@ -41,8 +41,8 @@
 #include "model/autoencoder.h"
 #include "model/classifier.h"
 
-/** Features of an image in one pass, at most. */
-#define MAE_EMBED_FEATURES 64
+/** Features of an image in one pass, at most: both poolings of vit_huge's layers fit. */
+#define MAE_EMBED_FEATURES 128
 
 /** Where the norm after the last block is applied. */
 typedef enum MaeEmbedNorm {
