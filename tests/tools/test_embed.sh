@@ -23,6 +23,11 @@ check 'another ending' 2 "ending\|name in .h5, .csv or .npy, got 'x.txt'" \
     "$embed" m.h5 set -o x.txt
 check 'OUT inside the set' 2 'lies inside set' "$embed" m.h5 set -o set/dog/x.npy
 check 'OUT is the checkpoint' 2 'is an input too' "$embed" m.h5 set -o ./m.h5
+cp m.h5 y.npy.tmp
+check 'OUT.tmp is the checkpoint' 2 'y.npy.tmp: is an input too' \
+    "$embed" y.npy.tmp set -o y.npy
+check 'and stays' 0 '^same$' sh -c 'cmp m.h5 y.npy.tmp && echo same'
+rm y.npy.tmp
 check 'no such layer' 2 'layers: expected 0 to [0-9]*, got 99' \
     "$embed" m.h5 set --layers 99
 check 'layers that fall' 2 'expected rising numbers, got 1 after 2' \

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,12 +100,12 @@ MaeStatus mae_tool_print_json(MaeJson *root, int indent, MaeError *err)
     return MAE_OK;
 }
 
-MaeStatus mae_tool_check_output(const char *output, const char *const *inputs,
-                                size_t count, MaeError *err)
+static MaeStatus check_other(const char *output, const char *const *inputs, size_t count,
+                             MaeError *err)
 {
     struct stat out, in;
 
-    if (output == NULL || stat(output, &out) != 0)
+    if (stat(output, &out) != 0)
         return MAE_OK;
     for (size_t i = 0; i < count; i++) {
         if (inputs[i] != NULL && stat(inputs[i], &in) == 0 && in.st_dev == out.st_dev &&
@@ -113,6 +114,20 @@ MaeStatus mae_tool_check_output(const char *output, const char *const *inputs,
                      output);
     }
     return MAE_OK;
+}
+
+MaeStatus mae_tool_check_output(const char *output, const char *const *inputs,
+                                size_t count, MaeError *err)
+{
+    char temp[PATH_MAX]; /* what store/output.h writes first */
+
+    if (output == NULL)
+        return MAE_OK;
+    MAE_TRY(check_other(output, inputs, count, err));
+    if (snprintf(temp, sizeof temp, "%s.tmp", output) >= (int)sizeof temp)
+        MAE_FAIL(err, MAE_ERR_ARG, "%.80s...: expected at most %zu bytes", output,
+                 sizeof temp - 5);
+    return check_other(temp, inputs, count, err);
 }
 
 /* Is @p folder, or a folder above it, the one that @p st describes? Closes @p folder. */

@@ -83,8 +83,9 @@ MaeStatus mae_tool_expect(const char *path, MaeError *err);
 MaeStatus mae_tool_print_json(MaeJson *root, int indent, MaeError *err);
 
 /**
- * ARG if @p output is the same file as one of the inputs (links followed): writing it
- * would destroy what is being read. NULL entries are passed over.
+ * ARG if @p output, or the "<output>.tmp" that is written first, is the same file as one
+ * of the inputs (links followed): writing it would destroy what is being read. NULL
+ * entries are passed over.
  */
 MaeStatus mae_tool_check_output(const char *output, const char *const *inputs,
                                 size_t count, MaeError *err);
