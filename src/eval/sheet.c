@@ -1,17 +1,16 @@
 #include "eval/sheet.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "eval/canvas.h"
 
 enum { GAP = 4, PANELS = 4, LONGER_SIDE = 112, MID_GREY = 128 };
 
 size_t mae_sheet_scale(const MaePatchGrid *grid)
 {
-    const size_t side = grid->height > grid->width ? grid->height : grid->width;
-
-    return side < LONGER_SIDE ? (LONGER_SIDE + side - 1) / side : 1;
+    return mae_canvas_scale(grid->height, grid->width, LONGER_SIDE);
 }
 
 MaeStatus mae_sheet_reshape(MaeImage *sheet, const MaePatchGrid *grid, size_t rows,
@@ -31,26 +30,6 @@ MaeStatus mae_sheet_reshape(MaeImage *sheet, const MaePatchGrid *grid, size_t ro
     return MAE_OK;
 }
 
-static uint8_t level(double value)
-{
-    return (uint8_t)lrint(255.0 * value);
-}
-
-/* One pixel of an image [C,H,W] as grey or RGB. */
-static void pixel_colour(uint8_t *colour, const float *pixel, const MaePatchGrid *grid)
-{
-    const size_t plane = grid->height * grid->width;
-    double sum = 0.0;
-
-    for (size_t c = 0; c < grid->channels; c++) {
-        if (grid->channels == 3)
-            colour[c] = level((double)pixel[c * plane]);
-        sum += (double)pixel[c * plane];
-    }
-    if (grid->channels != 3)
-        colour[0] = level(sum / (double)grid->channels);
-}
-
 /* Draw @p image [C,H,W] with its corner at @p out; @p mask, or NULL, greys patches. */
 static void draw_panel(uint8_t *out, size_t stride, size_t channels, const float *image,
                        const unsigned char *mask, const MaePatchGrid *grid)
@@ -68,7 +47,8 @@ static void draw_panel(uint8_t *out, size_t stride, size_t channels, const float
             if (mask != NULL && mask[l] != 0)
                 memset(colour, MID_GREY, sizeof colour);
             else
-                pixel_colour(colour, image + row * grid->width + column, grid);
+                mae_canvas_pixel(colour, image + row * grid->width + column,
+                                 grid->channels, grid->height * grid->width);
             memcpy(out + x * channels, colour, channels);
         }
     }
