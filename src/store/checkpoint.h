@@ -15,9 +15,9 @@
  *     f['params/blocks.0.attn.qkv.weight'][:]
  *     f.attrs['epoch']                     (texts are bytes: f.attrs['config'].decode())
  *
- * Writing  "<path>.tmp", checksum, header, fsync, rename, fsync of the folder. Whatever
- *          fails, the older file stays and no temporary file does; commit says what and
- *          where.
+ * Writing  Temporary file, checksum, header, fsync, rename, fsync of the folder: see
+ *          output.h. Whatever fails, the older file stays and no temporary file does;
+ *          commit says what and where.
  * Reading  The user block and both checksums are verified before libhdf5 sees a byte;
  *          then the checks of h5in.h, and only plain float32 tensors are accepted.
  * Errors   put functions keep the first failure for commit (h5out.h). A damaged file is

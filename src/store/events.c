@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "store/bytes.h"
 #include "store/crc32c.h"
 #include "store/file.h"
@@ -261,10 +262,7 @@ static MaeStatus cut_file(const char *path, int64_t last, MaeError *err)
 
 static bool is_event_file(const char *name)
 {
-    const size_t length = strlen(name);
-
-    return strstr(name, ".tfevents.") != NULL &&
-           (length < 4 || strcmp(name + length - 4, ".tmp") != 0);
+    return strstr(name, ".tfevents.") != NULL && !mae_text_ends(name, MAE_OUTPUT_TEMP);
 }
 
 MaeStatus mae_events_cut(const char *folder, int64_t last, MaeError *err)

@@ -18,6 +18,14 @@ MaeStatus mae_file_fail(MaeError *err, const char *path, const char *what, int n
     MAE_FAIL(err, MAE_ERR_IO, "%s: %s: %s", path, what, reason);
 }
 
+bool mae_file_is(int fd, const char *path)
+{
+    struct stat mine, there;
+
+    return fstat(fd, &mine) == 0 && stat(path, &there) == 0 &&
+           mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
+}
+
 MaeStatus mae_file_open(const char *path, int *fd, uint64_t *size, MaeError *err)
 {
     struct stat st;

@@ -9,6 +9,7 @@
 #ifndef MAE_STORE_FILE_H
 #define MAE_STORE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,9 @@ MaeStatus mae_file_write_atomic(const char *path, const void *bytes, size_t size
 
 /** Flush the entry of @p path, a file, in its folder to the disk. */
 MaeStatus mae_file_sync_folder(const char *path, MaeError *err);
+
+/** True if the file behind @p fd is the one called @p path. */
+bool mae_file_is(int fd, const char *path);
 
 /** Create a folder and its parents; one that exists is fine, another kind of file not. */
 MaeStatus mae_file_make_folders(const char *path, MaeError *err);

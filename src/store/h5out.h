@@ -27,7 +27,7 @@
 
 typedef struct MaeH5Out MaeH5Out;
 
-/** Begin "<path>.tmp". */
+/** Begin "<path>.mae-tmp". */
 MaeStatus mae_h5out_create(MaeH5Out **out, const char *path, MaeError *err);
 
 /** The same with a user block (0 or a power of two >= 512 bytes) and faults (or NULL). */

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* flock */
 #include "store/output.h"
 
 #include <errno.h>
@@ -5,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +32,16 @@ static void fail(MaeOutput *out, const char *what, int number)
     }
 }
 
+char *mae_output_temp(const char *path)
+{
+    const size_t size = strlen(path) + sizeof MAE_OUTPUT_TEMP;
+    char *temp = malloc(size);
+
+    if (temp != NULL)
+        (void)snprintf(temp, size, "%s%s", path, MAE_OUTPUT_TEMP);
+    return temp;
+}
+
 /* Renaming over a device, a pipe or a link would destroy it. */
 static MaeStatus check_target(const char *path, MaeError *err)
 {
@@ -43,37 +55,58 @@ static MaeStatus check_target(const char *path, MaeError *err)
     return MAE_OK;
 }
 
+/*
+ * Create the temporary file and lock it, or take over one that a crash has left: nobody
+ * holds its lock. It is emptied only once it is ours.
+ */
+static MaeStatus create(MaeOutput *out, MaeError *err)
+{
+    struct stat st;
+
+    for (;;) {
+        out->fd = open(out->temp, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (out->fd < 0)
+            return mae_file_fail(err, out->temp, "cannot create", errno);
+        if (fstat(out->fd, &st) != 0 || !S_ISREG(st.st_mode))
+            MAE_FAIL(err, MAE_ERR_ARG, "%s: is no regular file", out->temp);
+        if (flock(out->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+            MAE_FAIL(err, MAE_ERR_IO, "%s: another process is writing it", out->path);
+        if (mae_file_is(out->fd, out->temp))
+            break;
+        (void)close(out->fd);
+    }
+    out->lock = fcntl(out->fd, F_DUPFD_CLOEXEC, 0);
+    if (out->lock < 0 || ftruncate(out->fd, 0) != 0) {
+        const int number = errno;
+
+        (void)unlink(out->temp);
+        return mae_file_fail(err, out->temp, "cannot create", number);
+    }
+    return MAE_OK;
+}
+
 MaeStatus mae_output_open(MaeOutput *out, const char *path, MaeFaults *faults,
                           MaeError *err)
 {
-    const size_t length = strlen(path);
-    MaeOutput made = {.fd = -1, .faults = faults};
+    MaeOutput made = {.fd = -1, .lock = -1, .faults = faults};
     MaeStatus status;
 
     *out = made;
     MAE_TRY(check_target(path, err));
     made.path = strdup(path);
-    made.temp = malloc(length + sizeof ".tmp");
-    if (made.path == NULL || made.temp == NULL) {
+    made.temp = mae_output_temp(path);
+    if (made.path != NULL && made.temp != NULL)
+        status = create(&made, err);
+    else
         status = mae_error_set(err, MAE_ERR_NOMEM, __FILE__, __LINE__,
                                "%s: out of memory", path);
-        goto fail;
+    if (status == MAE_OK) {
+        *out = made;
+        return MAE_OK;
     }
-    (void)snprintf(made.temp, length + sizeof ".tmp", "%s.tmp", path);
-    if (unlink(made.temp) != 0 && errno != ENOENT) {
-        status = mae_file_fail(err, made.temp, "cannot remove the old file", errno);
-        goto fail;
-    }
-    made.fd = open(made.temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (made.fd < 0) {
-        status = mae_file_fail(err, made.temp, "cannot create", errno);
-        goto fail;
-    }
-    *out = made;
-    return MAE_OK;
-fail:
-    free(made.path);
-    free(made.temp);
+    free(made.temp); /* the file, if it is there, is not ours to remove */
+    made.temp = NULL;
+    mae_output_abort(&made);
     return status;
 }
 
@@ -192,8 +225,10 @@ void mae_output_abort(MaeOutput *out)
             (void)close(out->fd);
         if (out->temp != NULL)
             (void)unlink(out->temp);
+        if (out->lock >= 0) /* last: until here the name was ours */
+            (void)close(out->lock);
     }
     free(out->path);
     free(out->temp);
-    *out = (MaeOutput){.fd = -1};
+    *out = (MaeOutput){.fd = -1, .lock = -1};
 }

@@ -2,9 +2,10 @@
  * @file output.h
  * A file that appears complete under its name, or not at all.
  *
- * Bytes go to "<path>.tmp" in the same folder. commit: fsync, close, rename, fsync of the
- * folder. Until then an older file of that name is untouched; any failure, and abort,
- * removes the temporary file.
+ * Bytes go to "<path>.mae-tmp" in the same folder. commit: fsync, close, rename, fsync of
+ * the folder. Until then an older file of that name is untouched; any failure, and abort,
+ * removes the temporary file. It is locked while it is written: a process that finds it
+ * locked fails, one that finds it without a lock takes it for what a crash has left.
  *
  * The first failure is sticky: later writes do nothing, and commit reports it. So a
  * sequence of writes needs one check, and a writer above (libhdf5) that cannot live with
@@ -34,15 +35,22 @@ typedef struct MaeFaults {
 typedef struct MaeOutput {
     char *path, *temp; /* owned */
     int fd;            /* of temp, read and write; -1 when closed */
+    int lock;          /* of temp: keeps its lock until it has its name; -1 when closed */
     int error;         /* first errno, 0 while all is well */
     const char *what;  /* what failed first, e.g. "cannot write" */
     uint64_t end;      /* where the next append goes */
     MaeFaults *faults; /* NULL outside tests; not owned */
 } MaeOutput;
 
+/** What the temporary file has behind the name of the file. */
+#define MAE_OUTPUT_TEMP ".mae-tmp"
+
+/** The temporary file of @p path: free() it; NULL if memory ran out. */
+char *mae_output_temp(const char *path);
+
 /**
  * Create the temporary file; an old one left by a crash is replaced. ARG if @p path is
- * there and no regular file.
+ * there and no regular file, IO if another process is writing it.
  */
 MaeStatus mae_output_open(MaeOutput *out, const char *path, MaeFaults *faults,
                           MaeError *err);

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "store/file.h"
+#include "store/output.h"
 #include "train/run_lock.h"
 
 #define SAVES_MAY_FAIL 2 /* the next failure in a row ends the run */
@@ -201,11 +203,11 @@ static void clean(const char *folder, bool (*is_ours)(const char *name), bool al
     if (dir == NULL)
         return;
     while ((entry = readdir(dir)) != NULL) {
-        const char *name = entry->d_name, *dot = strrchr(name, '.');
-        const bool temporary = dot != NULL && strcmp(dot, ".tmp") == 0;
+        const char *name = entry->d_name;
+        const bool temporary = mae_text_ends(name, MAE_OUTPUT_TEMP);
+        const size_t end = temporary ? sizeof MAE_OUTPUT_TEMP - 1 : 0;
 
-        (void)snprintf(base, sizeof base, "%.*s", temporary ? (int)(dot - name) : 255,
-                       name);
+        (void)snprintf(base, sizeof base, "%.*s", (int)(strlen(name) - end), name);
         if (is_ours(base) && (temporary || all) &&
             join(file, sizeof file, folder, name, NULL) == MAE_OK)
             (void)unlink(file);
@@ -328,7 +330,7 @@ static MaeStatus name_also(const char *saved, const char *path, MaeError *err)
 {
     char temp[MAE_CONFIG_PATH + 96];
 
-    (void)snprintf(temp, sizeof temp, "%s.tmp", path);
+    (void)snprintf(temp, sizeof temp, "%s" MAE_OUTPUT_TEMP, path);
     (void)unlink(temp);
     if (link(saved, temp) != 0)
         return mae_file_fail(err, temp, "cannot link", errno);

@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/file.h"
@@ -17,15 +15,6 @@
 static void lock_path(char path[PATH_SIZE], const char *folder)
 {
     (void)snprintf(path, PATH_SIZE, "%s/.lock", folder);
-}
-
-/* Is the file behind @p fd still the one called @p path? Its owner removes it. */
-static bool is_current(int fd, const char *path)
-{
-    struct stat mine, there;
-
-    return fstat(fd, &mine) == 0 && stat(path, &there) == 0 &&
-           mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
 }
 
 /* "process 4711 on host". */
@@ -66,7 +55,7 @@ MaeStatus mae_run_lock_take(int *lock, const char *folder, MaeError *err)
                      folder, owner);
         } /* any other failure: a file system without locks */
         *lock = fd;
-        if (is_current(fd, path))
+        if (mae_file_is(fd, path)) /* its owner removes it */
             return write_owner(fd, path, err);
         (void)close(fd);
         *lock = -1;

@@ -134,7 +134,7 @@ START_TEST(unlabelled_files_of_all_sizes)
     ck_assert_fails(pack("a.h5", (MaePackOptions){0}, &result), MAE_ERR_SHAPE,
                     "b.jpeg: is 18 x 9 pixels, the first image 8 x 9");
     ck_assert_int_ne(access(fixture_path(place, "a.h5"), F_OK), 0);
-    ck_assert_int_ne(access(fixture_path(place, "a.h5.tmp"), F_OK), 0);
+    ck_assert_int_ne(access(fixture_path(place, "a.h5.mae-tmp"), F_OK), 0);
 }
 END_TEST
 

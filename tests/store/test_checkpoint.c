@@ -263,7 +263,7 @@ START_TEST(wrong_use_is_reported_by_commit)
     mae_ckpt_abort(NULL);
     mae_ckpt_close(NULL);
     ck_assert(!path_exists(folder, "w.h5"));
-    ck_assert(!path_exists(folder, "w.h5.tmp"));
+    ck_assert(!path_exists(folder, "w.h5.mae-tmp"));
     mae_test_folder_remove(folder);
 }
 END_TEST
@@ -289,7 +289,7 @@ START_TEST(failed_saves_harm_nothing)
             MaeFaults faults = {.fail_at = n, .error = number, .written = written};
             const MaeStatus status = save(path.text, &table, flat, 2, &faults, &err);
 
-            ck_assert(!path_exists(folder, "last.h5.tmp"));
+            ck_assert(!path_exists(folder, "last.h5.mae-tmp"));
             if (number == 0 || number == EINTR) {
                 ck_assert_ok(status);
                 expect_epoch(path.text, 2);
@@ -297,7 +297,7 @@ START_TEST(failed_saves_harm_nothing)
             }
             failed++;
             ck_assert_fails(status, MAE_ERR_IO, strerror(number));
-            ck_assert_ptr_nonnull(strstr(err.msg, "last.h5.tmp: cannot "));
+            ck_assert_ptr_nonnull(strstr(err.msg, "last.h5.mae-tmp: cannot "));
             expect_epoch(path.text, 1);
         }
     }
@@ -331,7 +331,7 @@ START_TEST(file_size_limit)
     }
     ck_assert_fails(mae_ckpt_commit(w, &err), MAE_ERR_IO, "File too large");
     ck_assert(!path_exists(folder, "big.h5"));
-    ck_assert(!path_exists(folder, "big.h5.tmp"));
+    ck_assert(!path_exists(folder, "big.h5.mae-tmp"));
     free(data);
     mae_test_folder_remove(folder);
 }

@@ -108,7 +108,7 @@ START_TEST(a_full_disk_is_reported)
         for (size_t row = 0; row < 1000; row += 10)
             mae_h5out_rows(out, "b", row, 10, data);
         ck_assert_fails(mae_h5out_commit(out, &err), MAE_ERR_IO, "No space left");
-        ck_assert(!path_exists(folder, "f.h5.tmp"));
+        ck_assert(!path_exists(folder, "f.h5.mae-tmp"));
     }
     free(data);
     mae_test_folder_remove(folder);

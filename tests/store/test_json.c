@@ -109,7 +109,7 @@ START_TEST(logs_are_cut_back)
     ck_assert_uint_eq(count_lines(path.text), 8);
     ck_assert_ok(mae_jsonl_cut(path.text, "step", -1, &err));
     ck_assert_uint_eq(count_lines(path.text), 0);
-    ck_assert(!path_exists(folder, "steps.jsonl.tmp"));
+    ck_assert(!path_exists(folder, "steps.jsonl.mae-tmp"));
     mae_jsonl_close(NULL);
     mae_test_folder_remove(folder);
 }

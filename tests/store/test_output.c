@@ -44,9 +44,9 @@ START_TEST(every_failure_keeps_the_older_file)
 
         ck_assert_fails(save(path.text, &faults, &err), MAE_ERR_IO,
                         strerror(numbers[n % 3]));
-        ck_assert_ptr_nonnull(strstr(err.msg, "f.tmp: cannot "));
+        ck_assert_ptr_nonnull(strstr(err.msg, "f.mae-tmp: cannot "));
         expect_content(path.text, "old");
-        ck_assert(!path_exists(folder, "f.tmp"));
+        ck_assert(!path_exists(folder, "f.mae-tmp"));
     }
     ck_assert_ok(save(path.text, NULL, &err));
     expect_content(path.text, "new content");
@@ -78,7 +78,7 @@ END_TEST
 START_TEST(abort_and_stale_files)
 {
     char *folder = mae_test_folder();
-    const Path path = path_in(folder, "f"), temp = path_in(folder, "f.tmp");
+    const Path path = path_in(folder, "f"), temp = path_in(folder, "f.mae-tmp");
     MaeError err = {0};
     MaeOutput out;
 
@@ -87,11 +87,43 @@ START_TEST(abort_and_stale_files)
     mae_output_append(&out, "x", 1);
     mae_output_abort(&out);
     mae_output_abort(&out);
-    ck_assert(!path_exists(folder, "f.tmp"));
+    ck_assert(!path_exists(folder, "f.mae-tmp"));
     ck_assert(!path_exists(folder, "f"));
     ck_assert_fails(mae_output_open(&out, path_in(folder, "no/f").text, NULL, &err),
                     MAE_ERR_IO, "No such file");
     mae_output_abort(&out);
+    mae_test_folder_remove(folder);
+}
+END_TEST
+
+/* Files beside it are nobody's business; a file being written is not taken over. */
+START_TEST(only_its_own_temporary_file)
+{
+    char *folder = mae_test_folder();
+    const Path path = path_in(folder, "f"), other = path_in(folder, "f.tmp");
+    const Path temp = path_in(folder, "f.mae-tmp"), odd = path_in(folder, "g.mae-tmp");
+    MaeOutput first, second;
+    MaeError err = {0};
+
+    mae_test_write(other.text, "the user's", 10);
+    ck_assert_ok(mae_output_open(&first, path.text, NULL, &err));
+    mae_output_append(&first, "first", 5);
+    ck_assert_fails(mae_output_open(&second, path.text, NULL, &err), MAE_ERR_IO,
+                    "f: another process is writing it");
+    mae_output_abort(&second);
+    ck_assert(path_exists(folder, "f.mae-tmp"));
+    ck_assert_ok(mae_output_commit(&first, &err));
+    expect_content(path.text, "first");
+    expect_content(other.text, "the user's");
+    ck_assert(!path_exists(folder, "f.mae-tmp"));
+
+    ck_assert_int_eq(mkfifo(odd.text, 0600), 0);
+    ck_assert_fails(mae_output_open(&first, path_in(folder, "g").text, NULL, &err),
+                    MAE_ERR_ARG, "g.mae-tmp: is no regular file");
+    ck_assert_int_eq(symlink(other.text, temp.text), 0);
+    ck_assert_fails(mae_output_open(&first, path.text, NULL, &err), MAE_ERR_IO,
+                    "f.mae-tmp: cannot create");
+    expect_content(other.text, "the user's");
     mae_test_folder_remove(folder);
 }
 END_TEST
@@ -178,6 +210,7 @@ int main(void)
     tcase_add_test(tc, every_failure_keeps_the_older_file);
     tcase_add_test(tc, short_writes_and_interrupts_are_continued);
     tcase_add_test(tc, abort_and_stale_files);
+    tcase_add_test(tc, only_its_own_temporary_file);
     tcase_add_test(tc, odd_files_are_refused);
     tcase_add_test(tc, only_files_are_replaced);
     tcase_add_test(tc, folders_are_made_with_parents);

@@ -20,7 +20,7 @@ check 'half of the heads' 2 'model.decoder_num_heads=N' \
 # shellcheck disable=SC2086 # words
 check 'unknown key' 2 'expected one of the keys' "$convert" "$timm" a/x.h5 $heads optim.lr=1
 check 'unknown format' 2 'format' "$convert" "$timm" a/x.h5 --format=onnx
-check 'nothing was written' 0 'absent' absent a/x.h5 a/x.h5.tmp
+check 'nothing was written' 0 'absent' absent a/x.h5 a/x.h5.mae-tmp
 # shellcheck disable=SC2086 # words
 check 'timm to checkpoint' 0 'wrote a/x.h5' "$convert" "$timm" a/x.h5 $heads $statistics
 check 'checkpoint to hf' 0 'preprocessor_config.json' \
@@ -47,7 +47,7 @@ head -c 2000 a/x.h5 >e/short.h5
 check 'truncated checkpoint' 3 'short' "$convert" e/short.h5 e/x.safetensors
 check 'missing file' 2 'none' "$convert" e/none e/x.h5
 # shellcheck disable=SC2086 # words
-check 'folder for the output is missing' 1 'none' "$convert" "$timm" none/x.h5 $heads
+check 'folder for the output is missing' 2 'none' "$convert" "$timm" none/x.h5 $heads
 check 'no output of any of them' 0 'absent' absent e/x.h5 e/x.safetensors e/config.json
 
 check 'inspect' 0 'width 48, depth 2, 3 heads' "$inspect" a/x.h5

@@ -23,11 +23,16 @@ check 'another ending' 2 "ending\|name in .h5, .csv or .npy, got 'x.txt'" \
     "$embed" m.h5 set -o x.txt
 check 'OUT inside the set' 2 'lies inside set' "$embed" m.h5 set -o set/dog/x.npy
 check 'OUT is the checkpoint' 2 'is an input too' "$embed" m.h5 set -o ./m.h5
-cp m.h5 y.npy.tmp
-check 'OUT.tmp is the checkpoint' 2 'y.npy.tmp: is an input too' \
-    "$embed" y.npy.tmp set -o y.npy
-check 'and stays' 0 '^same$' sh -c 'cmp m.h5 y.npy.tmp && echo same'
-rm y.npy.tmp
+cp m.h5 y.npy.mae-tmp
+check 'OUT.mae-tmp is the checkpoint' 2 'y.npy.mae-tmp: is an input too' \
+    "$embed" y.npy.mae-tmp set -o y.npy
+check 'and stays' 0 '^same$' sh -c 'cmp m.h5 y.npy.mae-tmp && echo same'
+rm y.npy.mae-tmp
+check 'no such folder, before any work' 2 'nowhere/x.h5: cannot write into nowhere/' \
+    "$embed" none.h5 set -o nowhere/x.h5
+check 'a limit on file sizes' 1 'File too large' \
+    sh -c 'ulimit -f 1; "$@"' sh "$embed" m.h5 set -o big.h5 -l all -p both
+check 'leaves nothing' 0 '^absent$' absent big.h5 big.h5.mae-tmp
 check 'no such layer' 2 'layers: expected 0 to [0-9]*, got 99' \
     "$embed" m.h5 set --layers 99
 check 'layers that fall' 2 'expected rising numbers, got 1 after 2' \
@@ -52,5 +57,5 @@ check 'the same bits from one thread and one image at a time' 0 '^same$' \
 check 'without labels' 0 'flat.csv: 1 images' "$embed" m.h5 flat -o flat.csv
 check 'CSV: no label' 0 '^"1.png",,' tail -n 1 flat.csv
 check 'bad images' 3 'wrong.png' "$embed" m.h5 bad -o bad.h5
-check 'no output of it' 0 '^absent$' absent bad.h5 bad.h5.tmp
+check 'no output of it' 0 '^absent$' absent bad.h5 bad.h5.mae-tmp
 echo "1..$count"

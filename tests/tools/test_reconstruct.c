@@ -259,14 +259,14 @@ static const BadCall bad_calls[] = {
     {"norm.h5 --data nothing", 2, "nothing"},
     {"norm.h5 --data cut.png", 3, "cut.png"},
     {"norm.h5 --data . --count 5 -qq", 3, "cut.png"},
-    {"norm.h5 a.png --out no/x.png", 1, "no/x.png"},
+    {"norm.h5 a.png --out no/x.png", 2, "no/x.png"},
     {"norm.h5 --replay missing.h5 --dump x.h5", 2, "missing.h5"},
     {"norm.h5 --replay a.png --dump x.h5", 3, "a.png"},
     {"norm.h5 --replay two.h5 --dump x.h5", 3, "images: expected [B,3,"},
     {"norm.h5 --replay short.h5 --dump x.h5", 3, "noise: expected [2,"},
     {"norm.h5 --replay nan.h5 --dump x.h5", 4, "images: expected finite values"},
     {"norm.h5 --replay three.h5 --dump x.h5 --mask-ratio 1", 2, "ratio"},
-    {"norm.h5 --replay three.h5 --dump no/x.h5", 1, "no/x.h5"},
+    {"norm.h5 --replay three.h5 --dump no/x.h5", 2, "no/x.h5"},
 };
 
 /* One line, the right code, nothing left behind. */
@@ -288,7 +288,7 @@ START_TEST(bad_calls_are_refused)
     ck_assert_ptr_eq(strchr(p.err, '\n'), p.err + strlen(p.err) - 1);
     ck_assert_str_eq(p.out, "");
     ck_assert(!exists(&p, "reconstruction.png") && !exists(&p, "x.h5"));
-    ck_assert(!exists(&p, "reconstruction.png.tmp") && !exists(&p, "x.h5.tmp"));
+    ck_assert(!exists(&p, "reconstruction.png.mae-tmp") && !exists(&p, "x.h5.mae-tmp"));
     place_close(&p);
 }
 END_TEST

@@ -209,6 +209,50 @@ START_TEST(second_interrupt_ends_at_once)
 }
 END_TEST
 
+/* A tool without the flag ends with the signal and leaves no half-written file. */
+START_TEST(what_is_half_written_is_removed)
+{
+    static const int NUMBERS[] = {SIGINT, SIGTERM, SIGHUP};
+    char *folder = mae_test_folder(), path[512];
+    pid_t child;
+    int state;
+
+    (void)snprintf(path, sizeof path, "%s/half", folder);
+    mae_test_write(path, "half", 4);
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        if (mae_signals_remove(path, NULL) != MAE_OK)
+            _exit(99);
+        (void)raise(NUMBERS[_i]);
+        _exit(98);
+    }
+    ck_assert_int_eq(waitpid(child, &state, 0), child);
+    ck_assert(WIFSIGNALED(state));
+    ck_assert_int_eq(WTERMSIG(state), NUMBERS[_i]);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    mae_test_folder_remove(folder);
+}
+END_TEST
+
+START_TEST(hangup_stays_ignored_under_nohup)
+{
+    const pid_t child = fork();
+    int state;
+
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        (void)signal(SIGHUP, SIG_IGN);
+        if (mae_signals_install(NULL) != MAE_OK)
+            _exit(99);
+        (void)raise(SIGHUP);
+        _exit(*mae_signals_stop());
+    }
+    ck_assert_int_eq(waitpid(child, &state, 0), child);
+    ck_assert(WIFEXITED(state) && WEXITSTATUS(state) == 0);
+}
+END_TEST
+
 START_TEST(signal_names)
 {
     ck_assert_str_eq(mae_signals_name(SIGTERM), "SIGTERM");
@@ -233,6 +277,8 @@ int main(void)
     tcase_add_test(tc, errors_without_a_message);
     tcase_add_test(tc, signals_set_the_flag);
     tcase_add_test(tc, second_interrupt_ends_at_once);
+    tcase_add_loop_test(tc, what_is_half_written_is_removed, 0, 3);
+    tcase_add_test(tc, hangup_stays_ignored_under_nohup);
     tcase_add_test(tc, signal_names);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

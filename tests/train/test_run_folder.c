@@ -224,9 +224,9 @@ END_TEST
 
 START_TEST(files_of_crashed_saves_are_removed)
 {
-    static const char *const STALE[] = {"run/last.h5.tmp", "run/checkpoint-7.h5.tmp",
-                                        "run/config.yaml.tmp",
-                                        "run/reconstructions/epoch-0001.png.tmp"};
+    static const char *const STALE[] = {
+        "run/last.h5.mae-tmp", "run/checkpoint-7.h5.mae-tmp", "run/config.yaml.mae-tmp",
+        "run/reconstructions/epoch-0001.png.mae-tmp"};
 
     expect("train.epochs=1 train.preview_every=1", MAE_OK, "");
     for (size_t i = 0; i < sizeof STALE / sizeof *STALE; i++)

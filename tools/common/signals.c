@@ -13,6 +13,10 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler needs lock-free atom
 static atomic_int stop_signal; /* first signal that asked to stop */
 static atomic_int interrupts;  /* number of SIGINTs */
 
+enum { REMOVALS = 16 };
+static char removals[REMOVALS][4096 + 16]; /* files that a signal's end removes */
+static atomic_int removal_count;
+
 /* At once, so that nobody presses again for want of an answer. */
 static void answer(void)
 {
@@ -34,11 +38,16 @@ static void on_signal(int number)
         _exit(MAE_EXIT_KILLED);
 }
 
-static MaeStatus install(int number, void (*handler)(int), MaeError *err)
+static MaeStatus install(int number, void (*handler)(int), int flags, MaeError *err)
 {
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+
+    struct sigaction old;
 
     (void)sigemptyset(&action.sa_mask);
+    if (number == SIGHUP && sigaction(number, NULL, &old) == 0 &&
+        old.sa_handler == SIG_IGN)
+        return MAE_OK; /* nohup */
     if (sigaction(number, &action, NULL) != 0)
         MAE_FAIL(err, MAE_ERR_IO, "signal %d: cannot install a handler: %s", number,
                  strerror(errno));
@@ -47,15 +56,45 @@ static MaeStatus install(int number, void (*handler)(int), MaeError *err)
 
 MaeStatus mae_signals_install(MaeError *err)
 {
-    MAE_TRY(install(SIGINT, on_signal, err));
-    MAE_TRY(install(SIGTERM, on_signal, err));
-    MAE_TRY(install(SIGHUP, on_signal, err));
-    return install(SIGUSR1, on_signal, err);
+    MAE_TRY(install(SIGINT, on_signal, SA_RESTART, err));
+    MAE_TRY(install(SIGTERM, on_signal, SA_RESTART, err));
+    MAE_TRY(install(SIGHUP, on_signal, SA_RESTART, err));
+    return install(SIGUSR1, on_signal, SA_RESTART, err);
 }
 
-MaeStatus mae_signals_ignore_pipe(MaeError *err)
+MaeStatus mae_signals_ignore_write(MaeError *err)
 {
-    return install(SIGPIPE, SIG_IGN, err);
+    MAE_TRY(install(SIGPIPE, SIG_IGN, SA_RESTART, err));
+    return install(SIGXFSZ, SIG_IGN, SA_RESTART, err);
+}
+
+/* Paths are complete before they are counted. */
+static void remove_and_die(int number)
+{
+    for (int i = 0; i < atomic_load(&removal_count); i++)
+        (void)unlink(removals[i]);
+    (void)raise(number); /* SA_RESETHAND: ends the process once the handler returns */
+}
+
+MaeStatus mae_signals_remove(const char *path, MaeError *err)
+{
+    static const int NUMBERS[] = {SIGINT, SIGTERM, SIGHUP};
+    const int count = atomic_load(&removal_count);
+
+    for (int i = 0; i < count; i++) {
+        if (strcmp(removals[i], path) == 0)
+            return MAE_OK;
+    }
+    if (count == REMOVALS || strlen(path) >= sizeof removals[0])
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "%.80s...: expected at most %d files to write, with "
+                 "paths of at most %zu bytes",
+                 path, REMOVALS, sizeof removals[0] - 1);
+    memcpy(removals[count], path, strlen(path) + 1);
+    atomic_store(&removal_count, count + 1);
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++)
+        MAE_TRY(install(NUMBERS[i], remove_and_die, SA_RESETHAND, err));
+    return MAE_OK;
 }
 
 const atomic_int *mae_signals_stop(void)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 
 #include "common/signals.h"
 #include "common/version.h"
+#include "store/output.h"
 
 /* Results are complete only once stdout has taken them. */
 static MaeStatus flush_results(MaeError *err)
@@ -35,7 +35,7 @@ static bool finish_early(MaeTool *tool, MaeStatus status, MaeError *err)
 
 static MaeStatus install_signals(const MaeCommand *command, MaeError *err)
 {
-    MAE_TRY(mae_signals_ignore_pipe(err));
+    MAE_TRY(mae_signals_ignore_write(err));
     return command->interruptible ? mae_signals_install(err) : MAE_OK;
 }
 
@@ -116,18 +116,50 @@ static MaeStatus check_other(const char *output, const char *const *inputs, size
     return MAE_OK;
 }
 
+/* The folder of @p path, "." if it names none; free() it, NULL if memory ran out. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+}
+
+/* Hours of work must not end at a folder that was never there. */
+static MaeStatus check_folder(const char *output, MaeError *err)
+{
+    char *folder = folder_of(output);
+    MaeStatus status = MAE_OK;
+
+    if (folder == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", output);
+    if (access(folder, W_OK | X_OK) != 0)
+        status = mae_error_set(err, MAE_ERR_ARG, __FILE__, __LINE__,
+                               "%s: cannot write into %s: %s", output, folder,
+                               strerror(errno));
+    free(folder);
+    return status;
+}
+
 MaeStatus mae_tool_check_output(const char *output, const char *const *inputs,
                                 size_t count, MaeError *err)
 {
-    char temp[PATH_MAX]; /* what store/output.h writes first */
+    char *temp;
+    MaeStatus status;
 
     if (output == NULL)
         return MAE_OK;
-    MAE_TRY(check_other(output, inputs, count, err));
-    if (snprintf(temp, sizeof temp, "%s.tmp", output) >= (int)sizeof temp)
-        MAE_FAIL(err, MAE_ERR_ARG, "%.80s...: expected at most %zu bytes", output,
-                 sizeof temp - 5);
-    return check_other(temp, inputs, count, err);
+    temp = mae_output_temp(output);
+    if (temp == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", output);
+    status = check_other(output, inputs, count, err);
+    if (status == MAE_OK)
+        status = check_other(temp, inputs, count, err);
+    if (status == MAE_OK)
+        status = check_folder(output, err);
+    if (status == MAE_OK)
+        status = mae_signals_remove(temp, err);
+    free(temp);
+    return status;
 }
 
 /* Is @p folder, or a folder above it, the one that @p st describes? Closes @p folder. */
@@ -152,9 +184,7 @@ static bool descends(int folder, const struct stat *st)
 
 MaeStatus mae_tool_check_outside(const char *output, const char *folder, MaeError *err)
 {
-    const char *slash = strrchr(output, '/');
-    char *parent =
-        slash == NULL ? strdup(".") : strndup(output, (size_t)(slash - output) + 1);
+    char *parent = folder_of(output);
     struct stat st;
     bool inside;
 

@@ -53,8 +53,7 @@ typedef struct MaeTool {
 /**
  * Begin: parse into @p values (the tool's struct, or NULL), print help or
  * version on stdout or an error on stderr if that is all there is to do, else open the
- * terminal, ignore SIGPIPE and, if the command is interruptible, install the handlers of
- * signals.h.
+ * terminal and do with signals what signals.h says.
  * @return true to go on and call mae_tool_close at the end; false to return
  *         @p tool->exit_code from main, nothing is left to free.
  */
@@ -83,9 +82,11 @@ MaeStatus mae_tool_expect(const char *path, MaeError *err);
 MaeStatus mae_tool_print_json(MaeJson *root, int indent, MaeError *err);
 
 /**
- * ARG if @p output, or the "<output>.tmp" that is written first, is the same file as one
- * of the inputs (links followed): writing it would destroy what is being read. NULL
- * entries are passed over.
+ * Before any work: ARG if @p output, or the file that is written first (store/output.h),
+ * is the same as one of the inputs (links followed), since writing it would destroy what
+ * is being read, or if its folder cannot be written into. NULL is fine as an output and
+ * passed over as an input. From here on a signal that ends the tool removes what was
+ * written so far.
  */
 MaeStatus mae_tool_check_output(const char *output, const char *const *inputs,
                                 size_t count, MaeError *err);
