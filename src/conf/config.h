@@ -168,7 +168,8 @@ typedef struct MaeConfFinetune {
 } MaeConfFinetune;
 
 typedef struct MaeConfEval {
-    size_t every;      /* epochs between evaluations on data.val; default 1 */
+    size_t probe; /* images of the online probe, of each set; 0 = none; default 5000 */
+    size_t every; /* epochs between evaluations on data.val; default 1 */
     size_t batch_size; /* 0 = auto: train.batch_size, see mae_config_eval_batch */
 } MaeConfEval;
 

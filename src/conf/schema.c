@@ -325,6 +325,12 @@ static const MaeKey EVAL[] = {
      .max = 1e6, .zero = "auto", .unit = "images",
      .help = "Images per batch; auto is train.batch_size.",
      .aka = "eval_batch_size,val_batch_size", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"probe", MAE_KEY_SIZE, FIELD(eval.probe), .def = "5000", .min = 10, .max = 1e9,
+     .zero = "none", .unit = "images",
+     .help = "Where data.train and data.val have labels: kNN and ridge accuracy of the "
+             "features at each evaluation, on at most so many images of each. Labels "
+             "change nothing else.",
+     .aka = "online_probe,knn", .tools = PRETRAIN, .flags = MAE_KEY_FREE},
 };
 
 static const MaeSection SECTIONS[] = {

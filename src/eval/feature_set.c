@@ -80,7 +80,7 @@ static MaeStatus read_all(MaeFeatures *f, const MaeEmbedder *embedder,
     const MaeBatch *batch;
     size_t images;
 
-    do {
+    for (;;) {
         MAE_TRY(mae_loader_next(loader, &batch, err));
         if (batch == NULL)
             break;
@@ -90,7 +90,9 @@ static MaeStatus read_all(MaeFeatures *f, const MaeEmbedder *embedder,
         MAE_TRY(check(f, ds, images, err));
         if (options->watch.fn != NULL)
             options->watch.fn(options->watch.ctx, f->count, total);
-    } while (batch != NULL);
+        if (options->stop != NULL && options->stop(options->stop_ctx))
+            MAE_FAIL(err, MAE_ERR_INTERRUPTED, "features: asked to stop");
+    }
     if (f->count == 0)
         MAE_FAIL(err, MAE_ERR_FORMAT, "features: none of %zu images could be read",
                  total);

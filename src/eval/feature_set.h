@@ -9,12 +9,13 @@
  * Memory   A MaeFeatures owns its arrays. A pass that would take more than three quarters
  *          of the free memory is refused before it begins.
  * Errors   ARG: too much memory; NUMERIC: features that are not finite (the image is
- *          named); else as the loader reports.
+ *          named); INTERRUPTED: stopped; else as the loader reports.
  * Threads  One thread at a time per object; it drives the embedder's pool.
  */
 #ifndef MAE_EVAL_FEATURE_SET_H
 #define MAE_EVAL_FEATURE_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,8 @@ typedef struct MaeFeaturesOptions {
     double max_bad_fraction; /* of the images */
     const MaeLog *log;       /* borrowed; NULL: silent */
     MaeWatch watch;          /* hears of every batch */
+    bool (*stop)(void *ctx); /* asked after every batch: end with INTERRUPTED? or NULL */
+    void *stop_ctx;
 } MaeFeaturesOptions;
 
 /**

@@ -6,6 +6,7 @@
 
 #include "eval/preview.h"
 #include "eval/yardstick.h"
+#include "train/online_probe.h"
 #include "train/pretrain_step.h"
 #include "train/session.h"
 #include "train/trainer.h"
@@ -18,6 +19,7 @@ typedef struct Pretrain {
     const MaeTrainHooks *hooks;
     MaeSession session;
     MaePretrainStep step;
+    MaeOnlineProbe probe;
     MaeMaskSet preview_masks;        /* of the previews */
     float *preview;                  /* [preview_count,C,H,W] */
     size_t preview_count;            /* images in it */
@@ -87,6 +89,32 @@ static MaeStatus write_preview(Pretrain *p, MaeWeights w, size_t epoch, MaeError
                              &p->preview_masks.mask, p->preview_count, &spec, err);
 }
 
+/* A probe that cannot be is no reason to end a run. */
+static MaeStatus run_probe(Pretrain *p, const float *w, size_t epoch, MaeJson *record,
+                           MaeError *err)
+{
+    const MaeEmbedSpec spec = mae_embed_spec_autoencoder(&p->step.model, MAE_POOL_MEAN);
+    MaeScores scores = {.lambda = 0.0};
+    MaeError why = {0};
+    const MaeStatus status =
+        mae_online_probe_run(&p->probe, &scores, &spec, w, &p->session.compute, &why);
+
+    if (status == MAE_ERR_INTERRUPTED)
+        MAE_FAIL(err, MAE_ERR_INTERRUPTED, "asked to stop");
+    if (status != MAE_OK) {
+        mae_log(&p->hooks->log, MAE_LOG_WARN, "eval.probe: %s", why.msg);
+        return MAE_OK;
+    }
+    mae_json_set_real(record, "probe_knn_acc1", 100.0 * mae_accuracy_top1(&scores.knn));
+    mae_json_set_real(record, "probe_ridge_acc1",
+                      100.0 * mae_accuracy_top1(&scores.ridge));
+    mae_log(&p->hooks->log, MAE_LOG_INFO,
+            "epoch %zu: features: kNN %.1f %%, ridge probe %.1f %%", epoch,
+            100.0 * mae_accuracy_top1(&scores.knn),
+            100.0 * mae_accuracy_top1(&scores.ridge));
+    return MAE_OK;
+}
+
 static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
                           MaeJson *record, double *score, MaeError *err)
 {
@@ -105,6 +133,8 @@ static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
         mae_log(&p->hooks->log, MAE_LOG_INFO,
                 "epoch %zu: held-out loss %.4f (yardsticks %.4f and %.4f)", epoch, loss,
                 p->patch_mean, p->visible_mean);
+        if (p->probe.on)
+            MAE_TRY(run_probe(p, w.f32, epoch, record, err));
     }
     if (every > 0 && p->preview_count > 0 && (epoch % every == 0 || last) &&
         write_preview(p, w, epoch, &why) != MAE_OK)
@@ -271,11 +301,13 @@ static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
     }
     MAE_TRY(mae_pretrain_step_open(&p->step, cfg, session->inputs.channels, batch,
                                    &session->compute, err));
-    return mae_inputs_start(&session->inputs, cfg, test, log, err);
+    MAE_TRY(mae_inputs_start(&session->inputs, cfg, test, log, err));
+    return mae_online_probe_open(&p->probe, cfg, &session->inputs, p->hooks, err);
 }
 
 static void close_parts(Pretrain *p)
 {
+    mae_online_probe_close(&p->probe);
     free(p->preview);
     mae_maskset_close(&p->preview_masks);
     mae_pretrain_step_close(&p->step);
