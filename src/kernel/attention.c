@@ -55,7 +55,10 @@ static size_t smaller(size_t a, size_t b)
 static Shape shape_of(const MaeAttentionSizes *sizes)
 {
     const size_t tokens = sizes->tokens, ld = round_up(tokens), head = tokens * ld;
-    Shape s = {
+    Shape s;
+
+    assert(tokens > 0 && sizes->heads > 0 && sizes->head_dim > 0);
+    s = (Shape){
         .tokens = tokens,
         .dim = sizes->head_dim,
         .width = sizes->heads * sizes->head_dim,
@@ -65,8 +68,6 @@ static Shape shape_of(const MaeAttentionSizes *sizes)
         .heads = equal_parts(sizes->heads, larger(GROUP_FLOATS / head, 1)),
         .scale = (float)(1.0 / sqrt((double)sizes->head_dim)),
     };
-
-    assert(tokens > 0 && sizes->heads > 0 && sizes->head_dim > 0);
     s.block = s.heads > 1 || s.images > 1
                   ? tokens
                   : equal_parts(tokens, larger(BLOCK_FLOATS / ld, BLOCK_MIN_ROWS));

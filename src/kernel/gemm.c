@@ -86,19 +86,20 @@ static MaeStatus choose(const MaeGemmDriver **driver, const MaeGemmOptions *opti
     if (*driver == NULL && options->backend == MAE_GEMM_ONEDNN)
         MAE_FAIL(err, MAE_ERR_ARG,
                  "backend: expected one that is built, got onednn: install libdnnl-dev "
-                 "and build again, or leave train.backend at auto");
+                 "and build again, or leave it at auto");
     if (bf16 && rank_of(*driver, MAE_BF16) == 0)
-        MAE_FAIL(err, MAE_ERR_ARG,
-                 "precision: expected f32, got bf16: %s; leave train.precision at auto "
-                 "or set it to f32",
-                 options->backend == MAE_GEMM_OPENBLAS
-                     ? "OpenBLAS has no bf16 products"
-                     : "this processor has no bf16 products (AVX-512 BF16)");
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "precision: expected f32, got bf16: %s; leave it at auto or set it to f32",
+            options->backend == MAE_GEMM_OPENBLAS
+                ? "OpenBLAS has no bf16 products"
+                : "this processor has no bf16 products (AVX-512 BF16)");
     if (!bf16 && options->backend == MAE_GEMM_BUILTIN)
         MAE_FAIL(err, MAE_ERR_ARG,
                  "backend: expected auto, openblas or onednn, got builtin, which "
-                 "multiplies bf16 only; set train.precision to bf16 or leave "
-                 "train.backend at auto");
+                 "multiplies bf16 only%s",
+                 rank_of(*driver, MAE_BF16) > 0 ? ": set the precision to bf16"
+                                                : ", which this processor does not have");
     return MAE_OK;
 }
 
@@ -325,12 +326,11 @@ static void plain(void *ctx, const MaeGemmShape *s, const MaeGemmData *d)
  */
 #define SMALL 128
 
-static const Opened *driver_of(const Backend *backend, const MaeGemmShape *s)
+static const Opened *batch_driver(const Backend *backend, const MaeGemmShape *s)
 {
     const bool small = s->m <= SMALL && s->n <= SMALL && s->k <= SMALL;
-    const bool many = s->batch[0].count * s->batch[1].count > 1;
 
-    return many && (small || s->operand == MAE_BF16) ? &backend->small : &backend->main;
+    return small || s->operand == MAE_BF16 ? &backend->small : &backend->main;
 }
 
 static bool is_empty(const MaeGemmShape *s)
@@ -338,10 +338,10 @@ static bool is_empty(const MaeGemmShape *s)
     return s->m == 0 || s->n == 0 || s->batch[0].count == 0 || s->batch[1].count == 0;
 }
 
-static void product(const MaeGemm *gemm, const MaeGemmShape *s, const MaeGemmData *d)
+static void product(const MaeGemm *gemm, const Opened *used, const MaeGemmShape *s,
+                    const MaeGemmData *d)
 {
     Backend *backend = gemm->backend;
-    const Opened *used = driver_of(backend, s);
 
     assert(s->ldc >= s->n && s->lda >= (s->form == MAE_GEMM_TN ? s->m : s->k));
     assert(s->ldb >= (s->form == MAE_GEMM_NT ? s->k : s->n));
@@ -388,7 +388,7 @@ void mae_gemm_nt(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, s
     const size_t mnk[] = {m, n, k};
     const MaeGemmShape s = shape(gemm, MAE_GEMM_NT, c, ldc, lda, b, ldb, mnk, bias, res);
 
-    product(gemm, &s, &(MaeGemmData){c.data, a, b, bias, res});
+    product(gemm, &gemm->backend->main, &s, &(MaeGemmData){c.data, a, b, bias, res});
 }
 
 void mae_gemm_nn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, size_t lda,
@@ -398,7 +398,7 @@ void mae_gemm_nn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, s
     const size_t mnk[] = {m, n, k};
     const MaeGemmShape s = shape(gemm, MAE_GEMM_NN, c, ldc, lda, b, ldb, mnk, bias, res);
 
-    product(gemm, &s, &(MaeGemmData){c.data, a, b, bias, res});
+    product(gemm, &gemm->backend->main, &s, &(MaeGemmData){c.data, a, b, bias, res});
 }
 
 void mae_gemm_tn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, size_t lda,
@@ -408,7 +408,7 @@ void mae_gemm_tn(const MaeGemm *gemm, MaeOperand c, size_t ldc, const void *a, s
     const size_t mnk[] = {m, n, k};
     const MaeGemmShape s = shape(gemm, MAE_GEMM_TN, c, ldc, lda, b, ldb, mnk, bias, res);
 
-    product(gemm, &s, &(MaeGemmData){c.data, a, b, bias, res});
+    product(gemm, &gemm->backend->main, &s, &(MaeGemmData){c.data, a, b, bias, res});
 }
 
 void mae_gemm_batch(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, size_t ldc,
@@ -422,5 +422,6 @@ void mae_gemm_batch(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, size_t 
     for (size_t i = 0; i < 2; i++) /* strides nobody takes are no other shape */
         s.batch[i] = batch[i].count == 1 ? (MaeGemmBatch){.count = 1} : batch[i];
     s.constant = NULL;
-    product(gemm, &s, &(MaeGemmData){c.data, a, b, NULL, res});
+    product(gemm, batch_driver(gemm->backend, &s), &s,
+            &(MaeGemmData){c.data, a, b, NULL, res});
 }

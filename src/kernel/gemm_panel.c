@@ -46,7 +46,8 @@ void mae_panel_pack(uint16_t *to, const uint16_t *x, size_t ld, size_t k, size_t
 
         for (size_t p = 0; p < k; p += 2, a += 2 * ld, pair += 2 * up) {
             const __m512i even = _mm512_maskz_loadu_epi16(mask, a);
-            const __m512i odd = _mm512_maskz_loadu_epi16(p + 1 < k ? mask : 0, a + ld);
+            const __m512i odd =
+                _mm512_maskz_loadu_epi16(p + 1 < k ? mask : 0, p + 1 < k ? a + ld : a);
 
             _mm512_store_si512(pair, _mm512_permutex2var_epi16(even, low, odd));
             if (j + LANES < n)

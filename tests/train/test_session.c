@@ -104,8 +104,8 @@ START_TEST(impossible_demands)
 {
     spec.finetune = _i == 1;
     expect_refusal("train.precision=bf16 train.backend=openblas",
-                   "expected f32, got bf16: OpenBLAS has no bf16 products; leave "
-                   "train.precision at auto or set it to f32");
+                   "expected f32, got bf16: OpenBLAS has no bf16 products; leave it at "
+                   "auto or set it to f32");
     expect_refusal("train.precision=f32 train.backend=builtin",
                    "got builtin, which multiplies bf16 only");
     without_avx512();
