@@ -72,12 +72,18 @@ uint64_t mae_rng_below(MaeRng *rng, uint64_t n)
     return value % n;
 }
 
+/* Logarithm of a uniform number in (0, 1]: finite. */
+static double log_uniform(MaeRng *rng)
+{
+    return log(1.0 - mae_rng_double(rng));
+}
+
 double mae_rng_normal(MaeRng *rng)
 {
-    const double u = 1.0 - mae_rng_double(rng); /* in (0, 1]: its log is finite */
+    const double log_u = log_uniform(rng);
     const double v = mae_rng_double(rng);
 
-    return sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
+    return sqrt(-2.0 * log_u) * cos(6.283185307179586 * v);
 }
 
 double mae_rng_truncated(MaeRng *rng, double std)
@@ -88,6 +94,31 @@ double mae_rng_truncated(MaeRng *rng, double std)
         value = std * mae_rng_normal(rng);
     } while (fabs(value) > 2.0);
     return value;
+}
+
+/* Logarithm of a gamma variate; a shape below 1 is that of shape + 1 times u^(1/shape). */
+static double log_gamma_variate(MaeRng *rng, double shape)
+{
+    const double boost = shape < 1.0 ? log_uniform(rng) / shape : 0.0;
+    const double d = (shape < 1.0 ? shape + 1.0 : shape) - 1.0 / 3.0;
+
+    for (;;) {
+        const double x = mae_rng_normal(rng), cube = 1.0 + x / sqrt(9.0 * d);
+        const double log_u = log_uniform(rng), v = cube * cube * cube;
+
+        if (cube > 0.0 && log_u < 0.5 * x * x + d - d * v + d * log(v))
+            return log(d * v) + boost;
+    }
+}
+
+double mae_rng_beta(MaeRng *rng, double a, double b)
+{
+    double log_x, log_y;
+
+    assert(a >= 1e-6 && b >= 1e-6);
+    log_x = log_gamma_variate(rng, a);
+    log_y = log_gamma_variate(rng, b);
+    return 1.0 / (1.0 + exp(log_y - log_x));
 }
 
 void mae_rng_permute(MaeRng *rng, size_t *order, size_t n)

@@ -27,6 +27,7 @@ typedef enum MaeRngPurpose {
     MAE_RNG_DROP_PATH,  /* stochastic depth of a sample */
     MAE_RNG_SUBSET,     /* choice of a labelled subset */
     MAE_RNG_REPLACE,    /* replacement of an unreadable sample */
+    MAE_RNG_MIX,        /* mixing of a batch; sample = its index in the epoch */
     MAE_RNG_TEST = 100, /* tests and benchmarks */
 } MaeRngPurpose;
 
@@ -62,6 +63,13 @@ double mae_rng_normal(MaeRng *rng);
 
 /** Normal with @p std, truncated to +-2 (absolute), as timm's trunc_normal_ draws it. */
 double mae_rng_truncated(MaeRng *rng, double std);
+
+/**
+ * Beta(a, b) in [0, 1], from two gamma variates. @param a, b from 1e-6 on.
+ * Source: Marsaglia & Tsang, "A simple method for generating gamma variables", ACM TOMS
+ * 26, 2000; in logarithms, since variates of small shapes underflow.
+ */
+double mae_rng_beta(MaeRng *rng, double a, double b);
 
 /** Fill @p order with a uniform permutation of 0 .. n-1 (Fisher-Yates). */
 void mae_rng_permute(MaeRng *rng, size_t *order, size_t n);

@@ -68,6 +68,58 @@ START_TEST(moments)
 }
 END_TEST
 
+/* Mean a / (a + b) and variance ab / ((a + b)^2 (a + b + 1)), within five standard errors;
+ * shapes whose variates underflow as well. */
+START_TEST(beta_has_its_moments)
+{
+    enum { N = 100000 };
+    static const double shapes[][2] = {{0.8, 0.8},  {1.0, 1.0},   {0.2, 0.2},
+                                       {2.5, 0.7},  {30.0, 12.0}, {1e-3, 1e-3},
+                                       {1e-6, 1e-6}};
+    const double a = shapes[_i][0], b = shapes[_i][1], s = a + b;
+    const double mean = a / s, variance = a * b / (s * s * (s + 1.0));
+    double sum = 0.0, squares = 0.0, fourth = 0.0;
+    MaeRng rng;
+
+    mae_rng_init(&rng, 3, 0, (uint64_t)_i, MAE_RNG_TEST);
+    for (int i = 0; i < N; i++) {
+        const double x = mae_rng_beta(&rng, a, b), d = x - mean;
+
+        ck_assert(x >= 0.0 && x <= 1.0);
+        sum += d;
+        squares += d * d;
+        fourth += d * d * d * d;
+    }
+    ck_assert_double_lt(fabs(sum / N), 5.0 * sqrt(variance / N));
+    ck_assert_double_lt(fabs(squares / N - variance),
+                        5.0 * sqrt((fourth / N - variance * variance) / N) + 1e-9);
+}
+END_TEST
+
+/* Beta(1, 1) is uniform, Beta(a, 1) has the distribution function x^a. */
+START_TEST(beta_has_its_distribution)
+{
+    enum { N = 100000 };
+    static const double powers[] = {1.0, 0.3, 4.0};
+    const double a = powers[_i];
+    size_t below[9] = {0};
+    MaeRng rng;
+
+    mae_rng_init(&rng, 4, 0, (uint64_t)_i, MAE_RNG_TEST);
+    for (int i = 0; i < N; i++) {
+        const double x = mae_rng_beta(&rng, a, 1.0);
+
+        for (size_t k = 0; k < 9; k++)
+            below[k] += x < 0.1 * (double)(k + 1);
+    }
+    for (size_t k = 0; k < 9; k++) {
+        const double want = pow(0.1 * (double)(k + 1), a);
+
+        ck_assert_double_lt(fabs((double)below[k] / N - want), 5.0 * 0.5 / sqrt(N));
+    }
+}
+END_TEST
+
 START_TEST(permutation_is_complete_and_seeded)
 {
     enum { N = 1000 };
@@ -111,6 +163,8 @@ int main(void)
     tcase_add_loop_test(tc, known_answers, 0, 3);
     tcase_add_test(tc, streams_are_addressed);
     tcase_add_test(tc, moments);
+    tcase_add_loop_test(tc, beta_has_its_moments, 0, 7);
+    tcase_add_loop_test(tc, beta_has_its_distribution, 0, 3);
     tcase_add_test(tc, permutation_is_complete_and_seeded);
     tcase_add_test(tc, below_is_in_range);
     suite_add_tcase(suite, tc);
