@@ -17,28 +17,43 @@ size_t mae_mask_keep(size_t patches, double ratio)
     return (size_t)((double)patches * (1.0 - ratio));
 }
 
-MaeStatus mae_mask_define(MaeMask *mask, MaeMaskKind kind, size_t grid_h, size_t grid_w,
-                          double ratio, MaeError *err)
+static MaeStatus check_grid(size_t grid_h, size_t grid_w, MaeError *err)
 {
-    size_t patches, visible;
-
     if (grid_h == 0 || grid_w == 0 || grid_h > INT32_MAX / grid_w)
         MAE_FAIL(err, MAE_ERR_SHAPE, "mask: cannot mask a grid of %zu x %zu patches",
                  grid_h, grid_w);
+    return MAE_OK;
+}
+
+MaeStatus mae_mask_define(MaeMask *mask, MaeMaskKind kind, size_t grid_h, size_t grid_w,
+                          double ratio, MaeError *err)
+{
+    size_t visible;
+
+    MAE_TRY(check_grid(grid_h, grid_w, err));
     if (!(ratio >= 0.0 && ratio < 1.0))
         MAE_FAIL(err, MAE_ERR_ARG, "mask: ratio: expected from 0 to below 1, got %g",
                  ratio);
-    patches = grid_h * grid_w;
-    visible = mae_mask_keep(patches, ratio);
+    visible = mae_mask_keep(grid_h * grid_w, ratio);
     if (visible == 0)
         MAE_FAIL(err, MAE_ERR_ARG,
                  "mask: ratio %g of %zu x %zu patches leaves none visible", ratio, grid_h,
                  grid_w);
+    return mae_mask_define_visible(mask, kind, grid_h, grid_w, visible, err);
+}
+
+MaeStatus mae_mask_define_visible(MaeMask *mask, MaeMaskKind kind, size_t grid_h,
+                                  size_t grid_w, size_t visible, MaeError *err)
+{
+    MAE_TRY(check_grid(grid_h, grid_w, err));
+    if (visible == 0 || visible > grid_h * grid_w)
+        MAE_FAIL(err, MAE_ERR_ARG, "mask: expected 1 to %zu visible patches, got %zu",
+                 grid_h * grid_w, visible);
     *mask = (MaeMask){
         .kind = kind,
         .grid_h = grid_h,
         .grid_w = grid_w,
-        .patches = patches,
+        .patches = grid_h * grid_w,
         .visible = visible,
     };
     return MAE_OK;
@@ -246,4 +261,28 @@ void mae_mask_draw(MaeMask *mask, size_t b, uint64_t seed, uint32_t epoch,
     else
         hide_grid(scratch->hidden, mask, order);
     place_by_flags(mask, b, scratch->hidden, order);
+}
+
+/* By how many ranks one mask of a cover differs from the next; 0: nothing is hidden. */
+static size_t cover_step(const MaeMask *mask)
+{
+    const size_t hidden = mask->patches - mask->visible;
+
+    return hidden < mask->visible ? hidden : mask->visible;
+}
+
+size_t mae_mask_cover(const MaeMask *mask)
+{
+    const size_t step = cover_step(mask);
+
+    return step > 0 ? (mask->patches + step - 1) / step : 0;
+}
+
+void mae_mask_turn(MaeMask *mask, size_t b, size_t turns)
+{
+    const size_t n = mask->patches;
+    const size_t shift = (size_t)((uint64_t)(turns % n) * cover_step(mask) % n);
+
+    for (size_t l = 0; l < n; l++)
+        place(mask, b, (uint32_t)l, (mask->ids_restore[b * n + l] + shift) % n);
 }

@@ -13,6 +13,15 @@
  *   grid    an ordered-dither matrix of 8 x 8 decides, ties by noise: for a ratio of 0.75
  *           one patch of every 2 x 2 cell is visible, for 0.5 a checkerboard
  *
+ * Random and grid masks of one address are nested: whatever the smaller V shows, the
+ * larger one shows too. Block masks are not.
+ *
+ * A cover is a random mask turned round: its patches in order of rank form a ring, of
+ * which every turn takes the next piece. For V < L/2 the pieces are visible ones, and
+ * ceil(L/V) masks show each patch once (some twice if V does not divide L); otherwise they
+ * are hidden ones, and ceil(L/(L-V)) masks hide each patch once (some twice). Either way
+ * each patch is hidden at least once, and every mask is a random one by itself.
+ *
  * Source   random: facebookresearch/mae models_mae.py, random_masking; block: Bao et al.
  *          2021, arXiv:2106.08254, algorithm 1; grid: He et al. 2021, arXiv:2111.06377,
  *          figure 6; Bayer 1973 for the matrix.
@@ -66,6 +75,10 @@ size_t mae_mask_keep(size_t patches, double ratio);
 MaeStatus mae_mask_define(MaeMask *mask, MaeMaskKind kind, size_t grid_h, size_t grid_w,
                           double ratio, MaeError *err);
 
+/** The same for @p visible patches: ARG unless they are 1 .. L. */
+MaeStatus mae_mask_define_visible(MaeMask *mask, MaeMaskKind kind, size_t grid_h,
+                                  size_t grid_w, size_t visible, MaeError *err);
+
 /** Carve the buffers of @p batch samples; on a measuring arena only counts bytes. */
 void mae_mask_reserve(MaeMask *mask, MaeArena *arena, size_t batch);
 
@@ -88,5 +101,11 @@ void mae_mask_from_noise(MaeMask *mask, size_t b, const float *noise,
  */
 MaeStatus mae_mask_from_flags(MaeMask *mask, size_t b, const unsigned char *hidden,
                               MaeError *err);
+
+/** Masks of a cover, see above; 0 if nothing is hidden. */
+size_t mae_mask_cover(const MaeMask *mask);
+
+/** Turn sample @p b, a random mask, into the mask that is @p turns further in its cover. */
+void mae_mask_turn(MaeMask *mask, size_t b, size_t turns);
 
 #endif /* MAE_MODEL_MASKING_H */

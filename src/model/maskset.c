@@ -14,15 +14,12 @@ static void reserve(MaeMaskSet *set, MaeArena *arena)
                                  &set->mask, arena);
 }
 
-MaeStatus mae_maskset_open(MaeMaskSet *set, MaeMaskKind kind, const MaePatchGrid *grid,
-                           double ratio, size_t batch, MaePool *pool, MaeError *err)
+/* Memory for masks that are defined. */
+static MaeStatus allocate(MaeMaskSet *set, MaeError *err)
 {
     MaeArena measured = mae_arena_measure();
     MaeStatus status;
 
-    *set = (MaeMaskSet){.batch = batch, .pool = pool};
-    MAE_TRY(mae_mask_define(&set->mask, kind, grid->height / grid->patch,
-                            mae_patch_columns(grid), ratio, err));
     reserve(set, &measured);
     MAE_TRY(mae_arena_open(&set->arena, &measured, "masks", err));
     reserve(set, &set->arena);
@@ -30,6 +27,25 @@ MaeStatus mae_maskset_open(MaeMaskSet *set, MaeMaskKind kind, const MaePatchGrid
     if (status != MAE_OK)
         mae_maskset_close(set);
     return status;
+}
+
+MaeStatus mae_maskset_open(MaeMaskSet *set, MaeMaskKind kind, const MaePatchGrid *grid,
+                           double ratio, size_t batch, MaePool *pool, MaeError *err)
+{
+    *set = (MaeMaskSet){.batch = batch, .pool = pool};
+    MAE_TRY(mae_mask_define(&set->mask, kind, grid->height / grid->patch,
+                            mae_patch_columns(grid), ratio, err));
+    return allocate(set, err);
+}
+
+MaeStatus mae_maskset_open_visible(MaeMaskSet *set, MaeMaskKind kind,
+                                   const MaePatchGrid *grid, size_t visible, size_t batch,
+                                   MaePool *pool, MaeError *err)
+{
+    *set = (MaeMaskSet){.batch = batch, .pool = pool};
+    MAE_TRY(mae_mask_define_visible(&set->mask, kind, grid->height / grid->patch,
+                                    mae_patch_columns(grid), visible, err));
+    return allocate(set, err);
 }
 
 void mae_maskset_close(MaeMaskSet *set)

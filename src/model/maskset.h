@@ -28,6 +28,11 @@ typedef struct MaeMaskSet {
 MaeStatus mae_maskset_open(MaeMaskSet *set, MaeMaskKind kind, const MaePatchGrid *grid,
                            double ratio, size_t batch, MaePool *pool, MaeError *err);
 
+/** The same for @p visible patches. */
+MaeStatus mae_maskset_open_visible(MaeMaskSet *set, MaeMaskKind kind,
+                                   const MaePatchGrid *grid, size_t visible, size_t batch,
+                                   MaePool *pool, MaeError *err);
+
 /** Accepts NULL and a zeroed or closed set. */
 void mae_maskset_close(MaeMaskSet *set);
 

@@ -265,6 +265,85 @@ START_TEST(sizes)
 }
 END_TEST
 
+/* What a mask shows, a mask of the same noise that shows more shows too. */
+START_TEST(random_and_grid_masks_are_nested)
+{
+    const MaeMaskKind kind = _i == 0 ? MAE_MASK_RANDOM : MAE_MASK_GRID;
+    Fixture before, f;
+
+    open_mask(&before, kind, 5, 7, 0.97, 2);
+    mae_mask_draw(&before.mask, 1, 3, 0, 11, &before.scratch);
+    for (size_t hidden = 34; hidden-- > 0;) {
+        open_mask(&f, kind, 5, 7, fmax((double)hidden / 35.0 - 1e-4, 0.0), 2);
+        mae_mask_draw(&f.mask, 1, 3, 0, 11, &f.scratch);
+        ck_assert_uint_eq(f.mask.visible, 35 - hidden);
+        for (size_t l = 0; l < 35; l++)
+            ck_assert(f.mask.mask[35 + l] <= before.mask.mask[35 + l]);
+        close_mask(&before);
+        before = f;
+    }
+    close_mask(&before);
+}
+END_TEST
+
+/* All masks of a cover together: how often each patch is hidden; each mask is whole. */
+START_TEST(a_cover_hides_every_patch)
+{
+    static const struct {
+        double ratio;
+        size_t masks, least, most; /* of 5 x 7 = 35 patches */
+    } cases[] = {
+        {0.79, 5, 4, 4},    /* V = 7: each patch is visible in exactly one of five */
+        {0.2, 5, 1, 1},     /* 7 hidden: each is hidden in exactly one */
+        {0.75, 5, 3, 4},    /* V = 8 */
+        {0.5, 3, 1, 2},     /* V = 17, 18 hidden */
+        {0.3, 4, 1, 2},     /* V = 24, 11 hidden */
+        {0.97, 35, 34, 34}, /* V = 1 */
+        {0.02, 35, 1, 1},   /* V = 34 */
+    };
+    const size_t masks = cases[_i].masks;
+    unsigned char first[35];
+    size_t times[35] = {0};
+    Fixture f;
+
+    open_mask(&f, MAE_MASK_RANDOM, 5, 7, cases[_i].ratio, 2);
+    ck_assert_uint_eq(mae_mask_cover(&f.mask), masks);
+    for (size_t k = 0; k < masks; k++) {
+        mae_mask_draw(&f.mask, 1, 3, 0, 11, &f.scratch);
+        if (k == 0)
+            memcpy(first, f.mask.mask + 35, sizeof first);
+        mae_mask_turn(&f.mask, 1, k);
+        check_consistent(&f.mask, 1);
+        for (size_t l = 0; l < 35; l++) {
+            times[l] += f.mask.mask[35 + l];
+            ck_assert(k > 0 || f.mask.mask[35 + l] == first[l]);
+        }
+    }
+    for (size_t l = 0; l < 35; l++) {
+        ck_assert_uint_ge(times[l], cases[_i].least);
+        ck_assert_uint_le(times[l], cases[_i].most);
+    }
+    close_mask(&f);
+}
+END_TEST
+
+START_TEST(defined_by_visible_patches)
+{
+    MaeError err = {0};
+    MaeMask mask;
+
+    ck_assert_ok(mae_mask_define_visible(&mask, MAE_MASK_GRID, 3, 5, 15, &err));
+    ck_assert_uint_eq(mask.visible, 15);
+    ck_assert_uint_eq(mae_mask_cover(&mask), 0); /* nothing hidden */
+    ck_assert_fails(mae_mask_define_visible(&mask, MAE_MASK_GRID, 3, 5, 16, &err),
+                    MAE_ERR_ARG, "expected 1 to 15 visible patches, got 16");
+    ck_assert_fails(mae_mask_define_visible(&mask, MAE_MASK_GRID, 3, 5, 0, &err),
+                    MAE_ERR_ARG, "got 0");
+    ck_assert_fails(mae_mask_define_visible(&mask, MAE_MASK_GRID, 3, 0, 1, &err),
+                    MAE_ERR_SHAPE, "3 x 0");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("masking");
@@ -280,6 +359,9 @@ int main(void)
     tcase_add_test(tc, blocks_are_connected);
     tcase_add_test(tc, from_flags);
     tcase_add_test(tc, sizes);
+    tcase_add_loop_test(tc, random_and_grid_masks_are_nested, 0, 2);
+    tcase_add_loop_test(tc, a_cover_hides_every_patch, 0, 7);
+    tcase_add_test(tc, defined_by_visible_patches);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }
