@@ -18,9 +18,9 @@
  *
  * A cover is a random mask turned round: its patches in order of rank form a ring, of
  * which every turn takes the next piece. For V < L/2 the pieces are visible ones, and
- * ceil(L/V) masks show each patch once (some twice if V does not divide L); otherwise they
- * are hidden ones, and ceil(L/(L-V)) masks hide each patch once (some twice). Either way
- * each patch is hidden at least once, and every mask is a random one by itself.
+ * ceil(L/V) masks show each patch once (some twice if V does not divide L); otherwise
+ * they are hidden ones, and ceil(L/(L-V)) masks hide each patch once (some twice). Either
+ * way each patch is hidden at least once, and every mask is a random one by itself.
  *
  * Source   random: facebookresearch/mae models_mae.py, random_masking; block: Bao et al.
  *          2021, arXiv:2106.08254, algorithm 1; grid: He et al. 2021, arXiv:2111.06377,
@@ -105,7 +105,7 @@ MaeStatus mae_mask_from_flags(MaeMask *mask, size_t b, const unsigned char *hidd
 /** Masks of a cover, see above; 0 if nothing is hidden. */
 size_t mae_mask_cover(const MaeMask *mask);
 
-/** Turn sample @p b, a random mask, into the mask that is @p turns further in its cover. */
+/** Turn sample @p b, a random mask, into the one @p turns further in its cover. */
 void mae_mask_turn(MaeMask *mask, size_t b, size_t turns);
 
 #endif /* MAE_MODEL_MASKING_H */
