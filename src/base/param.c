@@ -73,6 +73,23 @@ const MaeParamEntry *mae_param_find(const MaeParamTable *table, const char *name
     return NULL;
 }
 
+void mae_param_fix_before(MaeParamTable *table, MaeParam first)
+{
+    for (size_t i = 0; i < table->count && table->entries[i].at.off < first.off; i++)
+        table->entries[i].flags |= MAE_PARAM_FIXED;
+}
+
+size_t mae_param_sum_first(const MaeParamTable *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const MaeParamEntry *entry = &table->entries[i];
+
+        if ((entry->flags & MAE_PARAM_ROWSUM) && !(entry->flags & MAE_PARAM_FIXED))
+            return entry->at.sum;
+    }
+    return table->sum_total;
+}
+
 size_t mae_param_trainable(const MaeParamTable *table)
 {
     size_t sum = 0;

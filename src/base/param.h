@@ -70,6 +70,12 @@ MaeParam mae_param_add_shape(MaeParamTable *table, const char *scope, const char
 /** Entry called @p name, or NULL. */
 const MaeParamEntry *mae_param_find(const MaeParamTable *table, const char *name);
 
+/** Let only entries from @p first on be trained: those before it become FIXED. */
+void mae_param_fix_before(MaeParamTable *table, MaeParam first);
+
+/** First element of a tile's buffer of row sums that a trained entry has. */
+size_t mae_param_sum_first(const MaeParamTable *table);
+
 /** Elements that are trained (not FIXED), without padding. */
 size_t mae_param_trainable(const MaeParamTable *table);
 

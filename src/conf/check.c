@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,7 +46,8 @@ static MaeStatus check_blocks(const MaeConfig *cfg, const char *width_key, size_
 static bool is_settled(const MaeConfig *cfg)
 {
     static const char *const KEYS[] = {"model.img_size", "model.patch_size",
-                                       "model.embed_dim", "model.num_heads"};
+                                       "model.embed_dim", "model.num_heads",
+                                       "model.depth"};
 
     if (cfg->tool != MAE_CONF_FINETUNE || cfg->finetune.checkpoint[0] == '\0')
         return true;
@@ -151,11 +153,39 @@ static MaeStatus check_schedule(const MaeConfig *cfg, MaeError *err)
     return MAE_OK;
 }
 
+static MaeStatus check_partial(const MaeConfig *cfg, MaeError *err)
+{
+    const MaeConfFinetune *tune = &cfg->finetune;
+    const double halves = 2.0 * tune->trained_blocks;
+    char at[NAMED];
+
+    if (tune->mode != MAE_CONF_MODE_PARTIAL) {
+        if (mae_config_given(cfg, "finetune.trained_blocks"))
+            MAE_FAIL(err, MAE_ERR_ARG,
+                     "%s: only read with finetune.mode partial, which was not given",
+                     named(cfg, "finetune.trained_blocks", at));
+        return MAE_OK;
+    }
+    if (halves != floor(halves))
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: expected a multiple of 0.5, found %g",
+                 named(cfg, "finetune.trained_blocks", at), tune->trained_blocks);
+    if (is_settled(cfg) && tune->trained_blocks > (double)cfg->model.depth)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: %g blocks, but the model has %zu",
+                 named(cfg, "finetune.trained_blocks", at), tune->trained_blocks,
+                 cfg->model.depth);
+    if (tune->drop_path > 0.0 && halves < 1.0)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: %g, but no block is trained",
+                 named(cfg, "finetune.drop_path", at), tune->drop_path);
+    return MAE_OK;
+}
+
 MaeStatus mae_config_check(const MaeConfig *cfg, MaeError *err)
 {
     MAE_TRY(check_model(cfg, err));
     MAE_TRY(check_mask(cfg, err));
     MAE_TRY(check_data(cfg, err));
+    if (cfg->tool == MAE_CONF_FINETUNE)
+        MAE_TRY(check_partial(cfg, err));
     return check_schedule(cfg, err);
 }
 

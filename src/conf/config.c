@@ -340,6 +340,13 @@ size_t mae_config_eval_batch(const MaeConfig *cfg)
     return cfg->eval.batch_size > 0 ? cfg->eval.batch_size : cfg->train.batch_size;
 }
 
+size_t mae_config_trained_halves(const MaeConfig *cfg)
+{
+    return cfg->finetune.mode == MAE_CONF_MODE_FULL
+               ? 2 * cfg->model.depth
+               : (size_t)(2.0 * cfg->finetune.trained_blocks);
+}
+
 size_t mae_config_patches(const MaeConfig *cfg)
 {
     const size_t p = cfg->model.patch_size;

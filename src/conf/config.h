@@ -75,7 +75,11 @@ typedef enum MaeConfPool {
     MAE_CONF_POOL_CLS,  /**< norm, then the class token */
 } MaeConfPool;
 
-typedef enum MaeConfMode { MAE_CONF_MODE_FULL } MaeConfMode;
+/** What fine-tuning trains. */
+typedef enum MaeConfMode {
+    MAE_CONF_MODE_FULL,
+    MAE_CONF_MODE_PARTIAL, /**< the last blocks, final norm and head */
+} MaeConfMode;
 
 /** Per-channel statistics in pixel units (u8/255, u16/65535, f32 as it is). */
 typedef struct MaeConfStats {
@@ -164,7 +168,8 @@ typedef struct MaeConfFinetune {
     MaeConfPool pool;                 /* default mean */
     double label_smoothing;           /* default 0.1 */
     double drop_path;                 /* rate of the last block; default 0 */
-    MaeConfMode mode;                 /* full */
+    MaeConfMode mode;                 /* default full */
+    double trained_blocks; /* partial: 0 .. depth in halves, 0 = head alone; default 1 */
 } MaeConfFinetune;
 
 typedef struct MaeConfEval {
@@ -289,6 +294,9 @@ double mae_config_lr(const MaeConfig *cfg);
 
 /** Batch size of evaluations. */
 size_t mae_config_eval_batch(const MaeConfig *cfg);
+
+/** Halves of blocks that fine-tuning trains, counted from the last. */
+size_t mae_config_trained_halves(const MaeConfig *cfg);
 
 /** Patches L of an image. */
 size_t mae_config_patches(const MaeConfig *cfg);

@@ -15,6 +15,13 @@ static bool reads(MaeConfTool tool, const MaeKey *key)
     return (key->tools & (1u << tool)) != 0;
 }
 
+/* Whether the run looks at a key; one that was given is printed anyway. */
+static bool is_used(const MaeConfig *cfg, const MaeKey *key)
+{
+    return reads(cfg->tool, key) && (!(key->flags & MAE_KEY_PARTIAL) ||
+                                     cfg->finetune.mode == MAE_CONF_MODE_PARTIAL);
+}
+
 /* ---- YAML -------------------------------------------------------------------------- */
 
 static void print_key(const MaeConfig *cfg, const MaeSection *section, const MaeKey *key,
@@ -52,7 +59,7 @@ void mae_config_print(const MaeConfig *cfg, FILE *out)
 
     (void)fprintf(out, "# %s, fully resolved\n", TOOLS[cfg->tool]);
     for (size_t i = 0; (key = mae_schema_key(i, &section)) != NULL; i++) {
-        if (!reads(cfg->tool, key) && cfg->source[i].from == MAE_CONF_FROM_DEFAULT)
+        if (!is_used(cfg, key) && cfg->source[i].from == MAE_CONF_FROM_DEFAULT)
             continue;
         if (section != last)
             (void)fprintf(out, "%s:\n", section->name);

@@ -16,7 +16,7 @@ static const char *const PRECISION[] = {"auto", "f32", "bf16", NULL};
 static const char *const BACKEND[] = {"auto", "openblas", "onednn", "builtin", NULL};
 static const char *const INIT[] = {"pretrained", "random", NULL};
 static const char *const POOL[] = {"mean", "cls", NULL};
-static const char *const MODE[] = {"full", NULL};
+static const char *const MODE[] = {"full", "partial", NULL};
 
 static const MaeKey MODEL[] = {
     {"preset", MAE_KEY_TEXT, FIELD(model.preset), .def = "vit_tiny", .choices = PRESET,
@@ -314,7 +314,17 @@ static const MaeKey TUNE[] = {
      .aka = "drop_path_rate,stochastic_depth", .tools = FINETUNE,
      .flags = MAE_KEY_OPEN_MAX},
     {"mode", MAE_KEY_CHOICE, FIELD(finetune.mode), .def = "full", .choices = MODE,
-     .help = "Which parameters learn: full is all of them.", .tools = FINETUNE},
+     .help = "Which parameters learn: full is all of them, partial the last blocks "
+             "(trained_blocks), the final norm and the head.",
+     .tools = FINETUNE},
+    {"trained_blocks", MAE_KEY_REAL, FIELD(finetune.trained_blocks), .def = "1", .min = 0,
+     .max = 512, .unit = "blocks",
+     .help = "How many of the last blocks learn with mode partial, in halves: of half a "
+             "block the MLP and its norm. 0 is the head alone, the model's depth "
+             "everything. What is frozen runs forward only and keeps nothing for the "
+             "way back.",
+     .aka = "unfrozen_blocks,unfreeze,num_trained_blocks", .tools = FINETUNE,
+     .flags = MAE_KEY_PARTIAL},
 };
 
 static const MaeKey EVAL[] = {

@@ -32,6 +32,7 @@ typedef enum MaeKeyFlag {
     MAE_KEY_FREE = 4,      /* changes no result: may differ on resume */
     MAE_KEY_AUTO_FITS = 8, /* 0 or auto is found out later: equals anything on resume */
     MAE_KEY_OWN = 16,      /* a given value wins over a checkpoint's */
+    MAE_KEY_PARTIAL = 32,  /* only read with finetune.mode: partial */
 } MaeKeyFlag;
 
 enum {

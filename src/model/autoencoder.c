@@ -300,12 +300,12 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
     const MaeWork *work = &call->run->work;
     const MaeTile tile =
         mae_work_tile(work, call->batch, call->run->model->patches + 1, index);
-    float *sums = mae_work_sums(work, index);
+    float *sums;
 
     if (mae_work_skips(work, call->batch, index))
         return;
     mae_lap(work->scratch[thread].lap, MAE_LAP_WAIT);
-    memset(sums, 0, work->plan.sum_total * sizeof *sums);
+    sums = mae_work_clear_sums(work, index);
     for (size_t part = 0; part < mae_tile_parts(tile); part++)
         head_backward_part(call, sums, mae_tile_part(tile, part), thread);
 }

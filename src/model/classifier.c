@@ -29,6 +29,15 @@ MaeStatus mae_classifier_open(MaeClassifier *model, const MaeArch *arch, MaeErro
     return status;
 }
 
+void mae_classifier_freeze(MaeClassifier *model, size_t trained)
+{
+    mae_encoder_freeze(&model->encoder, trained);
+    model->head_only = trained == 0 && model->arch.depth > 0;
+    mae_param_fix_before(&model->table, model->head_only
+                                            ? model->head.weight
+                                            : mae_encoder_first_trained(&model->encoder));
+}
+
 void mae_classifier_close(MaeClassifier *model)
 {
     if (model == NULL)
@@ -60,8 +69,10 @@ static void reserve(MaeClassifierRun *run, MaeArena *arena, const MaeCompute *co
     const MaeWorkPlan plan = {
         .batch = batch,
         .tile_images = mae_work_tile_images(patches + 1),
+        .sum_first = mae_param_sum_first(&model->table),
         .sum_total = model->table.sum_total,
         .keep = keep,
+        .frozen = model->head_only,
         .drop_path = keep != MAE_KEEP_NOTHING,
         .trunk_count = 1,
         .trunks = {{batch, patches + 1, width, trunk->hidden, trunk->heads, operand}},
@@ -70,6 +81,8 @@ static void reserve(MaeClassifierRun *run, MaeArena *arena, const MaeCompute *co
     mae_work_reserve(&run->work, arena, &plan, compute);
     mae_encoder_reserve(&model->encoder, &run->encoder, arena, batch, patches, operand,
                         keep);
+    mae_encoder_reserve_frozen(&model->encoder, &run->encoder, arena, &run->work, patches,
+                               operand);
     mae_layernorm_reserve(&run->norm, arena, batch);
     run->pooled = mae_arena_floats(arena, batch * width);
     run->normed = mae_operand_carve(arena, operand, batch * width);
@@ -159,16 +172,16 @@ static void forward_tile(void *ctx, size_t index, size_t thread)
     const MaeClassifier *model = run->model;
     const size_t tokens = run->work.plan.trunks[0].tokens, width = model->arch.embed_dim;
     const MaeTile tile = mae_work_tile(&run->work, call->batch, tokens, index);
-    const float *x = run->encoder.trunk.x[model->arch.depth];
     const size_t at = tile.image * width;
+    const float *x;
 
     if (mae_work_skips(&run->work, call->batch, index))
         return;
-    mae_encoder_forward(&model->encoder, &run->work, &run->encoder, call->w, call->images,
-                        NULL, call->scales, call->batch, tile, thread);
-    for (size_t i = tile.image; i < tile.image + tile.images; i++)
-        pool_tokens(run->pooled + i * width, x + i * tokens * width, model->arch.pooling,
-                    tokens, width);
+    x = mae_encoder_forward(&model->encoder, &run->work, &run->encoder, call->w,
+                            call->images, NULL, call->scales, call->batch, tile, thread);
+    for (size_t i = 0; i < tile.images; i++)
+        pool_tokens(run->pooled + at + i * width, x + i * tokens * width,
+                    model->arch.pooling, tokens, width);
     mae_layernorm_forward(&model->norm, mae_operand_at(run->normed, at), &run->norm,
                           run->pooled + at, call->w, tile.image, tile.images);
     mae_linear_forward(&model->head, mae_gemm_thread(run->work.compute.gemm, thread),
@@ -211,34 +224,45 @@ void mae_classifier_targets(float *targets, const int64_t *labels, double smooth
     }
 }
 
+/* From the gradient of the head's output to that of the last block's. */
+static void pooled_backward(const Call *call, float *sums, const void *dhead,
+                            MaeTile tile, size_t thread)
+{
+    const MaeClassifierRun *run = call->run;
+    const MaeClassifier *model = run->model;
+    const size_t width = model->arch.embed_dim, at = tile.image * width;
+    const MaeOperand none = {NULL, run->dhead.type};
+    float *narrow = run->work.scratch[thread].narrow;
+
+    mae_linear_backward_input(&model->head,
+                              mae_gemm_thread(run->work.compute.gemm, thread),
+                              mae_operand_f32(narrow), dhead, call->w, tile.images);
+    mae_layernorm_backward(&model->norm, narrow, none, sums, narrow, NULL,
+                           run->pooled + at, &run->norm, call->w, tile.image,
+                           tile.images);
+    for (size_t i = 0; i < tile.images; i++)
+        unpool_tokens(run->work.dx[0] + (tile.image + i) * tile.tokens * width,
+                      narrow + i * width, model->arch.pooling, tile.tokens, width);
+}
+
 static void head_backward_tile(void *ctx, size_t index, size_t thread)
 {
     const Call *call = ctx;
     MaeClassifierRun *run = call->run;
     const MaeClassifier *model = run->model;
-    const size_t tokens = run->work.plan.trunks[0].tokens, width = model->arch.embed_dim;
+    const size_t tokens = run->work.plan.trunks[0].tokens;
     const MaeTile tile = mae_work_tile(&run->work, call->batch, tokens, index);
     const size_t classes = model->arch.classes, logit0 = tile.image * classes;
     const MaeOperand dhead = mae_operand_at(run->dhead, logit0);
-    const MaeOperand none = {NULL, dhead.type};
-    const size_t at = tile.image * width;
-    float *sums = mae_work_sums(&run->work, index);
-    float *narrow = run->work.scratch[thread].narrow;
+    float *sums;
 
     if (mae_work_skips(&run->work, call->batch, index))
         return;
-    memset(sums, 0, run->work.plan.sum_total * sizeof *sums);
+    sums = mae_work_clear_sums(&run->work, index);
     mae_rows_enter(dhead, sums + model->head.bias.sum, run->dlogits + logit0, NULL, 1,
                    tile.images, classes);
-    mae_linear_backward_input(&model->head,
-                              mae_gemm_thread(run->work.compute.gemm, thread),
-                              mae_operand_f32(narrow), dhead.data, call->w, tile.images);
-    mae_layernorm_backward(&model->norm, narrow, none, sums, narrow, NULL,
-                           run->pooled + at, &run->norm, call->w, tile.image,
-                           tile.images);
-    for (size_t i = 0; i < tile.images; i++)
-        unpool_tokens(run->work.dx[0] + (tile.image + i) * tokens * width,
-                      narrow + i * width, model->arch.pooling, tokens, width);
+    if (!model->head_only)
+        pooled_backward(call, sums, dhead.data, tile, thread);
 }
 
 void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeGradUse use,
@@ -254,8 +278,9 @@ void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeGradUse use,
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), head_backward_tile,
                  &call);
     mae_weight_grad_run(&head, 1, &work->compute, dw, use);
-    mae_encoder_backward(&model->encoder, work, dw, use, work->dx[0], &run->encoder, w,
-                         NULL, scales, batch, work->plan.trunks[0].tokens);
+    if (!model->head_only)
+        mae_encoder_backward(&model->encoder, work, dw, use, work->dx[0], &run->encoder,
+                             w, NULL, scales, batch, work->plan.trunks[0].tokens);
     mae_work_combine_sums(work, &model->table, dw, use, batch);
 }
 

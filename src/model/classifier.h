@@ -11,6 +11,9 @@
  * Source   Dosovitskiy et al. 2020; facebookresearch/mae models_vit.py. Label smoothing:
  *          Szegedy et al. 2015, arXiv:1512.00567. Stochastic depth rates rise linearly
  *          from 0 to drop_path over the blocks, as in timm.
+ * Where blocks are frozen, only what lies behind them has activations for a batch, and
+ * backward ends there.
+ *
  * Shapes   B images, K classes, D width.
  * Memory   A run plans all its memory when it opens; forward and backward never allocate.
  * Errors   Opening can fail (SHAPE, NOMEM); running cannot.
@@ -31,10 +34,17 @@ typedef struct MaeClassifier {
     MaeEncoder encoder;
     MaeLayerNorm norm; /* "fc_norm" for mean pooling, "norm" for the class token */
     MaeLinear head;    /* [K,D] */
+    bool head_only;    /* nothing else is trained */
 } MaeClassifier;
 
 /** Build the model; on failure nothing needs closing. arch->classes > 0. */
 MaeStatus mae_classifier_open(MaeClassifier *model, const MaeArch *arch, MaeError *err);
+
+/**
+ * Let only the last @p trained halves of blocks, final norm and head learn; with 0 the
+ * head alone, with 2 * depth everything. Before a run is opened.
+ */
+void mae_classifier_freeze(MaeClassifier *model, size_t trained);
 
 /** Accepts NULL and a zeroed or half-built object. */
 void mae_classifier_close(MaeClassifier *model);

@@ -1,5 +1,6 @@
 #include "model/encoder.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "kernel/rows.h"
@@ -52,14 +53,70 @@ void mae_encoder_init(const MaeEncoder *encoder, float *w, MaeRng *rng)
     mae_trunk_init(&encoder->trunk, w, rng);
 }
 
+void mae_encoder_freeze(MaeEncoder *encoder, size_t trained)
+{
+    assert(trained <= 2 * encoder->trunk.depth);
+    encoder->trunk.frozen = 2 * encoder->trunk.depth - trained;
+}
+
+MaeParam mae_encoder_first_trained(const MaeEncoder *encoder)
+{
+    const MaeTrunk *trunk = &encoder->trunk;
+    const MaeBlock *block = &trunk->blocks[trunk->frozen / 2];
+
+    if (trunk->frozen == 0)
+        return encoder->cls_token;
+    assert(trunk->frozen < 2 * trunk->depth);
+    return trunk->frozen % 2 == 0 ? block->norm1.gamma : block->norm2.gamma;
+}
+
+static bool all_frozen(const MaeEncoder *encoder)
+{
+    return encoder->trunk.frozen > 0 && encoder->trunk.frozen == 2 * encoder->trunk.depth;
+}
+
 void mae_encoder_reserve(const MaeEncoder *encoder, MaeEncoderCache *cache,
                          MaeArena *arena, size_t batch, size_t patches, MaeDtype operand,
                          MaeKeep keep)
 {
-    cache->patches =
-        mae_operand_carve(arena, operand, batch * patches * encoder->patch.in);
-    mae_trunk_reserve(&encoder->trunk, &cache->trunk, arena, batch, patches + 1, operand,
-                      keep);
+    *cache = (MaeEncoderCache){0};
+    if (encoder->trunk.frozen == 0)
+        cache->patches =
+            mae_operand_carve(arena, operand, batch * patches * encoder->patch.in);
+    if (!all_frozen(encoder))
+        mae_trunk_reserve(&encoder->trunk, &cache->trunk, arena, batch, patches + 1,
+                          operand, keep);
+}
+
+/* Up to the last block that is frozen as a whole, as an encoder of its own. */
+static MaeEncoder frozen_part(const MaeEncoder *encoder)
+{
+    MaeEncoder part = *encoder;
+
+    part.trunk.depth = encoder->trunk.frozen / 2;
+    part.trunk.frozen = 0;
+    return part;
+}
+
+void mae_encoder_reserve_frozen(const MaeEncoder *encoder, MaeEncoderCache *cache,
+                                MaeArena *arena, const MaeWork *work, size_t patches,
+                                MaeDtype operand)
+{
+    const size_t threads = mae_pool_threads(work->compute.pool);
+    MaeEncoder part = frozen_part(encoder);
+
+    if (encoder->trunk.frozen == 0)
+        return;
+    part.trunk.depth = mae_trunk_first(&encoder->trunk); /* half a block needs a cache */
+    cache->frozen = mae_arena_bytes(arena, threads, sizeof *cache->frozen);
+    for (size_t i = 0; i < threads; i++) {
+        MaeEncoderCache own;
+
+        mae_encoder_reserve(&part, &own, arena, work->plan.tile_images, patches, operand,
+                            MAE_KEEP_NOTHING);
+        if (cache->frozen != NULL)
+            cache->frozen[i] = own;
+    }
 }
 
 /* Rows of the first block's input, for one image. @param embedded [V,D]. */
@@ -80,10 +137,11 @@ static void place_tokens(const MaeEncoder *encoder, float *x, const float *embed
     }
 }
 
-void mae_encoder_forward(const MaeEncoder *encoder, const MaeWork *work,
-                         const MaeEncoderCache *cache, MaeWeights w, const float *images,
-                         const uint32_t *ids, const float *scales, size_t batch,
-                         MaeTile tile, size_t thread)
+/* Nothing frozen: all of a tile, from patches to the last block. */
+static void forward_all(const MaeEncoder *encoder, const MaeWork *work,
+                        const MaeEncoderCache *cache, MaeWeights w, const float *images,
+                        const uint32_t *ids, const float *scales, size_t batch,
+                        MaeTile tile, size_t thread)
 {
     const MaePatchGrid *grid = &encoder->grid;
     const size_t pixels = grid->channels * grid->height * grid->width;
@@ -110,6 +168,58 @@ void mae_encoder_forward(const MaeEncoder *encoder, const MaeWork *work,
     mae_lap(lap, MAE_LAP_TOKENS);
     mae_trunk_forward(&encoder->trunk, work, &cache->trunk, w, scales, batch, tile,
                       thread);
+}
+
+/*
+ * What is frozen of a tile in the thread's own memory. @param trunk of the batch: gets
+ * what the first trained half reads. @return the last output in the own memory.
+ */
+static const float *forward_frozen(const MaeEncoder *encoder, const MaeWork *work,
+                                   const MaeTrunkCache *trunk, const MaeEncoderCache *own,
+                                   MaeWeights w, const float *images, MaeTile tile,
+                                   size_t thread)
+{
+    const MaePatchGrid *grid = &encoder->grid;
+    const size_t pixels = grid->channels * grid->height * grid->width;
+    const size_t floats = tile.images * tile.tokens * encoder->patch.out;
+    const size_t at = tile.image * tile.tokens * encoder->patch.out;
+    const size_t done = encoder->trunk.frozen / 2;
+    const MaeEncoder part = frozen_part(encoder);
+    const MaeTile alone = {0, tile.images, tile.tokens};
+    const float *x = own->trunk.x[done];
+
+    forward_all(&part, work, own, w, images != NULL ? images + tile.image * pixels : NULL,
+                NULL, NULL, tile.images, alone, thread);
+    if (encoder->trunk.frozen % 2 != 0)
+        mae_block_forward_attention(&encoder->trunk.blocks[done],
+                                    mae_gemm_thread(work->compute.gemm, thread),
+                                    trunk->blocks[done].x1 + at, &own->trunk.blocks[done],
+                                    &work->scratch[thread], x, w, NULL, alone);
+    else if (done < encoder->trunk.depth)
+        memcpy(trunk->x[done] + at, x, floats * sizeof *x);
+    return x;
+}
+
+const float *mae_encoder_forward(const MaeEncoder *encoder, const MaeWork *work,
+                                 const MaeEncoderCache *cache, MaeWeights w,
+                                 const float *images, const uint32_t *ids,
+                                 const float *scales, size_t batch, MaeTile tile,
+                                 size_t thread)
+{
+    const MaeTrunk *trunk = &encoder->trunk;
+    const float *x;
+
+    if (trunk->frozen == 0) {
+        forward_all(encoder, work, cache, w, images, ids, scales, batch, tile, thread);
+    } else {
+        assert(ids == NULL && cache->frozen != NULL);
+        x = forward_frozen(encoder, work, &cache->trunk, &cache->frozen[thread], w,
+                           images, tile, thread);
+        if (all_frozen(encoder))
+            return x;
+        mae_trunk_forward(trunk, work, &cache->trunk, w, scales, batch, tile, thread);
+    }
+    return cache->trunk.x[trunk->depth] + tile.image * tile.tokens * trunk->width;
 }
 
 typedef struct TokensBackward {
@@ -166,6 +276,8 @@ void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float 
         .rows = batch * (tokens - 1),
     };
 
+    if (encoder->trunk.frozen > 0)
+        return;
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), tokens_backward,
                  &tokens_ctx);
     mae_weight_grad_run(&job, 1, &work->compute, dw, use);

@@ -67,7 +67,16 @@ MaeTile mae_tile_part(MaeTile tile, size_t index)
 
 float *mae_work_sums(const MaeWork *work, size_t tile)
 {
-    return work->sums + tile * work->plan.sum_total;
+    return work->sums + tile * (work->plan.sum_total - work->plan.sum_first);
+}
+
+float *mae_work_clear_sums(const MaeWork *work, size_t tile)
+{
+    const size_t first = work->plan.sum_first;
+    float *sums = mae_work_sums(work, tile);
+
+    memset(sums + first, 0, (work->plan.sum_total - first) * sizeof *sums);
+    return sums;
 }
 
 void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
@@ -99,12 +108,15 @@ void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
     }
     if (plan->keep == MAE_KEEP_NOTHING)
         return;
+    work->sums = mae_arena_floats(arena, plan->sum_first +
+                                             mae_work_tiles(work, plan->batch) *
+                                                 (plan->sum_total - plan->sum_first));
+    if (plan->frozen)
+        return;
     mae_block_reserve_grads(&work->grads, arena, plan->trunks, plan->trunk_count,
                             plan->drop_path);
     work->dx[0] = mae_arena_floats(arena, width);
     work->dx[1] = mae_arena_floats(arena, width);
-    work->sums =
-        mae_arena_floats(arena, mae_work_tiles(work, plan->batch) * plan->sum_total);
 }
 
 typedef struct Combine {
@@ -169,34 +181,65 @@ void mae_trunk_init(const MaeTrunk *trunk, float *w, MaeRng *rng)
         mae_block_init(&trunk->blocks[i], w, rng);
 }
 
+size_t mae_trunk_first(const MaeTrunk *trunk)
+{
+    return (trunk->frozen + 1) / 2;
+}
+
+/* Only the MLP of block mae_trunk_first() - 1 is trained. */
+static bool trains_half(const MaeTrunk *trunk)
+{
+    return trunk->frozen % 2 != 0;
+}
+
 void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *arena,
                        size_t batch, size_t tokens, MaeDtype operand, MaeKeep keep)
 {
     const MaeBlockSizes sizes = {batch,         tokens,       trunk->width,
                                  trunk->hidden, trunk->heads, operand};
-    const size_t streams = trunk->depth + 1;
+    const size_t streams = trunk->depth + 1, first = mae_trunk_first(trunk);
 
     cache->blocks = mae_arena_bytes(arena, streams, sizeof *cache->blocks);
     cache->x = mae_arena_bytes(arena, streams, sizeof *cache->x);
     for (size_t i = 0; i < streams; i++) {
-        const bool own_x = keep != MAE_KEEP_NOTHING || i < 2;
+        const bool own_x = i >= first && (keep != MAE_KEEP_NOTHING || i < first + 2);
+        const bool own = i >= first && (keep == MAE_KEEP_ALL || i == first);
         float *x = own_x ? mae_arena_floats(arena, batch * tokens * trunk->width) : NULL;
         MaeBlockCache block = {0};
 
-        if (i < trunk->depth && (keep == MAE_KEEP_ALL || i == 0))
+        if (i < trunk->depth && own)
             mae_block_reserve(&block, arena, &sizes);
+        else if (i + 1 == first && trains_half(trunk))
+            mae_block_reserve_mlp(&block, arena, &sizes);
         if (cache->x == NULL || cache->blocks == NULL)
             continue;
-        cache->x[i] = own_x ? x : cache->x[i - 2];
-        cache->blocks[i] = keep == MAE_KEEP_ALL || i == 0 ? block : cache->blocks[0];
+        cache->x[i] = own_x || i < first ? x : cache->x[i - 2];
+        cache->blocks[i] = own || i < first ? block : cache->blocks[first];
     }
+}
+
+/* The MLP of the last block that is not trained as a whole. */
+static void forward_half(const MaeTrunk *trunk, const MaeWork *work,
+                         const MaeTrunkCache *cache, MaeWeights w, const float *scales,
+                         size_t batch, MaeTile tile, size_t thread)
+{
+    const size_t first = mae_trunk_first(trunk), last = first - 1;
+    const float *s = scales != NULL ? scales + (2 * last + 1) * batch : NULL;
+
+    for (size_t part = 0; part < mae_tile_parts(tile); part++)
+        mae_block_forward_mlp(&trunk->blocks[last],
+                              mae_gemm_thread(work->compute.gemm, thread),
+                              cache->x[first], &cache->blocks[last],
+                              &work->scratch[thread], w, s, mae_tile_part(tile, part));
 }
 
 void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
                        const MaeTrunkCache *cache, MaeWeights w, const float *scales,
                        size_t batch, MaeTile tile, size_t thread)
 {
-    for (size_t i = 0; i < trunk->depth; i++)
+    if (trains_half(trunk))
+        forward_half(trunk, work, cache, w, scales, batch, tile, thread);
+    for (size_t i = mae_trunk_first(trunk); i < trunk->depth; i++)
         for (size_t part = 0; part < mae_tile_parts(tile); part++)
             mae_block_forward(
                 &trunk->blocks[i], mae_gemm_thread(work->compute.gemm, thread),
@@ -213,6 +256,7 @@ typedef struct BlockBackward {
     const float *scales, *dout;
     float *dx;
     size_t index, batch, tokens;
+    bool half; /* only the MLP; scales are its own */
 } BlockBackward;
 
 static void backward_part(const BlockBackward *b, float *sums, MaeTile part,
@@ -225,6 +269,11 @@ static void backward_part(const BlockBackward *b, float *sums, MaeTile part,
     const MaeBlockScratch *scratch = &work->scratch[thread];
     const float *x = b->cache->x[b->index];
 
+    if (b->half) {
+        mae_block_backward_mlp(block, gemm, sums, &work->grads, scratch, b->dout, cache,
+                               b->w, b->scales, part);
+        return;
+    }
     if (work->plan.keep == MAE_KEEP_INPUTS)
         mae_block_forward(block, gemm, b->cache->x[b->index + 1], cache, scratch, x, b->w,
                           b->scales, b->batch, part);
@@ -245,6 +294,22 @@ static void backward_tile(void *ctx, size_t index, size_t thread)
         backward_part(b, mae_work_sums(work, index), mae_tile_part(tile, part), thread);
 }
 
+/* The MLP of the last block that is not trained as a whole: where backward ends. */
+static void backward_half(const MaeTrunk *trunk, const MaeWork *work, float *dw,
+                          MaeGradUse use, const float *dout, const MaeTrunkCache *cache,
+                          MaeWeights w, const float *scales, size_t batch, size_t tokens)
+{
+    const size_t last = mae_trunk_first(trunk) - 1;
+    const float *s = scales != NULL ? scales + (2 * last + 1) * batch : NULL;
+    BlockBackward block = {trunk, work, cache, w,      s,   dout,
+                           NULL,  last, batch, tokens, true};
+
+    mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), backward_tile, &block);
+    mae_block_weight_grads_mlp(&trunk->blocks[last], &work->compute, dw, use,
+                               &work->grads, dout, &cache->blocks[last], s,
+                               batch * tokens);
+}
+
 float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
                           MaeGradUse use, float *dout, const MaeTrunkCache *cache,
                           MaeWeights w, const float *scales, size_t batch, size_t tokens)
@@ -252,9 +317,10 @@ float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
     float *dx = dout == work->dx[0] ? work->dx[1] : work->dx[0];
 
     assert(dout == work->dx[0] || dout == work->dx[1]);
-    for (size_t i = trunk->depth; i-- > 0;) {
+    for (size_t i = trunk->depth; i-- > mae_trunk_first(trunk);) {
         const float *s = scales != NULL ? scales + 2 * i * batch : NULL;
-        BlockBackward block = {trunk, work, cache, w, s, dout, dx, i, batch, tokens};
+        BlockBackward block = {trunk, work, cache, w,      s,    dout,
+                               dx,    i,    batch, tokens, false};
         float *used = dout;
 
         mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), backward_tile,
@@ -264,5 +330,7 @@ float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
         dout = dx;
         dx = used;
     }
+    if (trains_half(trunk))
+        backward_half(trunk, work, dw, use, dout, cache, w, scales, batch, tokens);
     return dout;
 }

@@ -9,6 +9,11 @@
  * row sums) and a grid over bands of the weight gradients. Tile sizes depend on shapes
  * alone.
  *
+ * Blocks in front may be frozen: they run forward only and backward ends behind them.
+ * Halves of blocks are counted, attention first, so the MLP of a block can be trained on
+ * frozen attention. Who runs the frozen ones (model/encoder.h) needs memory for a tile.
+ *
+ * Source   Halves: He et al. 2021, arXiv:2111.06377, section 4.3.
  * Shapes   B images, N tokens each, R = B * N rows, D width.
  * Memory   MaeWork and MaeTrunkCache live in an arena; a trunk owns its blocks' array.
  * Errors   Only define can fail (NOMEM).
@@ -31,6 +36,7 @@ typedef struct MaeTrunk {
     size_t width;  /* D */
     size_t heads;  /* H */
     size_t hidden; /* F of the MLP */
+    size_t frozen; /* halves of blocks in front that are not trained; 0 .. 2 * depth */
 } MaeTrunk;
 
 /** What forward leaves behind for backward. */
@@ -44,8 +50,10 @@ typedef enum MaeKeep {
 typedef struct MaeWorkPlan {
     size_t batch;       /* most images in a batch */
     size_t tile_images; /* most images in a tile */
+    size_t sum_first;   /* mae_param_sum_first; row sums before it have no memory */
     size_t sum_total;   /* MaeParamTable.sum_total; 0 without backward */
     MaeKeep keep;
+    bool frozen; /* no block is trained: backward will not enter the trunks */
     bool drop_path;
     size_t trunk_count;
     MaeBlockSizes trunks[2]; /* images = batch */
@@ -58,13 +66,14 @@ typedef struct MaeWork {
     MaeBlockScratch *scratch; /* [threads] */
     MaeBlockGrads grads;      /* whole batch */
     float *dx[2]; /* [largest R*D] gradient of the residual stream, in turns */
-    float *sums;  /* [tiles,sum_total] row sums of each tile; the model clears them */
+    float *sums;  /* [sum_first + tiles*(sum_total-sum_first)], see mae_work_sums */
 } MaeWork;
 
 /** Kept from forward to backward. */
 typedef struct MaeTrunkCache {
     MaeBlockCache *blocks; /* [depth]; all alias one cache if nothing is kept */
-    float **x; /* [depth+1] inputs of the blocks, then the output; each [R,D] */
+    float **x; /* [depth+1] inputs of the blocks, then the output; each [R,D]; NULL before
+                  the first block that is trained as a whole */
 } MaeTrunkCache;
 
 /** Images in a tile: enough rows of @p tokens for an efficient product. */
@@ -88,8 +97,11 @@ size_t mae_tile_parts(MaeTile tile);
 /** Part @p index of @p tile. */
 MaeTile mae_tile_part(MaeTile tile, size_t index);
 
-/** This tile's row sums [sum_total]. */
+/** This tile's row sums; only elements sum_first .. sum_total-1 are its own. */
 float *mae_work_sums(const MaeWork *work, size_t tile);
+
+/** Set them to zero: how a tile's backward pass begins. @return mae_work_sums. */
+float *mae_work_clear_sums(const MaeWork *work, size_t tile);
 
 /**
  * Carve scratch per thread and, with backward, gradients and row sums for the largest of
@@ -113,12 +125,16 @@ void mae_trunk_done(MaeTrunk *trunk);
 /** Initial weights as the layers document them. */
 void mae_trunk_init(const MaeTrunk *trunk, float *w, MaeRng *rng);
 
-/** Blocks that keep nothing of their own share one cache. */
+/** Blocks that are trained as a whole are those from here on; depth if there is none. */
+size_t mae_trunk_first(const MaeTrunk *trunk);
+
+/** Blocks that keep nothing of their own share one cache; frozen ones have none. */
 void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *arena,
                        size_t batch, size_t tokens, MaeDtype operand, MaeKeep keep);
 
 /**
- * Run one tile through all blocks, from cache->x[0] to cache->x[depth].
+ * Run one tile through what is trained, to cache->x[depth]: from x[mae_trunk_first()], or
+ * if the MLP of the block before is trained, from the x1 of that block.
  * @param scales [depth,2,batch] of stochastic depth, or NULL.
  */
 void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
@@ -126,9 +142,9 @@ void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
                        size_t batch, MaeTile tile, size_t thread);
 
 /**
- * All tiles, all blocks, weight gradients included. @p dout is one of work->dx.
+ * All tiles, all that is trained, weight gradients included. @p dout is one of work->dx.
  * @param[in,out] dw gradients of the linear layers; row sums go to the tiles' buffers.
- * @return the gradient of cache->x[0] [R,D]: one of work->dx.
+ * @return the gradient of cache->x[mae_trunk_first()] [R,D]: one of work->dx.
  */
 float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
                           MaeGradUse use, float *dout, const MaeTrunkCache *cache,

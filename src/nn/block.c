@@ -33,9 +33,17 @@ void mae_block_reserve(MaeBlockCache *cache, MaeArena *arena, const MaeBlockSize
     const size_t rows = sizes->images * sizes->tokens;
 
     mae_layernorm_reserve(&cache->norm1, arena, rows);
-    mae_layernorm_reserve(&cache->norm2, arena, rows);
     cache->qkv = mae_operand_carve(arena, sizes->operand, rows * 3 * sizes->width);
     cache->lse = mae_arena_floats(arena, rows * sizes->heads);
+    mae_block_reserve_mlp(cache, arena, sizes);
+}
+
+void mae_block_reserve_mlp(MaeBlockCache *cache, MaeArena *arena,
+                           const MaeBlockSizes *sizes)
+{
+    const size_t rows = sizes->images * sizes->tokens;
+
+    mae_layernorm_reserve(&cache->norm2, arena, rows);
     cache->x1 = mae_arena_floats(arena, rows * sizes->width);
     cache->fc1 = mae_operand_carve(arena, sizes->operand, rows * sizes->hidden);
 }
@@ -149,16 +157,14 @@ static MaeAttentionSizes heads_of(const MaeBlock *block, MaeTile tile)
                                block->width / block->heads};
 }
 
-void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
-                       const MaeBlockCache *cache, const MaeBlockScratch *scratch,
-                       const float *x, MaeWeights w, const float *scales, size_t batch,
-                       MaeTile tile)
+void mae_block_forward_attention(const MaeBlock *block, const MaeGemm *gemm, float *x1,
+                                 const MaeBlockCache *cache,
+                                 const MaeBlockScratch *scratch, const float *x,
+                                 MaeWeights w, const float *scales, MaeTile tile)
 {
-    const size_t width = block->width, hidden = block->fc1.out, n = tile.tokens;
-    const size_t row0 = tile.image * n, rows = tile.images * n;
-    const size_t at = row0 * width;
+    const size_t width = block->width, n = tile.tokens;
+    const size_t row0 = tile.image * n, rows = tile.images * n, at = row0 * width;
     const MaeOperand qkv = mae_operand_at(cache->qkv, 3 * at);
-    const MaeOperand fc1 = mae_operand_at(cache->fc1, row0 * hidden);
     const MaeAttentionSizes heads = heads_of(block, tile);
 
     mae_layernorm_forward(&block->norm1, scratch->operand, &cache->norm1, x + at, w, row0,
@@ -170,9 +176,20 @@ void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
                           cache->lse + tile.image * block->heads * n, qkv, &heads,
                           scratch->attention);
     mae_lap(scratch->lap, MAE_LAP_ATTENTION);
-    leave_branch(&block->proj, gemm, cache->x1 + at, x + at, scratch->operand.data, w,
-                 scales, scratch->narrow, tile);
+    leave_branch(&block->proj, gemm, x1 + at, x + at, scratch->operand.data, w, scales,
+                 scratch->narrow, tile);
     mae_lap(scratch->lap, MAE_LAP_FORWARD);
+}
+
+void mae_block_forward_mlp(const MaeBlock *block, const MaeGemm *gemm, float *out,
+                           const MaeBlockCache *cache, const MaeBlockScratch *scratch,
+                           MaeWeights w, const float *scales, MaeTile tile)
+{
+    const size_t width = block->width, hidden = block->fc1.out;
+    const size_t row0 = tile.image * tile.tokens, rows = tile.images * tile.tokens;
+    const size_t at = row0 * width;
+    const MaeOperand fc1 = mae_operand_at(cache->fc1, row0 * hidden);
+
     mae_layernorm_forward(&block->norm2, scratch->operand, &cache->norm2, cache->x1 + at,
                           w, row0, rows);
     mae_lap(scratch->lap, MAE_LAP_NORM);
@@ -181,8 +198,25 @@ void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
     mae_rows_gelu(scratch->wide, fc1, rows * hidden);
     mae_lap(scratch->lap, MAE_LAP_GELU);
     leave_branch(&block->fc2, gemm, out + at, cache->x1 + at, scratch->wide.data, w,
-                 scales != NULL ? scales + batch : NULL, scratch->narrow, tile);
+                 scales, scratch->narrow, tile);
     mae_lap(scratch->lap, MAE_LAP_FORWARD);
+}
+
+/* s2 behind s1. */
+static const float *scales_of_mlp(const float *scales, size_t batch)
+{
+    return scales != NULL ? scales + batch : NULL;
+}
+
+void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
+                       const MaeBlockCache *cache, const MaeBlockScratch *scratch,
+                       const float *x, MaeWeights w, const float *scales, size_t batch,
+                       MaeTile tile)
+{
+    mae_block_forward_attention(block, gemm, cache->x1, cache, scratch, x, w, scales,
+                                tile);
+    mae_block_forward_mlp(block, gemm, out, cache, scratch, w,
+                          scales_of_mlp(scales, batch), tile);
 }
 
 /* From the gradient of the attention's output to that of norm1's output, in narrow. */
@@ -207,22 +241,18 @@ static void attention_backward(const MaeBlock *block, const MaeGemm *gemm, float
     mae_lap(scratch->lap, MAE_LAP_INPUT_GRAD);
 }
 
-void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
-                        float *sums, const MaeBlockGrads *grads,
-                        const MaeBlockScratch *scratch, const float *dout, const float *x,
-                        const MaeBlockCache *cache, MaeWeights w, const float *scales,
-                        size_t batch, MaeTile tile)
+void mae_block_backward_mlp(const MaeBlock *block, const MaeGemm *gemm, float *sums,
+                            const MaeBlockGrads *grads, const MaeBlockScratch *scratch,
+                            const float *dout, const MaeBlockCache *cache, MaeWeights w,
+                            const float *scales, MaeTile tile)
 {
     const size_t width = block->width, hidden = block->fc1.out;
     const size_t row0 = tile.image * tile.tokens, rows = tile.images * tile.tokens;
     const size_t at = row0 * width, wide_at = row0 * hidden;
     const MaeOperand dfc1 = mae_operand_at(grads->dfc1, wide_at);
     const MaeOperand fc1 = mae_operand_at(cache->fc1, wide_at);
-    float *dx1 = grads->dx1 + at;
-    const void *dy;
+    const void *dy = enter_branch(&block->fc2, grads->dfc2, sums, dout, scales, tile);
 
-    dy = enter_branch(&block->fc2, grads->dfc2, sums, dout,
-                      scales != NULL ? scales + batch : NULL, tile);
     mae_lap(scratch->lap, MAE_LAP_RESIDUAL);
     mae_linear_backward_input(&block->fc2, gemm, dfc1, dy, w, rows);
     mae_lap(scratch->lap, MAE_LAP_INPUT_GRAD);
@@ -231,18 +261,32 @@ void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
     mae_linear_backward_input(&block->fc1, gemm, mae_operand_f32(scratch->narrow),
                               dfc1.data, w, rows);
     mae_lap(scratch->lap, MAE_LAP_INPUT_GRAD);
-    mae_layernorm_backward(&block->norm2, dx1, mae_operand_at(grads->norm2, at), sums,
-                           scratch->narrow, dout + at, cache->x1 + at, &cache->norm2, w,
-                           row0, rows);
+    mae_layernorm_backward(&block->norm2, grads->dx1 + at,
+                           mae_operand_at(grads->norm2, at), sums, scratch->narrow,
+                           dout + at, cache->x1 + at, &cache->norm2, w, row0, rows);
     mae_lap(scratch->lap, MAE_LAP_NORM);
+}
 
+void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
+                        float *sums, const MaeBlockGrads *grads,
+                        const MaeBlockScratch *scratch, const float *dout, const float *x,
+                        const MaeBlockCache *cache, MaeWeights w, const float *scales,
+                        size_t batch, MaeTile tile)
+{
+    const size_t row0 = tile.image * tile.tokens, rows = tile.images * tile.tokens;
+    const size_t at = row0 * block->width;
+    const void *dy;
+
+    mae_block_backward_mlp(block, gemm, sums, grads, scratch, dout, cache, w,
+                           scales_of_mlp(scales, batch), tile);
     dy = enter_branch(&block->proj, grads->dproj, sums, grads->dx1, scales, tile);
     mae_lap(scratch->lap, MAE_LAP_RESIDUAL);
     mae_linear_backward_input(&block->proj, gemm, scratch->operand, dy, w, rows);
     mae_lap(scratch->lap, MAE_LAP_INPUT_GRAD);
     attention_backward(block, gemm, sums, grads, scratch, cache, w, tile);
     mae_layernorm_backward(&block->norm1, dx + at, mae_operand_at(grads->norm1, at), sums,
-                           scratch->narrow, dx1, x + at, &cache->norm1, w, row0, rows);
+                           scratch->narrow, grads->dx1 + at, x + at, &cache->norm1, w,
+                           row0, rows);
     mae_lap(scratch->lap, MAE_LAP_NORM);
 }
 
@@ -273,6 +317,19 @@ void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, fl
         job(&block->qkv, grads->dqkv.data, grads->norm1.data, rows),
         job(&block->proj, entered(grads->dproj, grads->dx1, scales),
             grads->attention.data, rows),
+    };
+
+    mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, compute, dw, use);
+}
+
+void mae_block_weight_grads_mlp(const MaeBlock *block, const MaeCompute *compute,
+                                float *dw, MaeGradUse use, const MaeBlockGrads *grads,
+                                const float *dout, const MaeBlockCache *cache,
+                                const float *scales, size_t rows)
+{
+    const MaeWeightGrad jobs[] = {
+        job(&block->fc2, entered(grads->dfc2, dout, scales), cache->fc1.data, rows),
+        job(&block->fc1, grads->dfc1.data, grads->norm2.data, rows),
     };
 
     mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, compute, dw, use);

@@ -13,6 +13,9 @@
  * Backward of a tile yields the input gradient and this tile's row sums; the four weight
  * gradients follow for the whole batch through mae_block_weight_grads.
  *
+ * A block has two halves, attention and MLP; the functions of one half are for blocks of
+ * which only the MLP is trained.
+ *
  * Source   Dosovitskiy et al. 2020, arXiv:2010.11929; timm's Block as used by
  *          facebookresearch/mae. Stochastic depth: Huang et al. 2016, arXiv:1603.09382.
  * Types    Operands have the type of the gemm; x, x1, out and their gradients are f32.
@@ -93,6 +96,10 @@ void mae_block_define(MaeBlock *block, MaeParamTable *table, const char *scope,
 /** Carve the cache of a batch; on a measuring arena only counts bytes. */
 void mae_block_reserve(MaeBlockCache *cache, MaeArena *arena, const MaeBlockSizes *sizes);
 
+/** The same of what the MLP's half keeps: norm2, x1 and fc1. */
+void mae_block_reserve_mlp(MaeBlockCache *cache, MaeArena *arena,
+                           const MaeBlockSizes *sizes);
+
 /** One thread's scratch for the largest of @p count users; sizes[].images of a tile. */
 void mae_block_reserve_scratch(MaeBlockScratch *scratch, MaeArena *arena,
                                const MaeBlockSizes *sizes, size_t count);
@@ -115,6 +122,25 @@ void mae_block_forward(const MaeBlock *block, const MaeGemm *gemm, float *out,
                        MaeTile tile);
 
 /**
+ * The first half: x1 = x + s1 * proj(attention(qkv(norm1(x)))).
+ * @param[out] x1 [R,D] of the batch; this tile's rows are written. May not alias @p x.
+ * @param scales [images of the batch] s1, or NULL.
+ */
+void mae_block_forward_attention(const MaeBlock *block, const MaeGemm *gemm, float *x1,
+                                 const MaeBlockCache *cache,
+                                 const MaeBlockScratch *scratch, const float *x,
+                                 MaeWeights w, const float *scales, MaeTile tile);
+
+/**
+ * The second half: out = x1 + s2 * fc2(gelu(fc1(norm2(x1)))) with cache->x1.
+ * @param[out] out [R,D] of the batch; this tile's rows are written.
+ * @param scales [images of the batch] s2, or NULL.
+ */
+void mae_block_forward_mlp(const MaeBlock *block, const MaeGemm *gemm, float *out,
+                           const MaeBlockCache *cache, const MaeBlockScratch *scratch,
+                           MaeWeights w, const float *scales, MaeTile tile);
+
+/**
  * @param[out]    dx [R,D] of the batch; this tile's rows are overwritten.
  * @param[in,out] sums row sums of this tile, accumulated (+=).
  * @param dout [R,D] of the batch; must live until mae_block_weight_grads. Not @p dx.
@@ -127,11 +153,26 @@ void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
                         size_t batch, MaeTile tile);
 
 /**
+ * Of the second half: leaves the gradient of x1 in grads->dx1.
+ * @param scales [images of the batch] s2, or NULL.  The rest as above.
+ */
+void mae_block_backward_mlp(const MaeBlock *block, const MaeGemm *gemm, float *sums,
+                            const MaeBlockGrads *grads, const MaeBlockScratch *scratch,
+                            const float *dout, const MaeBlockCache *cache, MaeWeights w,
+                            const float *scales, MaeTile tile);
+
+/**
  * dW of the four linear layers into @p dw, after all tiles; @p dout and
  * @p scales as given to backward, @p rows of the whole batch.
  */
 void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, float *dw,
                             MaeGradUse use, const MaeBlockGrads *grads, const float *dout,
                             const MaeBlockCache *cache, const float *scales, size_t rows);
+
+/** Of fc1 and fc2 alone. @param scales [images of the batch] s2, or NULL. */
+void mae_block_weight_grads_mlp(const MaeBlock *block, const MaeCompute *compute,
+                                float *dw, MaeGradUse use, const MaeBlockGrads *grads,
+                                const float *dout, const MaeBlockCache *cache,
+                                const float *scales, size_t rows);
 
 #endif /* MAE_NN_BLOCK_H */

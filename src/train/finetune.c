@@ -215,6 +215,7 @@ static MaeStatus open_model(Finetune *f, MaeError *err)
     const size_t batch = train > test ? train : test;
 
     MAE_TRY(mae_classifier_open(&f->model, &arch, err));
+    mae_classifier_freeze(&f->model, mae_config_trained_halves(f->cfg));
     MAE_TRY(mae_classifier_run_open(
         &f->run, &f->model, &f->session.compute, batch,
         f->cfg->train.checkpoint_activations ? MAE_KEEP_INPUTS : MAE_KEEP_ALL, err));

@@ -59,6 +59,15 @@ static const struct {
      "f.yaml:1: train.resume: expected auto, none or a checkpoint"},
     {MAE_CONF_FINETUNE, "data: {label_fraction: 0.1, labels_per_class: 3}",
      "f.yaml:1: data.labels_per_class: give this or data.label_fraction, not both"},
+    {MAE_CONF_FINETUNE, "finetune: {trained_blocks: 2}",
+     "f.yaml:1: finetune.trained_blocks: only read with finetune.mode partial, which was "
+     "not given"},
+    {MAE_CONF_FINETUNE, "finetune: {mode: partial, trained_blocks: 1.25}",
+     "f.yaml:1: finetune.trained_blocks: expected a multiple of 0.5, found 1.25"},
+    {MAE_CONF_FINETUNE, "finetune: {mode: partial, trained_blocks: 12.5}",
+     "f.yaml:1: finetune.trained_blocks: 12.5 blocks, but the model has 12"},
+    {MAE_CONF_FINETUNE, "finetune: {mode: partial, trained_blocks: 0, drop_path: 0.1}",
+     "f.yaml:1: finetune.drop_path: 0.1, but no block is trained"},
 };
 
 START_TEST(contradictions)
@@ -179,6 +188,30 @@ START_TEST(adopting_refuses_what_differs)
 }
 END_TEST
 
+/* How many blocks can be trained is the checkpoint's to say. */
+START_TEST(trained_blocks_of_a_checkpoint)
+{
+    static MaeConfig run, c;
+    MaeError err = {0};
+
+    ck_assert_ok(parse(&run, MAE_CONF_PRETRAIN, "model: {depth: 20}", &err));
+    ck_assert_ok(parse(&c, MAE_CONF_FINETUNE,
+                       "finetune: {checkpoint: x, mode: partial, trained_blocks: 19.5}",
+                       &err));
+    ck_assert_ok(mae_config_adopt(&c, &run, "model", &err));
+    ck_assert_uint_eq(mae_config_trained_halves(&c), 39);
+    ck_assert_ok(parse(&c, MAE_CONF_FINETUNE,
+                       "finetune: {checkpoint: x, mode: partial, trained_blocks: 20.5}",
+                       &err));
+    ck_assert_fails(mae_config_adopt(&c, &run, "model", &err), MAE_ERR_ARG,
+                    "f.yaml:1: finetune.trained_blocks: 20.5 blocks, but the model has "
+                    "20");
+    ck_assert_ok(parse(&c, MAE_CONF_FINETUNE, "finetune: {checkpoint: x}", &err));
+    ck_assert_ok(mae_config_adopt(&c, &run, "model", &err));
+    ck_assert_uint_eq(mae_config_trained_halves(&c), 40);
+}
+END_TEST
+
 START_TEST(learning_rate)
 {
     static MaeConfig c;
@@ -206,6 +239,7 @@ int main(void)
     tcase_add_test(tcase, required_keys);
     tcase_add_test(tcase, adopts_the_architecture);
     tcase_add_test(tcase, adopting_refuses_what_differs);
+    tcase_add_test(tcase, trained_blocks_of_a_checkpoint);
     tcase_add_test(tcase, learning_rate);
     suite_add_tcase(suite, tcase);
     return mae_test_main(suite);
