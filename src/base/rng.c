@@ -96,7 +96,7 @@ double mae_rng_truncated(MaeRng *rng, double std)
     return value;
 }
 
-/* Logarithm of a gamma variate; a shape below 1 is that of shape + 1 times u^(1/shape). */
+/* Logarithm of a gamma variate; a shape below 1 is that of shape + 1 times u^(1/shape) */
 static double log_gamma_variate(MaeRng *rng, double shape)
 {
     const double boost = shape < 1.0 ? log_uniform(rng) / shape : 0.0;

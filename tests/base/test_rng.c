@@ -68,7 +68,7 @@ START_TEST(moments)
 }
 END_TEST
 
-/* Mean a / (a + b) and variance ab / ((a + b)^2 (a + b + 1)), within five standard errors;
+/* Mean a / (a + b) and variance ab / ((a + b)^2 (a + b + 1)), within 5 standard errors;
  * shapes whose variates underflow as well. */
 START_TEST(beta_has_its_moments)
 {
