@@ -49,6 +49,18 @@ static bool has_point(const MaeChart *chart, const MaeChartSeries *series, size_
     return usable(series->x[i], false) && usable(series->y[i], chart->log_y);
 }
 
+static size_t series_of(const MaeChart *chart)
+{
+    return chart->series_count < MAE_CHART_SERIES ? chart->series_count
+                                                  : MAE_CHART_SERIES;
+}
+
+static size_t yardsticks_of(const MaeChart *chart)
+{
+    return chart->yardstick_count < MAE_CHART_SERIES ? chart->yardstick_count
+                                                     : MAE_CHART_SERIES;
+}
+
 static double measure(const Axis *axis, double value)
 {
     return axis->log ? log10(value) : value;
@@ -77,7 +89,7 @@ static bool fit(Axis *x, Axis *y, const MaeChart *chart)
 {
     bool any = false;
 
-    for (size_t s = 0; s < chart->series_count && s < MAE_CHART_SERIES; s++) {
+    for (size_t s = 0; s < series_of(chart); s++) {
         const MaeChartSeries *series = &chart->series[s];
 
         for (size_t i = 0; i < series->count; i++) {
@@ -88,7 +100,7 @@ static bool fit(Axis *x, Axis *y, const MaeChart *chart)
             any = true;
         }
     }
-    for (size_t i = 0; i < chart->yardstick_count && any; i++) {
+    for (size_t i = 0; i < yardsticks_of(chart) && any; i++) {
         if (usable(chart->yardsticks[i].y, chart->log_y))
             include(y, chart->yardsticks[i].y);
     }
@@ -255,7 +267,8 @@ static void write_line(FILE *out, const Axis *x, const Axis *y, const MaeChart *
     Point last = {NAN, NAN};
     double before = -INFINITY;
 
-    fprintf(out, "<polyline class=\"s%zu\" points=\"", s);
+    fprintf(out, "<polyline class=\"s%zu%s\" points=\"", s,
+            series->faint ? " faint" : "");
     for (size_t i = 0; i < series->count; i++) {
         Point p;
         long index;
@@ -280,7 +293,9 @@ static void write_marks(FILE *out, const Axis *x, const Axis *y, const MaeChart 
 {
     const MaeChartSeries *series = &chart->series[s];
 
-    for (size_t i = 0; i < series->count && series->count <= FEW; i++) {
+    if (series->faint || series->count > FEW)
+        return;
+    for (size_t i = 0; i < series->count; i++) {
         if (!has_point(chart, series, i))
             continue;
         fprintf(out, "<circle class=\"s%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>", s,
@@ -290,26 +305,26 @@ static void write_marks(FILE *out, const Axis *x, const Axis *y, const MaeChart 
     }
 }
 
-static void write_key(FILE *out, char kind, size_t i, const char *name)
+static void write_key(FILE *out, char kind, size_t i, bool faint, const char *name)
 {
     fprintf(out,
             "<li><svg class=\"key\" viewBox=\"0 0 28 10\" aria-hidden=\"true\">"
-            "<path class=\"%c%zu\" d=\"M2 5H26\"/></svg>",
-            kind, i);
+            "<path class=\"%c%zu%s\" d=\"M2 5H26\"/></svg>",
+            kind, i, faint ? " faint" : "");
     mae_markup_text(out, name);
 }
 
 static void write_legend(FILE *out, const MaeChart *chart)
 {
     fputs("<ul class=\"legend\">\n", out);
-    for (size_t s = 0; s < chart->series_count && s < MAE_CHART_SERIES; s++) {
-        write_key(out, 's', s, chart->series[s].name);
+    for (size_t s = 0; s < series_of(chart); s++) {
+        write_key(out, 's', s, chart->series[s].faint, chart->series[s].name);
         fputs("</li>\n", out);
     }
-    for (size_t i = 0; i < chart->yardstick_count && i < MAE_CHART_SERIES; i++) {
+    for (size_t i = 0; i < yardsticks_of(chart); i++) {
         if (!usable(chart->yardsticks[i].y, chart->log_y))
             continue;
-        write_key(out, 'y', i, chart->yardsticks[i].name);
+        write_key(out, 'y', i, false, chart->yardsticks[i].name);
         fprintf(out, " (%.4g)</li>\n", chart->yardsticks[i].y);
     }
     fputs("</ul>\n", out);
@@ -327,12 +342,12 @@ static void write_inside(FILE *out, const MaeChart *chart)
         return;
     }
     write_axes(out, &x, &y, chart);
-    for (size_t i = 0; i < chart->yardstick_count && i < MAE_CHART_SERIES; i++) {
+    for (size_t i = 0; i < yardsticks_of(chart); i++) {
         if (usable(chart->yardsticks[i].y, chart->log_y))
             fprintf(out, "<path class=\"y%zu\" d=\"M%d %.1fH%d\"/>\n", i, LEFT,
                     place(&y, chart->yardsticks[i].y), WIDTH - RIGHT);
     }
-    for (size_t s = 0; s < chart->series_count && s < MAE_CHART_SERIES; s++) {
+    for (size_t s = series_of(chart); s-- > 0;) {
         write_line(out, &x, &y, chart, s);
         write_marks(out, &x, &y, chart, s);
     }

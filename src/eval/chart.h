@@ -7,7 +7,7 @@
  * MAE_CHART_COLUMNS columns the first, the smallest, the largest and the last are drawn,
  * so peaks stay visible. Series of few points show each of them, with its value as a
  * tooltip. Colours and sizes of letters are those of the page (eval/report.h): series i
- * has class "s<i>", yardstick i "y<i>".
+ * has class "s<i>", yardstick i "y<i>". The first series is drawn on top.
  *
  * Axes     Ticks at 1, 2 or 5 times a power of ten; on the x axis at whole numbers if it
  *          is at least 2 long.
@@ -31,6 +31,7 @@ typedef struct MaeChartSeries {
     const char *name;
     const double *x, *y; /* [count]; x does not fall */
     size_t count;
+    bool faint; /* thin and grey: the noise around another series */
 } MaeChartSeries;
 
 /** A horizontal line. */

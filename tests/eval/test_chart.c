@@ -37,7 +37,7 @@ static void assert_has(const char *text, const char *piece)
 START_TEST(points_lie_where_their_numbers_say)
 {
     const double x[] = {1.0, 2.0, 5.0}, y[] = {-1.0, 3.0, 1.0};
-    const MaeChartSeries series = {"<loss>", x, y, 3};
+    const MaeChartSeries series = {"<loss>", x, y, 3, false};
     const MaeChartYardstick lines[] = {{"half & half", 1.0}, {"none", NAN}};
     const MaeChart chart = {.title = "a \"title\"",
                             .x_label = "epoch",
@@ -71,7 +71,7 @@ END_TEST
 START_TEST(logarithmic_axis_shows_powers)
 {
     const double x[] = {0.0, 1.0, 2.0, 3.0}, y[] = {1.0, 0.0, 10.0, 100.0};
-    const MaeChartSeries series = {"s", x, y, 4};
+    const MaeChartSeries series = {"s", x, y, 4, false};
     MaeChart chart = {.title = "t",
                       .x_label = "x",
                       .y_label = "y",
@@ -97,7 +97,7 @@ START_TEST(many_points_are_thinned)
 {
     const size_t n = 1000000;
     double *x = malloc(n * sizeof *x), *y = malloc(n * sizeof *y);
-    const MaeChartSeries series = {"s", x, y, n};
+    const MaeChartSeries series = {"s", x, y, n, false};
     const MaeChart chart = {.title = "t",
                             .x_label = "x",
                             .y_label = "y",
@@ -150,7 +150,7 @@ START_TEST(odd_numbers_do_no_harm)
                                   {1e-300, 1e300, 1, 1}};
 
     for (size_t i = 0; i < 8 * 8 * 2; i++) {
-        const MaeChartSeries series = {"s", X[i / 8 % 8], Y[i % 8], 4};
+        const MaeChartSeries series = {"s", X[i / 8 % 8], Y[i % 8], 4, false};
         const MaeChart chart = {.title = "t",
                                 .x_label = "x",
                                 .y_label = "y",

@@ -81,7 +81,7 @@ static void fill(MaeImage *image, size_t height, size_t width, unsigned noise)
 START_TEST(everything_from_outside_is_escaped)
 {
     const double x[] = {0.0, 1.0};
-    const MaeChartSeries series = {HOSTILE, x, x, 2};
+    const MaeChartSeries series = {HOSTILE, x, x, 2, false};
     const MaeChartYardstick line = {HOSTILE, 0.5};
     const MaeChart chart = {HOSTILE, HOSTILE, HOSTILE, &series, 1, &line, 1, false};
     const MaeReportColumn columns[] = {{HOSTILE, false}, {"n", true}};

@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+"""test_report.py MAKE_REPORT [FILE...]: reports in a browser, without a network. TAP on stdout.
+
+Opens the page that MAKE_REPORT writes, full of hostile names, and FILEs from runs. With
+MAE_REPORT_SHOTS=FOLDER, leaves screenshots there: light, dark and phone. Needs Chromium,
+its driver and Selenium (Debian: chromium, chromium-driver, python3-selenium); skipped without.
+"""
+
+import base64
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+try:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+except ImportError:
+    webdriver = None
+
+count = 0
+
+
+def check(name, good, got=""):
+    global count
+    count += 1
+    print(f"{'' if good else 'not '}ok {count} - {name}", flush=True)
+    if not good:
+        print(f"# {got!r}")
+
+
+def missing():
+    if webdriver is None:
+        return "python3-selenium"
+    for program in ("chromium", "chromedriver"):
+        if shutil.which(program) is None:
+            return program
+    return None
+
+
+def browser(profile):
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    # As root there is no sandbox; /dev/shm may be small; every name lookup fails.
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
+                     "--no-first-run", "--disable-background-networking",
+                     "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
+
+
+def media(driver, scheme):
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+        "features": [{"name": "prefers-color-scheme", "value": scheme}]})
+
+
+def size(driver, width, height):
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
+
+
+def shoot(driver, name):
+    folder = os.environ.get("MAE_REPORT_SHOTS")
+    if folder is None:
+        return
+    shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+    pathlib.Path(folder, name + ".png").write_bytes(base64.b64decode(shot["data"]))
+
+
+def look(driver, path):
+    driver.get_log("browser")  # forget what was said before
+    driver.get(pathlib.Path(path).absolute().as_uri())
+
+
+def shown(slider):
+    return [i for i, frame in enumerate(slider.find_elements(By.CLASS_NAME, "frame"))
+            if frame.is_displayed()]
+
+
+def check_quiet(driver, what):
+    said = driver.get_log("browser")
+    check(f"{what}: no error in the console", said == [], said)
+    loaded = driver.execute_script(
+        "return performance.getEntriesByType('resource').map(e => e.name)"
+        ".filter(name => !name.startsWith('data:'))")
+    check(f"{what}: nothing is loaded", loaded == [], loaded)
+
+
+def check_parts(driver, what):
+    broken = driver.execute_script(
+        "return [...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt).length")
+    check(f"{what}: every picture shows and has a text", broken == 0, broken)
+    ids = driver.execute_script("return [...document.querySelectorAll('[id]')].map(e => e.id)")
+    check(f"{what}: ids are unique", len(ids) == len(set(ids)), ids)
+    lost = driver.execute_script(
+        "return [...document.querySelectorAll('nav a')].filter("
+        "a => !document.querySelector(a.getAttribute('href'))).length")
+    check(f"{what}: links lead somewhere", lost == 0, lost)
+    scripts = driver.execute_script(
+        "return [document.scripts.length, [...document.querySelectorAll('*')].filter("
+        "e => [...e.attributes].some(a => a.name.startsWith('on'))).length]")
+    check(f"{what}: no script but its own", scripts == [1, 0], scripts)
+
+
+def check_sliders(driver, what):
+    for slider in driver.find_elements(By.CSS_SELECTOR, "figure.slider"):
+        control = slider.find_element(By.TAG_NAME, "input")
+        first, last = int(control.get_attribute("value")), int(control.get_attribute("max"))
+        check(f"{what}: a slider shows one picture", shown(slider) == [first], shown(slider))
+        control.send_keys(Keys.HOME)
+        check(f"{what}: the first by its key", shown(slider) == [0], shown(slider))
+        control.send_keys(Keys.ARROW_RIGHT)
+        check(f"{what}: the next by its key", shown(slider) == [1], shown(slider))
+        driver.execute_script(
+            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))",
+            control, last)
+        check(f"{what}: the last by moving it", shown(slider) == [last], shown(slider))
+        text = slider.find_elements(By.CLASS_NAME, "label")[last].text
+        said = control.get_attribute("aria-valuetext").strip()
+        check(f"{what}: which is said", said.split() == text.split(), (said, text))
+
+
+def check_links(driver, what):
+    size(driver, 1100, 500)
+    links = driver.find_elements(By.CSS_SELECTOR, "nav a")
+    links[-1].click()
+    top = driver.execute_script(
+        "return document.querySelector(arguments[0]).getBoundingClientRect().top",
+        links[-1].get_attribute("hash"))
+    check(f"{what}: a link scrolls to its section", 0 <= top < 500, top)
+    check(f"{what}: with the links still in view", links[0].is_displayed() and driver.execute_script(
+        "return document.querySelector('nav').getBoundingClientRect().top") == 0)
+
+
+def check_looks(driver, what):
+    colours = {}
+    for scheme in ("light", "dark"):
+        media(driver, scheme)
+        size(driver, 1100, 800)
+        colours[scheme] = driver.execute_script(
+            "return getComputedStyle(document.body).backgroundColor")
+        shoot(driver, f"{what}-{scheme}")
+    check(f"{what}: dark where wanted", colours["light"] != colours["dark"], colours)
+    media(driver, "light")
+    size(driver, 390, 844)
+    wide = driver.execute_script("return document.documentElement.scrollWidth")
+    check(f"{what}: fits a phone", wide == 390, wide)
+    shoot(driver, f"{what}-phone")
+    size(driver, 1100, 800)
+
+
+def check_digest(text):
+    script = re.search(r"<script>(.*?)</script>\n</body>", text, re.S).group(1)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    check("the policy names the script's digest", f"'sha256-{digest}'" in text, digest)
+
+
+def check_hostile(driver):
+    title = driver.find_element(By.TAG_NAME, "h1").text
+    check("hostile: names are shown as they are", "<script>alert(1)</script>" in title, title)
+    check("hostile: no element of theirs", driver.find_elements(
+        By.CSS_SELECTOR, "img[src='x'], [onload]") == [])
+
+
+def main():
+    make, files = sys.argv[1], sys.argv[2:]
+    lacking = missing()
+    if lacking is not None:
+        print(f"1..0 # SKIP {lacking} is not installed: tools/install_deps.sh --tests")
+        return
+    with tempfile.TemporaryDirectory() as work:
+        page = os.path.join(work, "hostile.html")
+        subprocess.run([make, page], check=True)
+        check_digest(pathlib.Path(page).read_text(encoding="utf-8"))
+        driver = browser(os.path.join(work, "profile"))
+        try:
+            for path in [page] + files:
+                what = pathlib.Path(path).stem if path == page else pathlib.Path(path).parent.name
+                look(driver, path)
+                check_parts(driver, what)
+                if path == page:
+                    check_hostile(driver)
+                check_looks(driver, what)
+                check_sliders(driver, what)
+                check_links(driver, what)
+                check_quiet(driver, what)
+        finally:
+            driver.quit()
+    print(f"1..{count}")
+
+
+main()
