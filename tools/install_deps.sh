@@ -26,7 +26,7 @@ data=
 while [ $# -gt 0 ]; do
     case $1 in
     --tests)
-        packages="$packages check clang-format-14"
+        packages="$packages check clang-format-14 hdf5-tools"
         modules="$modules check"
         ;;
     --data)

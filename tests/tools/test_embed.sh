@@ -54,6 +54,34 @@ check 'NPY: header' 0 "'<f4', 'fortran_order': False, 'shape': (3,[0-9]*,[0-9]*,
 "$embed" m.h5 set -o y.npy -q --threads 1 -b 1 -w 0 --layers all --norm none >/dev/null
 check 'the same bits from one thread and one image at a time' 0 '^same$' \
     sh -c 'cmp x.npy y.npy && echo same'
+# Images of one brightness each: a row belongs to its image, whatever lies around it.
+idx()
+{
+    printf '\0\0\10\3\0\0\0'
+    printf "\\$#"
+    printf '\0\0\0\40\0\0\0\40'
+    for level in "$@"; do
+        head -c 1024 /dev/zero | tr '\0' "\\$level"
+    done
+}
+idx 20 120 220 370 40 >all.idx
+"$embed" m.h5 all.idx -o all.csv -b 2 -q >/dev/null
+"$embed" m.h5 all.idx -o all.npy -b 3 -q >/dev/null
+tail -n +2 all.csv | cut -d, -f3- >rows
+for level in 20 120 220 370 40; do
+    idx "$level" >one.idx
+    "$embed" m.h5 one.idx -o one.csv -q >/dev/null
+    "$embed" m.h5 one.idx -o one.npy -q >/dev/null
+    tail -n 1 one.csv | cut -d, -f3-
+    tail -c +193 one.npy >>values
+done >alone
+check 'CSV: each row is its image' 0 '^same$' sh -c 'cmp rows alone && echo same'
+check 'CSV: five different rows' 0 '^5$' sh -c 'sort -u rows | wc -l'
+check 'NPY: each row is its image' 0 '^same$' \
+    sh -c 'tail -c +193 all.npy | cmp - values && echo same'
+"$embed" m.h5 all.idx -o all.h5 -q >/dev/null
+check 'HDF5: the values of the NPY' 0 '^same$' \
+    sh -c 'h5dump -d features -b LE -o dumped all.h5 && cmp dumped values && echo same'
 check 'without labels' 0 'flat.csv: 1 images' "$embed" m.h5 flat -o flat.csv
 check 'CSV: no label' 0 '^"1.png",,' tail -n 1 flat.csv
 check 'bad images' 3 'wrong.png' "$embed" m.h5 bad -o bad.h5
