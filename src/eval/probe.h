@@ -35,6 +35,9 @@
 #include "base/arena.h"
 #include "nn/compute.h"
 
+/** Largest element of the logistic probe's gradient where it counts as minimised. */
+#define MAE_PROBE_TOLERANCE 1e-4
+
 /** Labelled features; borrowed. */
 typedef struct MaeProbeSet {
     const float *values;   /* [N,D] */

@@ -22,7 +22,6 @@
 /* Weight of the rows against the penalty, as scikit-learn's default. */
 #define C 1.0
 
-#define TOLERANCE 1e-4
 #define ITERATIONS 200
 
 /* Chunks of a wave, and elements of the gradient that one thread adds up. */
@@ -212,7 +211,8 @@ static void divide_by_hessian(void *ctx, double *x)
 
 static MaeStatus minimise(Logistic *l, MaeProbe *probe, MaeError *err)
 {
-    const MaeLbfgsGoal goal = {objective, divide_by_hessian, l, TOLERANCE, ITERATIONS};
+    const MaeLbfgsGoal goal = {objective, divide_by_hessian, l, MAE_PROBE_TOLERANCE,
+                               ITERATIONS};
     const size_t weights = probe->classes * probe->width;
 
     MAE_TRY(factor_hessian(l, err));

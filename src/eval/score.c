@@ -80,7 +80,7 @@ static MaeStatus find_neighbours(MaeScores *scores, const Task *t, MaeError *err
 typedef MaeStatus (*Fit)(MaeProbe *probe, const MaeProbeSet *train, size_t width,
                          size_t classes, const MaeCompute *compute, MaeError *err);
 
-static MaeStatus probe(MaeAccuracy *accuracy, double *lambda, Fit fit, const Task *t,
+static MaeStatus probe(MaeAccuracy *accuracy, MaeScores *scores, Fit fit, const Task *t,
                        MaeError *err)
 {
     const MaeProbeSet train = {mae_features_at(t->train, t->feature),
@@ -95,8 +95,12 @@ static MaeStatus probe(MaeAccuracy *accuracy, double *lambda, Fit fit, const Tas
             mae_features_stride(t->test), t->test->count, t->compute, err);
     if (status == MAE_OK)
         count(accuracy, t);
-    if (lambda != NULL)
-        *lambda = fitted.lambda;
+    if (fit == mae_probe_ridge) {
+        scores->lambda = fitted.lambda;
+    } else {
+        scores->iterations = fitted.iterations;
+        scores->grad_max = fitted.grad_max;
+    }
     mae_probe_done(&fitted);
     return status;
 }
@@ -106,9 +110,9 @@ static MaeStatus score(MaeScores *scores, const Task *t, MaeError *err)
     if (t->options->knn || t->options->retrieval)
         MAE_TRY(find_neighbours(scores, t, err));
     if (t->options->ridge)
-        MAE_TRY(probe(&scores->ridge, &scores->lambda, mae_probe_ridge, t, err));
+        MAE_TRY(probe(&scores->ridge, scores, mae_probe_ridge, t, err));
     if (t->options->logistic)
-        MAE_TRY(probe(&scores->logistic, NULL, mae_probe_logistic, t, err));
+        MAE_TRY(probe(&scores->logistic, scores, mae_probe_logistic, t, err));
     return MAE_OK;
 }
 

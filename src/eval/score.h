@@ -34,7 +34,9 @@ typedef struct MaeScoreOptions {
 typedef struct MaeScores {
     MaeAccuracy knn, ridge, logistic;
     MaeRetrieval retrieval;
-    double lambda; /* that the ridge probe chose */
+    double lambda;     /* that the ridge probe chose */
+    size_t iterations; /* of the logistic probe */
+    double grad_max;   /* where it ended: above MAE_PROBE_TOLERANCE it was cut short */
 } MaeScores;
 
 /** Score feature @p feature of @p test by what @p train says. @param classes of both. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/probe.h"
 #include "support/model.h"
 
 enum { CLASSES = 3, TRAIN = 60, TEST = 30, FEATURES = 2, WIDTH = 7 };
@@ -52,6 +53,8 @@ START_TEST(every_score_sees_its_feature)
     ck_assert_double_eq(s.retrieval.map, 1.0);
     ck_assert_double_eq_tol(s.retrieval.recall, 7.0 / 20.0, 1e-12);
     ck_assert_double_gt(s.lambda, 0.0);
+    ck_assert_uint_ge(s.iterations, 1);
+    ck_assert_double_le(s.grad_max, MAE_PROBE_TOLERANCE);
     ck_assert_ok(
         mae_score_feature(&s, &train, &test, 0, CLASSES, &all, &compute.compute, &err));
     ck_assert_uint_lt(s.knn.top1, TEST);

@@ -36,6 +36,8 @@ set -- --train set --test set --probes knn,retrieval -k 3
 check 'table' 0 '^[0-9]*-mean-norm  ' "$eval" m.h5 "$@" -r 3
 check 'both poolings, all layers' 0 '^1-cls  ' "$eval" m.h5 "$@" -r 3 -l all -p both
 check 'JSON' 0 '"knn": {"top1": 0\?.*"retrieval": {"k": 3' "$eval" m.h5 "$@" -r 3 --json
+check 'how far the logistic probe came' 0 '"iterations": [0-9]*, "converged": \(true\|false\)' \
+    "$eval" m.h5 --train set --test set --probes logistic --json
 check 'random weights' 0 'random weights' "$eval" m.h5 "$@" -r 3 --random-weights --seed 3
 check 'fewer labels' 0 '; 4 training images' \
     "$eval" m.h5 "$@" -k 2 -r 2 --labels-per-class 2

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/probe.h"
+
 enum { NAME = 64, COLUMN = 14 };
 
 MaeStatus eval_report_probes(MaeScoreOptions *o, const char *list, MaeError *err)
@@ -104,6 +106,22 @@ static void put_row(const EvalReport *r, size_t feature)
     (void)putchar('\n');
 }
 
+/* What was cut short is a lower bound. */
+static void put_unfinished(const EvalReport *r)
+{
+    char name[NAME];
+
+    for (size_t i = 0; i < r->spec->count; i++) {
+        const MaeScores *s = &r->scores[i];
+
+        mae_features_name(r->spec, i, name, sizeof name);
+        if (s->grad_max > MAE_PROBE_TOLERANCE)
+            (void)printf("logistic of %s: cut short after %zu iterations (gradient %.1g, "
+                         "done at %g)\n",
+                         name, s->iterations, s->grad_max, MAE_PROBE_TOLERANCE);
+    }
+}
+
 static void print_text(const EvalReport *r)
 {
     if (r->classifier != NULL) {
@@ -125,6 +143,8 @@ static void print_text(const EvalReport *r)
     if (r->options->knn)
         (void)printf("kNN: k = %zu, temperature %g, cosine similarity\n", r->options->k,
                      r->options->temperature);
+    if (r->options->logistic)
+        put_unfinished(r);
 }
 
 /* --- JSON ------------------------------------------------------------------------- */
@@ -159,7 +179,7 @@ static MaeJson *feature_json(const EvalReport *r, size_t feature)
 {
     const MaeScoreOptions *o = r->options;
     const MaeScores *s = &r->scores[feature];
-    MaeJson *value = mae_json_object(), *ridge;
+    MaeJson *value = mae_json_object(), *ridge, *logistic;
     char name[NAME];
 
     mae_features_name(r->spec, feature, name, sizeof name);
@@ -171,8 +191,12 @@ static MaeJson *feature_json(const EvalReport *r, size_t feature)
         mae_json_set_real(ridge, "lambda", s->lambda);
         mae_json_set(value, "ridge", ridge);
     }
-    if (o->logistic)
-        mae_json_set(value, "logistic", accuracy_json(&s->logistic));
+    if (o->logistic) {
+        logistic = accuracy_json(&s->logistic);
+        mae_json_set_int(logistic, "iterations", (int64_t)s->iterations);
+        mae_json_set_bool(logistic, "converged", s->grad_max <= MAE_PROBE_TOLERANCE);
+        mae_json_set(value, "logistic", logistic);
+    }
     if (o->retrieval)
         mae_json_set(value, "retrieval", retrieval_json(&s->retrieval, o->retrieved));
     return value;
