@@ -32,6 +32,7 @@ typedef enum MaeParamFlag {
     MAE_PARAM_NO_DECAY = 1, /**< excluded from weight decay */
     MAE_PARAM_FIXED = 2,    /**< saved but never trained: no gradient, no update */
     MAE_PARAM_ROWSUM = 4,   /**< gradient is a sum over rows, see above */
+    MAE_PARAM_TRACKED = 8, /**< FIXED statistic: its gradient is what a step adds to it */
 } MaeParamFlag;
 
 /** What a layer keeps of one tensor. */

@@ -153,29 +153,41 @@ static MaeStatus check_schedule(const MaeConfig *cfg, MaeError *err)
     return MAE_OK;
 }
 
-static MaeStatus check_partial(const MaeConfig *cfg, MaeError *err)
+static MaeStatus check_blocks_trained(const MaeConfig *cfg, MaeError *err)
 {
-    const MaeConfFinetune *tune = &cfg->finetune;
-    const double halves = 2.0 * tune->trained_blocks;
+    const double blocks = cfg->finetune.trained_blocks;
     char at[NAMED];
 
-    if (tune->mode != MAE_CONF_MODE_PARTIAL) {
-        if (mae_config_given(cfg, "finetune.trained_blocks"))
-            MAE_FAIL(err, MAE_ERR_ARG,
-                     "%s: only read with finetune.mode partial, which was not given",
-                     named(cfg, "finetune.trained_blocks", at));
-        return MAE_OK;
-    }
-    if (halves != floor(halves))
+    if (2.0 * blocks != floor(2.0 * blocks))
         MAE_FAIL(err, MAE_ERR_ARG, "%s: expected a multiple of 0.5, found %g",
-                 named(cfg, "finetune.trained_blocks", at), tune->trained_blocks);
-    if (is_settled(cfg) && tune->trained_blocks > (double)cfg->model.depth)
+                 named(cfg, "finetune.trained_blocks", at), blocks);
+    if (is_settled(cfg) && blocks > (double)cfg->model.depth)
         MAE_FAIL(err, MAE_ERR_ARG, "%s: %g blocks, but the model has %zu",
-                 named(cfg, "finetune.trained_blocks", at), tune->trained_blocks,
-                 cfg->model.depth);
-    if (tune->drop_path > 0.0 && halves < 1.0)
+                 named(cfg, "finetune.trained_blocks", at), blocks, cfg->model.depth);
+    return MAE_OK;
+}
+
+static MaeStatus check_mode(const MaeConfig *cfg, MaeError *err)
+{
+    const MaeConfFinetune *tune = &cfg->finetune;
+    const bool partial = tune->mode == MAE_CONF_MODE_PARTIAL;
+    const bool linear = tune->mode == MAE_CONF_MODE_LINEAR;
+    char at[NAMED];
+
+    if (cfg->tool != MAE_CONF_FINETUNE)
+        return MAE_OK;
+    if (!partial && mae_config_given(cfg, "finetune.trained_blocks"))
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: only read with finetune.mode partial",
+                 named(cfg, "finetune.trained_blocks", at));
+    if (partial)
+        MAE_TRY(check_blocks_trained(cfg, err));
+    if (tune->drop_path > 0.0 && (linear || (partial && tune->trained_blocks <= 0.0)))
         MAE_FAIL(err, MAE_ERR_ARG, "%s: %g, but no block is trained",
                  named(cfg, "finetune.drop_path", at), tune->drop_path);
+    if (linear && cfg->train.batch_size < 2)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "%s: the batch norm of finetune.mode linear needs at least 2 images",
+                 named(cfg, "train.batch_size", at));
     return MAE_OK;
 }
 
@@ -184,8 +196,7 @@ MaeStatus mae_config_check(const MaeConfig *cfg, MaeError *err)
     MAE_TRY(check_model(cfg, err));
     MAE_TRY(check_mask(cfg, err));
     MAE_TRY(check_data(cfg, err));
-    if (cfg->tool == MAE_CONF_FINETUNE)
-        MAE_TRY(check_partial(cfg, err));
+    MAE_TRY(check_mode(cfg, err));
     return check_schedule(cfg, err);
 }
 

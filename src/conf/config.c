@@ -99,6 +99,22 @@ static void fill_preset(MaeConfig *cfg)
     fill(cfg, "model.decoder_num_heads", &m->decoder_num_heads, 1, p->decoder_heads);
 }
 
+/* What the published linear probe does otherwise than fine-tuning. */
+static MaeStatus fill_mode(MaeConfig *cfg, MaeError *err)
+{
+    const MaeKey *key;
+
+    if (cfg->tool != MAE_CONF_FINETUNE || cfg->finetune.mode != MAE_CONF_MODE_LINEAR)
+        return MAE_OK;
+    for (size_t i = 0; (key = mae_schema_key(i, NULL)) != NULL; i++) {
+        if (key->def_linear == NULL || cfg->source[i].from != MAE_CONF_FROM_DEFAULT)
+            continue;
+        MAE_TRY(set_from_text(cfg, key, key->def_linear, key->name, err));
+        cfg->source[i].from = MAE_CONF_FROM_MODE;
+    }
+    return MAE_OK;
+}
+
 /* 5 % of the epochs as the paper's 40 of 800, 10 % as its 5 of 50. */
 static void derive(MaeConfig *cfg)
 {
@@ -235,6 +251,7 @@ MaeStatus mae_config_parse_text(MaeConfig *cfg, MaeConfTool tool, const char *na
     for (size_t i = 0; i < n; i++)
         MAE_TRY(apply_override(&tmp, overrides[i], err));
     fill_preset(&tmp);
+    MAE_TRY(fill_mode(&tmp, err));
     derive(&tmp);
     MAE_TRY(mae_config_check(&tmp, err));
     *cfg = tmp;
@@ -338,13 +355,6 @@ double mae_config_lr(const MaeConfig *cfg)
 size_t mae_config_eval_batch(const MaeConfig *cfg)
 {
     return cfg->eval.batch_size > 0 ? cfg->eval.batch_size : cfg->train.batch_size;
-}
-
-size_t mae_config_trained_halves(const MaeConfig *cfg)
-{
-    return cfg->finetune.mode == MAE_CONF_MODE_FULL
-               ? 2 * cfg->model.depth
-               : (size_t)(2.0 * cfg->finetune.trained_blocks);
 }
 
 size_t mae_config_patches(const MaeConfig *cfg)

@@ -3,7 +3,7 @@
  * The configuration of a run: YAML text and `key.path=value` overrides to one typed,
  * validated struct that remembers where each value came from.
  *
- * Order    default < preset < file < command line; then derived values; then checks.
+ * Order    default < preset, mode < file < command line; then derived values; then checks.
  *          One schema table (schema.c) drives parsing, ranges, printing and help.
  * YAML     Two levels: section, key. Values are scalars or lists of numbers. Refused:
  *          anchors, aliases, tags, directives, several documents, tabs as
@@ -12,7 +12,8 @@
  * Words    Where 0 stands for a choice, a word may be written and is printed
  *          instead: auto, all or none, as each field says.
  * Tools    One file serves every tool: keys that a tool does not read are checked
- *          for type and range, then ignored. Some defaults depend on the tool.
+ *          for type and range, then ignored. Some defaults depend on the tool, and on
+ *          finetune.mode.
  * Memory   MaeConfig is plain data (about 30 KB): copy it by assignment.
  * Errors   ARG with one line "file.yaml:12:5: optim.lr: expected ..., found ..." or
  *          "command line: optim.lr=x: ..."; IO if the file cannot be read; NOMEM.
@@ -79,6 +80,7 @@ typedef enum MaeConfPool {
 typedef enum MaeConfMode {
     MAE_CONF_MODE_FULL,
     MAE_CONF_MODE_PARTIAL, /**< the last blocks, final norm and head */
+    MAE_CONF_MODE_LINEAR, /**< linear probe: a head with batch norm on a frozen encoder */
 } MaeConfMode;
 
 /** Per-channel statistics in pixel units (u8/255, u16/65535, f32 as it is). */
@@ -185,6 +187,7 @@ typedef enum MaeConfFrom {
     MAE_CONF_FROM_FILE,
     MAE_CONF_FROM_COMMAND_LINE,
     MAE_CONF_FROM_CHECKPOINT, /**< taken over by mae_config_adopt */
+    MAE_CONF_FROM_MODE,       /**< the default of finetune.mode */
     MAE_CONF_FROM_DERIVED,    /**< computed from other keys or from the data */
 } MaeConfFrom;
 
@@ -247,7 +250,7 @@ MaeStatus mae_config_adopt(MaeConfig *cfg, const MaeConfig *from, const char *se
 MaeConfSource mae_config_from(const MaeConfig *cfg, const char *key);
 
 /**
- * The same as text: "default", "preset vit_micro", "run.yaml:12", "command line",
+ * The same as text: "default", "preset vit_micro", "mode linear", "run.yaml:12", "command line",
  * "checkpoint" or "derived"; a long file name is shortened from the left.
  */
 void mae_config_origin(const MaeConfig *cfg, const char *key, char *text, size_t size);
@@ -294,9 +297,6 @@ double mae_config_lr(const MaeConfig *cfg);
 
 /** Batch size of evaluations. */
 size_t mae_config_eval_batch(const MaeConfig *cfg);
-
-/** Halves of blocks that fine-tuning trains, counted from the last. */
-size_t mae_config_trained_halves(const MaeConfig *cfg);
 
 /** Patches L of an image. */
 size_t mae_config_patches(const MaeConfig *cfg);

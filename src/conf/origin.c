@@ -67,6 +67,9 @@ void mae_config_origin(const MaeConfig *cfg, const char *key, char *text, size_t
     case MAE_CONF_FROM_CHECKPOINT:
         (void)snprintf(text, size, "checkpoint");
         return;
+    case MAE_CONF_FROM_MODE:
+        (void)snprintf(text, size, "mode linear");
+        return;
     case MAE_CONF_FROM_DERIVED:
         (void)snprintf(text, size, "derived");
         return;

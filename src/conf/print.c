@@ -119,6 +119,8 @@ static void help_default(FILE *out, const MaeKey *key, MaeConfTool tool)
         (void)fprintf(out, "      default: %s", key->fallback);
     else
         (void)fprintf(out, "      default: %s", *def == '\0' ? "\"\"" : def);
+    if (tool == MAE_CONF_FINETUNE && key->def_linear != NULL)
+        (void)fprintf(out, " (finetune.mode linear: %s)", key->def_linear);
     if (key->unit != NULL)
         (void)fprintf(out, "; unit: %s", key->unit);
     if (!reads(tool, key))

@@ -16,7 +16,7 @@ static const char *const PRECISION[] = {"auto", "f32", "bf16", NULL};
 static const char *const BACKEND[] = {"auto", "openblas", "onednn", "builtin", NULL};
 static const char *const INIT[] = {"pretrained", "random", NULL};
 static const char *const POOL[] = {"mean", "cls", NULL};
-static const char *const MODE[] = {"full", "partial", NULL};
+static const char *const MODE[] = {"full", "partial", "linear", NULL};
 
 static const MaeKey MODEL[] = {
     {"preset", MAE_KEY_TEXT, FIELD(model.preset), .def = "vit_tiny", .choices = PRESET,
@@ -120,7 +120,7 @@ static const MaeKey DATA[] = {
              "resized crop and flip.",
      .aka = "augmentation,aug,transform", .tools = BOTH},
     {"crop_scale", MAE_KEY_REAL_PAIR, FIELD(data.crop_scale), .def = "[0.2, 1.0]",
-     .min = 0, .max = 1,
+     .def_linear = "[0.08, 1.0]", .min = 0, .max = 1,
      .help = "Smallest and largest share of the image's area in a random crop.",
      .aka = "scale,min_crop", .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
     {"eval_crop", MAE_KEY_REAL, FIELD(data.eval_crop), .def = "auto", .min = 0, .max = 1,
@@ -169,19 +169,23 @@ static const MaeKey OPTIM[] = {
      .help = "Peak learning rate; auto is blr x batch_size x accum_iter / 256.",
      .aka = "learning_rate,max_lr,lr_peak", .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
     {"blr", MAE_KEY_REAL, FIELD(optim.blr), .def = "1.5e-4", .def_finetune = "1e-3",
-     .min = 0, .max = 1000, .unit = "per 256 images",
+     .def_linear = "0.1", .min = 0, .max = 1000, .unit = "per 256 images",
      .help = "Base learning rate, used if lr is auto.",
      .aka = "base_lr,base_learning_rate", .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
     {"min_lr", MAE_KEY_REAL, FIELD(optim.min_lr), .def = "0", .def_finetune = "1e-6",
-     .min = 0, .max = 1000, .help = "Learning rate at the end of the cosine.",
+     .def_linear = "0", .min = 0, .max = 1000,
+     .help = "Learning rate at the end of the cosine.",
      .aka = "final_lr,end_lr,eta_min,lr_min", .tools = BOTH},
-    {"weight_decay", MAE_KEY_REAL, FIELD(optim.weight_decay), .def = "0.05", .min = 0,
-     .max = 100, .help = "Decoupled decay of tensors with two or more dimensions.",
+    {"weight_decay", MAE_KEY_REAL, FIELD(optim.weight_decay), .def = "0.05",
+     .def_linear = "0", .min = 0, .max = 100,
+     .help = "Decay of tensors with two or more dimensions: decoupled in AdamW, added to "
+             "the gradient in LARS (finetune.mode linear).",
      .aka = "wd,decay", .tools = BOTH},
     {"betas", MAE_KEY_REAL_PAIR, FIELD(optim.betas), .def = "[0.9, 0.95]",
      .def_finetune = "[0.9, 0.999]", .min = 0, .max = 1,
-     .help = "Decay rates of AdamW's moments.", .aka = "beta,adam_betas,opt_betas",
-     .tools = BOTH, .flags = MAE_KEY_OPEN_MAX},
+     .help = "Decay rates of AdamW's moments; the first is the momentum of LARS "
+             "(finetune.mode linear).",
+     .aka = "beta,adam_betas,opt_betas", .tools = BOTH, .flags = MAE_KEY_OPEN_MAX},
     {"eps", MAE_KEY_REAL, FIELD(optim.eps), .def = "1e-8", .min = 0, .max = 1,
      .help = "Added to the root of AdamW's second moment.",
      .aka = "epsilon,adam_epsilon,opt_eps", .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
@@ -196,8 +200,8 @@ static const MaeKey OPTIM[] = {
      .unit = "epochs",
      .help = "Linear rise of the learning rate from 0; fractions are allowed.",
      .aka = "warmup,warmup_ratio,warm_up", .tools = BOTH},
-    {"layer_decay", MAE_KEY_REAL, FIELD(optim.layer_decay), .def = "0.75", .min = 0,
-     .max = 1,
+    {"layer_decay", MAE_KEY_REAL, FIELD(optim.layer_decay), .def = "0.75",
+     .def_linear = "1", .min = 0, .max = 1,
      .help =
          "Each block learns at this multiple of the next block's rate; 1 = all alike.",
      .aka = "layer_wise_lr_decay,llrd,layerwise_decay", .tools = FINETUNE,
@@ -206,7 +210,8 @@ static const MaeKey OPTIM[] = {
 
 static const MaeKey TRAIN[] = {
     {"epochs", MAE_KEY_SIZE, FIELD(train.epochs), .def = "100", .def_finetune = "50",
-     .min = 1, .max = 1e6, .unit = "epochs", .help = "Passes over the training images.",
+     .def_linear = "90", .min = 1, .max = 1e6, .unit = "epochs",
+     .help = "Passes over the training images.",
      .aka = "num_epochs,max_epochs,num_train_epochs", .tools = BOTH},
     {"batch_size", MAE_KEY_SIZE, FIELD(train.batch_size), .def = "256",
      .def_finetune = "64", .min = 1, .max = 1e6, .unit = "images",
@@ -300,14 +305,16 @@ static const MaeKey TUNE[] = {
      .help = "Start from the checkpoint's weights, or from random ones (the baseline; a "
              "checkpoint then only gives the architecture).",
      .tools = FINETUNE},
-    {"pool", MAE_KEY_CHOICE, FIELD(finetune.pool), .def = "mean", .choices = POOL,
+    {"pool", MAE_KEY_CHOICE, FIELD(finetune.pool), .def = "mean", .def_linear = "cls",
+     .choices = POOL,
      .help = "What the head sees: mean is the average of the patch tokens and fc_norm "
              "(global "
              "pool), cls the class token.",
      .aka = "global_pool,pooling,cls_token", .tools = FINETUNE},
     {"label_smoothing", MAE_KEY_REAL, FIELD(finetune.label_smoothing), .def = "0.1",
-     .min = 0, .max = 1, .help = "Share of the target spread over all classes.",
-     .aka = "smoothing", .tools = FINETUNE, .flags = MAE_KEY_OPEN_MAX},
+     .def_linear = "0", .min = 0, .max = 1,
+     .help = "Share of the target spread over all classes.", .aka = "smoothing",
+     .tools = FINETUNE, .flags = MAE_KEY_OPEN_MAX},
     {"drop_path", MAE_KEY_REAL, FIELD(finetune.drop_path), .def = "0", .min = 0, .max = 1,
      .help =
          "Stochastic depth: rate of the last block, rising linearly from 0 at the first.",
@@ -315,7 +322,9 @@ static const MaeKey TUNE[] = {
      .flags = MAE_KEY_OPEN_MAX},
     {"mode", MAE_KEY_CHOICE, FIELD(finetune.mode), .def = "full", .choices = MODE,
      .help = "Which parameters learn: full is all of them, partial the last blocks "
-             "(trained_blocks), the final norm and the head.",
+             "(trained_blocks), the final norm and the head. linear is the published "
+             "linear probe: the encoder stays as it is, the head is a batch norm without "
+             "parameters and a linear layer, trained by LARS, and some defaults differ.",
      .tools = FINETUNE},
     {"trained_blocks", MAE_KEY_REAL, FIELD(finetune.trained_blocks), .def = "1", .min = 0,
      .max = 512, .unit = "blocks",
@@ -348,8 +357,8 @@ static const MaeSection SECTIONS[] = {
     {"mask", "which patches are hidden in pretraining", "masking", MASK, COUNT(MASK)},
     {"data", "images and how they are prepared", "dataset,dataloader,loader", DATA,
      COUNT(DATA)},
-    {"optim", "AdamW and the learning-rate schedule", "optimizer,optimiser,opt,schedule",
-     OPTIM, COUNT(OPTIM)},
+    {"optim", "AdamW or LARS, and the learning-rate schedule",
+     "optimizer,optimiser,opt,schedule", OPTIM, COUNT(OPTIM)},
     {"train", "the run", "training,trainer,run,pretrain", TRAIN, COUNT(TRAIN)},
     {"finetune", "the classifier", "finetuning,fine_tune,classifier,head", TUNE,
      COUNT(TUNE)},

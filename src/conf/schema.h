@@ -47,6 +47,7 @@ typedef struct MaeKey {
     size_t size;                /* bytes of the field */
     const char *def;            /* as YAML; NULL: computed later, see fallback */
     const char *def_finetune;   /* NULL: as def */
+    const char *def_linear;     /* with finetune.mode linear; NULL: as def_finetune */
     const char *fallback;       /* where a value without def comes from, for help */
     double min, max;            /* numbers and their list entries; max may be INFINITY */
     const char *zero;           /* word for 0, or NULL */

@@ -147,16 +147,21 @@ MaeStatus mae_score_classifier(MaeAccuracy *accuracy, const MaeClassifier *model
                                size_t feature, const MaeCompute *compute, MaeError *err)
 {
     const MaeLinear *head = &model->head;
-    const size_t classes = head->out, rows = features->count;
-    float *logits;
+    const size_t classes = head->out, width = head->in, rows = features->count;
+    float *logits, *folded; /* folded: weight, then bias */
+    MaeStatus status;
 
     MAE_TRY(allocate(&logits, rows, classes, err));
-    mae_gemm_nt(compute->gemm, mae_operand_f32(logits), classes,
-                mae_features_at(features, feature), mae_features_stride(features),
-                w + head->weight.off, head->in, rows, classes, head->in,
-                w + head->bias.off, NULL);
-    *accuracy = (MaeAccuracy){0};
-    mae_accuracy_add(accuracy, logits, features->labels, rows, classes);
+    status = allocate(&folded, classes, width + 1, err);
+    if (status == MAE_OK) {
+        mae_classifier_fold(model, w, folded, folded + classes * width);
+        mae_gemm_nt(compute->gemm, mae_operand_f32(logits), classes,
+                    mae_features_at(features, feature), mae_features_stride(features),
+                    folded, width, rows, classes, width, folded + classes * width, NULL);
+        *accuracy = (MaeAccuracy){0};
+        mae_accuracy_add(accuracy, logits, features->labels, rows, classes);
+    }
+    free(folded);
     free(logits);
-    return MAE_OK;
+    return status;
 }

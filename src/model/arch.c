@@ -89,3 +89,8 @@ MaeStatus mae_arch_check(const MaeArch *arch, MaeError *err)
     return check_hidden(arch, "decoder",
                         decoder && arch->decoder_depth > 0 ? arch->decoder_dim : 0, err);
 }
+
+const char *mae_arch_head_name(MaeHead head)
+{
+    return head == MAE_HEAD_BATCHNORM ? "batchnorm" : "linear";
+}

@@ -17,6 +17,12 @@ typedef enum MaePooling {
     MAE_POOL_CLS,  /* the class token after norm */
 } MaePooling;
 
+/** What a classifier computes from what it pooled. */
+typedef enum MaeHead {
+    MAE_HEAD_LINEAR,    /* one linear layer */
+    MAE_HEAD_BATCHNORM, /* batch norm without affine, then linear: the linear probe */
+} MaeHead;
+
 /** Checked by mae_arch_check before anything is built from it. */
 typedef struct MaeArch {
     MaePatchGrid grid;   /* channels, height, width, patch */
@@ -29,6 +35,7 @@ typedef struct MaeArch {
     bool norm_pix_loss; /* targets normalised per patch */
     size_t classes;     /* of a classifier; 0 for an autoencoder */
     MaePooling pooling; /* of a classifier */
+    MaeHead head;       /* of a classifier */
 } MaeArch;
 
 /**
@@ -42,6 +49,9 @@ MaeStatus mae_arch_check(const MaeArch *arch, MaeError *err);
  * of a matrix product (2^31 - 1). @p arch has passed the check above.
  */
 MaeStatus mae_arch_check_batch(const MaeArch *arch, size_t batch, MaeError *err);
+
+/** "linear" or "batchnorm", as checkpoints say. */
+const char *mae_arch_head_name(MaeHead head);
 
 /** Hidden width of an MLP on @p width. */
 size_t mae_arch_hidden(const MaeArch *arch, size_t width);

@@ -1,11 +1,18 @@
 #include "model/classifier.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "kernel/rows.h"
 
 #define HEAD_STD 2e-5
+#define PROBE_STD 0.01
+
+static bool has_batchnorm(const MaeClassifier *model)
+{
+    return model->arch.head == MAE_HEAD_BATCHNORM;
+}
 
 MaeStatus mae_classifier_open(MaeClassifier *model, const MaeArch *arch, MaeError *err)
 {
@@ -20,7 +27,11 @@ MaeStatus mae_classifier_open(MaeClassifier *model, const MaeArch *arch, MaeErro
                                 MAE_ENCODER_FINETUNE, err);
     if (status == MAE_OK) {
         mae_layernorm_define(&model->norm, &model->table, norm, arch->embed_dim);
-        mae_linear_define(&model->head, &model->table, "head", arch->embed_dim,
+        if (has_batchnorm(model))
+            mae_batchnorm_define(&model->batchnorm, &model->table, "head.0",
+                                 arch->embed_dim);
+        mae_linear_define(&model->head, &model->table,
+                          has_batchnorm(model) ? "head.1" : "head", arch->embed_dim,
                           arch->classes);
         status = mae_param_check(&model->table, err);
     }
@@ -31,8 +42,9 @@ MaeStatus mae_classifier_open(MaeClassifier *model, const MaeArch *arch, MaeErro
 
 void mae_classifier_freeze(MaeClassifier *model, size_t trained)
 {
+    assert(trained == 0 || !has_batchnorm(model));
     mae_encoder_freeze(&model->encoder, trained);
-    model->head_only = trained == 0 && model->arch.depth > 0;
+    model->head_only = trained == 0;
     mae_param_fix_before(&model->table, model->head_only
                                             ? model->head.weight
                                             : mae_encoder_first_trained(&model->encoder));
@@ -48,14 +60,17 @@ void mae_classifier_close(MaeClassifier *model)
 
 void mae_classifier_init(const MaeClassifier *model, float *w, uint64_t seed)
 {
+    const double std = has_batchnorm(model) ? PROBE_STD : HEAD_STD;
     MaeRng rng;
 
     mae_rng_init(&rng, seed, 0, 0, MAE_RNG_INIT);
     mae_encoder_init(&model->encoder, w, &rng);
     mae_layernorm_init(&model->norm, w);
     for (size_t i = 0; i < model->head.weight.count; i++)
-        w[model->head.weight.off + i] = (float)mae_rng_truncated(&rng, HEAD_STD);
+        w[model->head.weight.off + i] = (float)mae_rng_truncated(&rng, std);
     memset(w + model->head.bias.off, 0, model->head.bias.count * sizeof *w);
+    if (has_batchnorm(model))
+        mae_batchnorm_init(&model->batchnorm, w);
 }
 
 static void reserve(MaeClassifierRun *run, MaeArena *arena, const MaeCompute *compute,
@@ -84,6 +99,10 @@ static void reserve(MaeClassifierRun *run, MaeArena *arena, const MaeCompute *co
     mae_encoder_reserve_frozen(&model->encoder, &run->encoder, arena, &run->work, patches,
                                operand);
     mae_layernorm_reserve(&run->norm, arena, batch);
+    if (has_batchnorm(model)) {
+        mae_batchnorm_reserve(&run->batchnorm, arena, width);
+        run->features = mae_arena_floats(arena, batch * width);
+    }
     run->pooled = mae_arena_floats(arena, batch * width);
     run->normed = mae_operand_carve(arena, operand, batch * width);
     run->logits = mae_arena_floats(arena, batch * classes);
@@ -165,6 +184,17 @@ static void unpool_tokens(float *dx, const float *dpooled, MaePooling pooling,
         mae_rows_axpy(dx + n * width, 1.0f / (float)(tokens - 1), dpooled, width);
 }
 
+static void forward_head(const Call *call, MaeTile tile, size_t thread)
+{
+    const MaeClassifierRun *run = call->run;
+    const MaeClassifier *model = run->model;
+
+    mae_linear_forward(&model->head, mae_gemm_thread(run->work.compute.gemm, thread),
+                       mae_operand_f32(run->logits + tile.image * model->arch.classes),
+                       mae_operand_at(run->normed, tile.image * model->head.in).data,
+                       call->w, NULL, tile.images);
+}
+
 static void forward_tile(void *ctx, size_t index, size_t thread)
 {
     const Call *call = ctx;
@@ -182,21 +212,63 @@ static void forward_tile(void *ctx, size_t index, size_t thread)
     for (size_t i = 0; i < tile.images; i++)
         pool_tokens(run->pooled + at + i * width, x + i * tokens * width,
                     model->arch.pooling, tokens, width);
-    mae_layernorm_forward(&model->norm, mae_operand_at(run->normed, at), &run->norm,
-                          run->pooled + at, call->w, tile.image, tile.images);
-    mae_linear_forward(&model->head, mae_gemm_thread(run->work.compute.gemm, thread),
-                       mae_operand_f32(run->logits + tile.image * model->arch.classes),
-                       mae_operand_at(run->normed, at).data, call->w, NULL, tile.images);
+    mae_layernorm_forward(&model->norm,
+                          has_batchnorm(model) ? mae_operand_f32(run->features + at)
+                                               : mae_operand_at(run->normed, at),
+                          &run->norm, run->pooled + at, call->w, tile.image, tile.images);
+    if (!has_batchnorm(model))
+        forward_head(call, tile, thread);
 }
 
-void mae_classifier_forward(MaeClassifierRun *run, MaeWeights w, const float *images,
-                            const float *scales, size_t batch)
+static void forward_head_tile(void *ctx, size_t index, size_t thread)
+{
+    const Call *call = ctx;
+    const MaeWork *work = &call->run->work;
+
+    if (!mae_work_skips(work, call->batch, index))
+        forward_head(call,
+                     mae_work_tile(work, call->batch, work->plan.trunks[0].tokens, index),
+                     thread);
+}
+
+/* The batch norm sees all images before the head sees one. */
+static void forward_probe(Call *call, bool training)
+{
+    MaeClassifierRun *run = call->run;
+    const MaeBatchNorm *bn = &run->model->batchnorm;
+
+    if (training)
+        mae_batchnorm_forward(bn, run->features, &run->batchnorm, run->features,
+                              call->batch);
+    else
+        mae_batchnorm_eval(bn, run->features, run->features, call->w.f32, call->batch);
+    mae_rows_enter(run->normed, NULL, run->features, NULL, 1, call->batch, bn->width);
+    mae_pool_run(run->work.compute.pool, mae_work_tiles(&run->work, call->batch),
+                 forward_head_tile, call);
+}
+
+static void forward(MaeClassifierRun *run, MaeWeights w, const float *images,
+                    const float *scales, size_t batch, bool training)
 {
     Call call = {run, w, images, scales, batch};
 
     assert(batch > 0 && batch <= run->work.plan.batch);
     mae_pool_run(run->work.compute.pool, mae_work_tiles(&run->work, batch), forward_tile,
                  &call);
+    if (has_batchnorm(run->model))
+        forward_probe(&call, training);
+}
+
+void mae_classifier_forward(MaeClassifierRun *run, MaeWeights w, const float *images,
+                            const float *scales, size_t batch)
+{
+    forward(run, w, images, scales, batch, false);
+}
+
+void mae_classifier_forward_train(MaeClassifierRun *run, MaeWeights w,
+                                  const float *images, const float *scales, size_t batch)
+{
+    forward(run, w, images, scales, batch, true);
 }
 
 double mae_classifier_loss(MaeClassifierRun *run, const float *targets, size_t batch,
@@ -275,6 +347,7 @@ void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeGradUse use,
     Call call = {.run = run, .w = w, .scales = scales, .batch = batch};
 
     assert(work->plan.keep != MAE_KEEP_NOTHING && batch > 0 && batch <= work->plan.batch);
+    assert(model->head_only || !has_batchnorm(model));
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), head_backward_tile,
                  &call);
     mae_weight_grad_run(&head, 1, &work->compute, dw, use);
@@ -282,6 +355,31 @@ void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeGradUse use,
         mae_encoder_backward(&model->encoder, work, dw, use, work->dx[0], &run->encoder,
                              w, NULL, scales, batch, work->plan.trunks[0].tokens);
     mae_work_combine_sums(work, &model->table, dw, use, batch);
+    if (has_batchnorm(model))
+        mae_batchnorm_track(&model->batchnorm, dw, use, &run->batchnorm, w.f32, batch);
+}
+
+void mae_classifier_fold(const MaeClassifier *model, const float *w, float *weight,
+                         float *bias)
+{
+    const MaeLinear *head = &model->head;
+    const float *mean = w + model->batchnorm.mean.off;
+    const float *var = w + model->batchnorm.var.off;
+
+    memcpy(weight, w + head->weight.off, head->weight.count * sizeof *weight);
+    memcpy(bias, w + head->bias.off, head->bias.count * sizeof *bias);
+    for (size_t k = 0; k < head->out && has_batchnorm(model); k++) {
+        double moved = 0.0;
+
+        for (size_t i = 0; i < head->in; i++) {
+            float *at = &weight[k * head->in + i];
+            const double scaled = (double)*at / sqrt((double)var[i] + MAE_BATCHNORM_EPS);
+
+            *at = (float)scaled;
+            moved += scaled * (double)mean[i];
+        }
+        bias[k] = (float)((double)bias[k] - moved);
+    }
 }
 
 MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeGradUse use,
@@ -294,7 +392,7 @@ MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeGradUse u
     mae_classifier_forward(run, w, NULL, NULL, batch);
     if (dw != NULL) {
         /* With stochastic depth residuals are not added by the products. */
-        mae_classifier_forward(run, w, NULL, run->scales, batch);
+        mae_classifier_forward_train(run, w, NULL, run->scales, batch);
         mae_classifier_backward(run, dw, MAE_GRAD_SET, w, NULL, batch);
     }
     if (dw != NULL && use == MAE_GRAD_ADD)

@@ -6,9 +6,11 @@
  *          logits = head(fc_norm(pooled))
  *   cls    pooled = class token of the last block
  *          logits = head(norm(pooled))
+ *   head   linear, or of a linear probe: linear(batch norm without affine)
  *   loss   mean over images of - sum over classes of target * log softmax(logits)
  *
- * Source   Dosovitskiy et al. 2020; facebookresearch/mae models_vit.py. Label smoothing:
+ * Source   Dosovitskiy et al. 2020; facebookresearch/mae models_vit.py, linear probe:
+ *          main_linprobe.py, whose tensors are head.0.* and head.1.*. Label smoothing:
  *          Szegedy et al. 2015, arXiv:1512.00567. Stochastic depth rates rise linearly
  *          from 0 to drop_path over the blocks, as in timm.
  * Where blocks are frozen, only what lies behind them has activations for a batch, and
@@ -26,15 +28,17 @@
 
 #include "model/arch.h"
 #include "model/encoder.h"
+#include "nn/batchnorm.h"
 
 /** The model: shapes and offsets, no numbers. Immutable once open. */
 typedef struct MaeClassifier {
     MaeArch arch;
     MaeParamTable table;
     MaeEncoder encoder;
-    MaeLayerNorm norm; /* "fc_norm" for mean pooling, "norm" for the class token */
-    MaeLinear head;    /* [K,D] */
-    bool head_only;    /* nothing else is trained */
+    MaeLayerNorm norm;      /* "fc_norm" for mean pooling, "norm" for the class token */
+    MaeBatchNorm batchnorm; /* of a linear probe */
+    MaeLinear head;         /* [K,D] */
+    bool head_only;         /* nothing else is trained */
 } MaeClassifier;
 
 /** Build the model; on failure nothing needs closing. arch->classes > 0. */
@@ -42,7 +46,8 @@ MaeStatus mae_classifier_open(MaeClassifier *model, const MaeArch *arch, MaeErro
 
 /**
  * Let only the last @p trained halves of blocks, final norm and head learn; with 0 the
- * head alone, with 2 * depth everything. Before a run is opened.
+ * head alone, with 2 * depth everything. Before a run is opened. Of a linear probe only
+ * the head can be trained.
  */
 void mae_classifier_freeze(MaeClassifier *model, size_t trained);
 
@@ -51,7 +56,8 @@ void mae_classifier_close(MaeClassifier *model);
 
 /**
  * Initial weights of @p seed: the encoder as the autoencoder of the same seed has it,
- * norms 1 and 0, head truncated normal with std 2e-5, bias 0. w [table.total].
+ * norms 1 and 0, head truncated normal with std 2e-5 (linear probe: 0.01), bias 0.
+ * w [table.total].
  */
 void mae_classifier_init(const MaeClassifier *model, float *w, uint64_t seed);
 
@@ -62,7 +68,9 @@ typedef struct MaeClassifierRun {
     MaeWork work;
     MaeEncoderCache encoder;
     MaeLayerNormCache norm;
+    MaeBatchNormCache batchnorm;
     float *pooled;     /* [B,D] */
+    float *features;   /* [B,D] what the batch norm sees and makes; linear probe */
     MaeOperand normed; /* [B,D] input of the head */
     float *logits;     /* [B,K] */
     float *dlogits;    /* [B,K] */
@@ -88,11 +96,15 @@ void mae_classifier_drop_path(MaeClassifierRun *run, double rate, uint64_t seed,
                               uint32_t epoch, const size_t *samples, size_t batch);
 
 /**
- * Logits of a batch, left in run->logits.
+ * Logits of a batch, left in run->logits. A batch norm uses its running statistics.
  * @param scales run->scales, or NULL for no stochastic depth (evaluation).
  */
 void mae_classifier_forward(MaeClassifierRun *run, MaeWeights w, const float *images,
                             const float *scales, size_t batch);
+
+/** The same in training, before backward: a batch norm uses the batch's statistics. */
+void mae_classifier_forward_train(MaeClassifierRun *run, MaeWeights w,
+                                  const float *images, const float *scales, size_t batch);
 
 /**
  * Loss of run->logits against soft targets; leaves its gradient for backward.
@@ -115,8 +127,18 @@ void mae_classifier_targets(float *targets, const int64_t *labels, double smooth
 MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeGradUse use,
                                   MaeWeights w, size_t batch, MaeError *err);
 
-/** Gradients, after forward and loss. @param[in,out] dw every trained one, see @p use. */
+/**
+ * Gradients, after forward_train and loss; running statistics are tracked.
+ * @param[in,out] dw every trained one, see @p use.
+ */
 void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeGradUse use,
                              MaeWeights w, const float *scales, size_t batch);
+
+/**
+ * The head as one linear layer, a batch norm's running statistics folded in.
+ * @param[out] weight [K,D].  @param[out] bias [K].  @param w weights of the model.
+ */
+void mae_classifier_fold(const MaeClassifier *model, const float *w, float *weight,
+                         float *bias);
 
 #endif /* MAE_MODEL_CLASSIFIER_H */

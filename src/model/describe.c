@@ -28,6 +28,7 @@ static void set_architecture(MaeJson *root, const MaeSnapshot *s)
         mae_json_set_int(model, "num_classes", (int64_t)s->arch.classes);
         mae_json_set_text(model, "pool",
                           s->arch.pooling == MAE_POOL_CLS ? "cls" : "mean");
+        mae_json_set_text(model, "head", mae_arch_head_name(s->arch.head));
     }
     mae_json_set(root, "model", model);
 }

@@ -38,9 +38,55 @@ static MaeStatus out_of_memory(const char *path, MaeError *err)
     MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
 }
 
-static MaeStatus read_checkpoint(Export *x, const char *in, MaeError *err)
+/*
+ * The same classifier with a head that other programs know: a batch norm folded into the
+ * linear layer. The tables agree up to the head.
+ */
+static MaeStatus fold_head(Export *x, const char *in, MaeError *err)
+{
+    MaeArch arch = x->snapshot.arch;
+    MaeSnapshotModel plain;
+    const MaeClassifier *from = &x->model.as.classifier, *to = &plain.as.classifier;
+    float *weights;
+
+    arch.head = MAE_HEAD_LINEAR;
+    MAE_TRY(mae_snapshot_model_open(&plain, x->snapshot.kind, &arch, err));
+    weights = mae_snapshot_alloc(&to->table);
+    if (weights == NULL) {
+        mae_snapshot_model_close(&plain);
+        return out_of_memory(in, err);
+    }
+    memcpy(weights, x->weights, to->head.weight.off * sizeof *weights);
+    mae_classifier_fold(from, x->weights, weights + to->head.weight.off,
+                        weights + to->head.bias.off);
+    mae_snapshot_model_close(&x->model);
+    free(x->weights);
+    x->model = plain;
+    x->weights = weights;
+    x->snapshot.arch.head = MAE_HEAD_LINEAR;
+    mae_log(x->options->log, MAE_LOG_INFO,
+            "%s: the batch norm of the linear probe is folded into the exported head",
+            in);
+    return MAE_OK;
+}
+
+/* The model and its weights, as they will be named. */
+static MaeStatus load(Export *x, const char *in, MaeError *err)
 {
     const MaeParamTable *table;
+
+    MAE_TRY(mae_snapshot_model_open(&x->model, x->snapshot.kind, &x->snapshot.arch, err));
+    x->has_model = true;
+    table = mae_snapshot_model_table(&x->model);
+    x->weights = mae_snapshot_alloc(table);
+    if (x->weights == NULL)
+        return out_of_memory(in, err);
+    MAE_TRY(mae_snapshot_weights(x->reader, table, x->weights, err));
+    return x->snapshot.arch.head == MAE_HEAD_BATCHNORM ? fold_head(x, in, err) : MAE_OK;
+}
+
+static MaeStatus read_checkpoint(Export *x, const char *in, MaeError *err)
+{
     MaeError inner = {0};
     MaeStatus status;
 
@@ -49,16 +95,12 @@ static MaeStatus read_checkpoint(Export *x, const char *in, MaeError *err)
         MAE_FAIL(err, MAE_ERR_ARG,
                  "%s: a checkpoint says itself what it is; \"%s\" is for safetensors", in,
                  x->options->overrides[0]);
-    MAE_TRY(mae_snapshot_model_open(&x->model, x->snapshot.kind, &x->snapshot.arch, err));
-    x->has_model = true;
-    table = mae_snapshot_model_table(&x->model);
-    status = mae_names_open(&x->names, table, x->options->naming, &inner);
+    MAE_TRY(load(x, in, err));
+    status = mae_names_open(&x->names, mae_snapshot_model_table(&x->model),
+                            x->options->naming, &inner);
     if (status != MAE_OK)
         MAE_FAIL(err, status, "%s: %s", in, inner.msg);
-    x->weights = mae_snapshot_alloc(table);
-    if (x->weights == NULL)
-        return out_of_memory(in, err);
-    return mae_snapshot_weights(x->reader, table, x->weights, err);
+    return MAE_OK;
 }
 
 static MaeStatus plan_file(Export *x, const char *out, const char *name, char *text,

@@ -144,6 +144,7 @@ static void put_attributes(MaeCkptWriter *w, const MaeSnapshot *s, double *wide)
         mae_ckpt_put_real(w, "mask_ratio", s->mask_ratio);
     } else {
         mae_ckpt_put_text(w, "pool", s->arch.pooling == MAE_POOL_CLS ? "cls" : "mean");
+        mae_ckpt_put_text(w, "head", mae_arch_head_name(s->arch.head));
         if (s->class_names != NULL)
             mae_ckpt_put_texts(w, "class_names", (const char *const *)s->class_names,
                                s->arch.classes);
@@ -286,10 +287,14 @@ static MaeStatus get_sizes(const MaeCkptReader *r, MaeSnapshot *s, MaeError *err
 static MaeStatus get_classes(const MaeCkptReader *r, MaeSnapshot *s, MaeError *err)
 {
     size_t n = 0;
-    bool cls;
+    bool cls, probe = false;
 
     MAE_TRY(get_choice(r, "pool", "mean", "cls", &cls, err));
     s->arch.pooling = cls ? MAE_POOL_CLS : MAE_POOL_MEAN;
+    if (mae_ckpt_has(r, "head"))
+        MAE_TRY(get_choice(r, "head", mae_arch_head_name(MAE_HEAD_LINEAR),
+                           mae_arch_head_name(MAE_HEAD_BATCHNORM), &probe, err));
+    s->arch.head = probe ? MAE_HEAD_BATCHNORM : MAE_HEAD_LINEAR;
     if (!mae_ckpt_has(r, "class_names"))
         return MAE_OK;
     MAE_TRY(mae_ckpt_get_texts(r, "class_names", &s->class_names, &n, err));

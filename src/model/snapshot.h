@@ -8,7 +8,8 @@
  *   in_chans img_height img_width patch_size embed_dim depth num_heads mlp_ratio
  *   decoder_embed_dim decoder_depth decoder_num_heads norm_pix_loss mask_ratio
  *                              (the decoder's, norm_pix_loss and mask_ratio: autoencoder)
- *   num_classes pool class_names   (classifier; pool "mean" | "cls")
+ *   num_classes pool head class_names   (classifier; pool "mean" | "cls"; head "linear" |
+ *                              "batchnorm", linear if it is not there)
  *   mean std                   per channel, units of the data (u8/255, u16/65535, f32)
  *   config                     resolved YAML of the run, "" if it came from elsewhere
  *   epoch step samples         completed epochs, optimiser steps, images seen

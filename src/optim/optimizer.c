@@ -3,10 +3,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/rows.h"
 #include "optim/adamw.h"
+#include "optim/lars.h"
 
 const MaeOptimizer *const mae_optimizers[] = {
     &mae_optimizer_adamw,
+    &mae_optimizer_lars,
     NULL,
 };
 
@@ -79,6 +82,17 @@ void mae_optim_init(MaeOptim *opt)
     opt->steps = 0;
 }
 
+/* Statistics are not scaled: a clipped gradient has not seen less of the data. */
+static void step_tracked(const MaeParamTable *table, float *weights, const float *grads)
+{
+    for (size_t p = 0; p < table->count; p++) {
+        const MaeParam at = table->entries[p].at;
+
+        if (table->entries[p].flags & MAE_PARAM_TRACKED)
+            mae_rows_add(weights + at.off, grads + at.off, at.count);
+    }
+}
+
 void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand operands,
                     const float *grads, double lr, double grad_scale)
 {
@@ -92,4 +106,5 @@ void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand ope
 
     opt->steps++;
     opt->driver->step(opt, pool, &step);
+    step_tracked(opt->tiles.table, weights, grads);
 }

@@ -56,9 +56,9 @@ const MaeOptimizer *mae_optimizer_find(const char *name);
 /** What a run asks for. */
 typedef struct MaeOptimConfig {
     const char *name; /* of the driver; need not outlive define */
-    double beta1;     /* [0, 1); 0.9 */
-    double beta2;     /* [0, 1); 0.95 in pretraining, 0.999 in fine-tuning */
-    double eps;       /* > 0; 1e-8 */
+    double beta1;     /* [0, 1); 0.9; the momentum of LARS */
+    double beta2;     /* [0, 1); 0.95 in pretraining, 0.999 in fine-tuning; AdamW */
+    double eps;       /* > 0; 1e-8; AdamW */
     MaeGroupRule groups;
 } MaeOptimConfig;
 
@@ -85,7 +85,8 @@ void mae_optim_reserve(MaeOptim *opt, MaeArena *arena);
 void mae_optim_init(MaeOptim *opt);
 
 /**
- * One update of every trained parameter: weights, slots and step count.
+ * One update of every trained parameter: weights, slots and step count. What is TRACKED
+ * changes by its place in @p grads.
  * @param[in,out] weights [total].
  * @param[out] operands [total] of the updated weights as the products read them; in an
  *             f32 run weights itself.

@@ -269,6 +269,7 @@ static MaeStatus open_step(Bench *b, MaeError *err)
     const MaeConfig *cfg = b->cfg;
     const MaeTask task = {.ctx = &b->step,
                           .table = &b->step.model.table,
+                          .optimizer = "adamw",
                           .rehearse = task_rehearse,
                           .step = task_step};
 

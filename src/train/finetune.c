@@ -22,6 +22,11 @@ typedef struct Finetune {
     char **class_names; /* [K] borrowed from the data set */
 } Finetune;
 
+static bool is_probe(const Finetune *f)
+{
+    return f->cfg->finetune.mode == MAE_CONF_MODE_LINEAR;
+}
+
 static MaeStatus check_labels(const Finetune *f, const MaeBatch *batch, MaeError *err)
 {
     for (size_t i = 0; i < batch->size; i++) {
@@ -62,7 +67,7 @@ static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
                                  batch->epoch + 1, batch->samples, batch->size);
     mae_classifier_targets(f->targets, batch->labels, tune->label_smoothing, batch->size,
                            f->model.arch.classes);
-    mae_classifier_forward(&f->run, w, batch->images, scales, batch->size);
+    mae_classifier_forward_train(&f->run, w, batch->images, scales, batch->size);
     *loss = mae_classifier_loss(&f->run, f->targets, batch->size, scale);
     mae_classifier_backward(&f->run, dw, use, w, scales, batch->size);
     return MAE_OK;
@@ -196,6 +201,7 @@ static MaeArch arch_of(const Finetune *f)
         .classes = mae_dataset_info(f->session.inputs.train)->classes,
         .pooling =
             f->cfg->finetune.pool == MAE_CONF_POOL_CLS ? MAE_POOL_CLS : MAE_POOL_MEAN,
+        .head = is_probe(f) ? MAE_HEAD_BATCHNORM : MAE_HEAD_LINEAR,
     };
 }
 
@@ -210,12 +216,16 @@ static MaeKnownStats known_stats(const Finetune *f)
 
 static MaeStatus open_model(Finetune *f, MaeError *err)
 {
+    const MaeConfFinetune *tune = &f->cfg->finetune;
     const MaeArch arch = arch_of(f);
     const size_t train = f->cfg->train.batch_size, test = mae_config_eval_batch(f->cfg);
     const size_t batch = train > test ? train : test;
 
     MAE_TRY(mae_classifier_open(&f->model, &arch, err));
-    mae_classifier_freeze(&f->model, mae_config_trained_halves(f->cfg));
+    if (tune->mode == MAE_CONF_MODE_PARTIAL)
+        mae_classifier_freeze(&f->model, (size_t)(2.0 * tune->trained_blocks));
+    if (is_probe(f))
+        mae_classifier_freeze(&f->model, 0);
     MAE_TRY(mae_classifier_run_open(
         &f->run, &f->model, &f->session.compute, batch,
         f->cfg->train.checkpoint_activations ? MAE_KEEP_INPUTS : MAE_KEEP_ALL, err));
@@ -292,6 +302,7 @@ static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
     MaeSession *session = &f->session;
     const MaeTask task = {.ctx = f,
                           .table = &f->model.table,
+                          .optimizer = is_probe(f) ? "lars" : "adamw",
                           .rehearse = rehearse,
                           .step = step,
                           .evaluate = evaluate,

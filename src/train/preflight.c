@@ -10,15 +10,16 @@
 
 #define MEASURED_STEPS 3
 
-/* An optimiser step that changes nothing: rate 0 on zero gradients and zero moments. */
+/*
+ * The first step, which changes no weight: rate 0, gradients 0. Where weight decay is part
+ * of the gradient (LARS) moments do change, and begin anew.
+ */
 static void optimiser_step(MaeTrainer *trainer)
 {
-    const uint64_t steps = trainer->optim.steps;
-
     memset(trainer->dw, 0, trainer->task.table->total * sizeof *trainer->dw);
     mae_optim_step(&trainer->optim, trainer->compute.pool, trainer->w, trainer->operands,
                    trainer->dw, 0.0, 1.0);
-    trainer->optim.steps = steps;
+    mae_optim_init(&trainer->optim);
 }
 
 /* Seconds of one update with the data at hand; the first step warms up and is dropped. */

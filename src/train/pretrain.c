@@ -320,6 +320,7 @@ static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
     MaeSession *session = &p->session;
     const MaeTask task = {.ctx = p,
                           .table = &p->step.model.table,
+                          .optimizer = "adamw",
                           .rehearse = rehearse,
                           .step = step,
                           .evaluate = evaluate,

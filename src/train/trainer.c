@@ -30,7 +30,7 @@ MaeStatus mae_trainer_open(MaeTrainer *trainer, const MaeConfig *cfg,
                            double layer_decay, size_t depth, MaeError *err)
 {
     const MaeOptimConfig optim = {
-        .name = "adamw",
+        .name = task->optimizer,
         .beta1 = cfg->optim.betas[0],
         .beta2 = cfg->optim.betas[1],
         .eps = cfg->optim.eps,

@@ -35,6 +35,7 @@
 typedef struct MaeTask {
     void *ctx;
     const MaeParamTable *table;
+    const char *optimizer; /* name of the driver */
 
     /**
      * Prepare the products of all batches to come; @p dw is free to write into. @p use is

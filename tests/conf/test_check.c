@@ -60,14 +60,21 @@ static const struct {
     {MAE_CONF_FINETUNE, "data: {label_fraction: 0.1, labels_per_class: 3}",
      "f.yaml:1: data.labels_per_class: give this or data.label_fraction, not both"},
     {MAE_CONF_FINETUNE, "finetune: {trained_blocks: 2}",
-     "f.yaml:1: finetune.trained_blocks: only read with finetune.mode partial, which was "
-     "not given"},
+     "f.yaml:1: finetune.trained_blocks: only read with finetune.mode partial"},
     {MAE_CONF_FINETUNE, "finetune: {mode: partial, trained_blocks: 1.25}",
      "f.yaml:1: finetune.trained_blocks: expected a multiple of 0.5, found 1.25"},
     {MAE_CONF_FINETUNE, "finetune: {mode: partial, trained_blocks: 12.5}",
      "f.yaml:1: finetune.trained_blocks: 12.5 blocks, but the model has 12"},
     {MAE_CONF_FINETUNE, "finetune: {mode: partial, trained_blocks: 0, drop_path: 0.1}",
      "f.yaml:1: finetune.drop_path: 0.1, but no block is trained"},
+    {MAE_CONF_FINETUNE, "finetune: {mode: linear, drop_path: 0.1}",
+     "f.yaml:1: finetune.drop_path: 0.1, but no block is trained"},
+    {MAE_CONF_FINETUNE, "finetune: {mode: linear, trained_blocks: 1}",
+     "f.yaml:1: finetune.trained_blocks: only read with finetune.mode partial"},
+    {MAE_CONF_FINETUNE, "finetune: {mode: linear}\ntrain: {batch_size: 1}",
+     "f.yaml:2: train.batch_size: the batch norm of finetune.mode linear needs at least "
+     "2 "
+     "images"},
 };
 
 START_TEST(contradictions)
@@ -199,16 +206,40 @@ START_TEST(trained_blocks_of_a_checkpoint)
                        "finetune: {checkpoint: x, mode: partial, trained_blocks: 19.5}",
                        &err));
     ck_assert_ok(mae_config_adopt(&c, &run, "model", &err));
-    ck_assert_uint_eq(mae_config_trained_halves(&c), 39);
+    ck_assert_double_eq(c.finetune.trained_blocks, 19.5);
     ck_assert_ok(parse(&c, MAE_CONF_FINETUNE,
                        "finetune: {checkpoint: x, mode: partial, trained_blocks: 20.5}",
                        &err));
     ck_assert_fails(mae_config_adopt(&c, &run, "model", &err), MAE_ERR_ARG,
                     "f.yaml:1: finetune.trained_blocks: 20.5 blocks, but the model has "
                     "20");
-    ck_assert_ok(parse(&c, MAE_CONF_FINETUNE, "finetune: {checkpoint: x}", &err));
-    ck_assert_ok(mae_config_adopt(&c, &run, "model", &err));
-    ck_assert_uint_eq(mae_config_trained_halves(&c), 40);
+}
+END_TEST
+
+/* The linear probe has defaults of its own; what is given stays. */
+START_TEST(defaults_of_the_linear_probe)
+{
+    static const char TEXT[] = "finetune: {mode: linear}\noptim: {weight_decay: 0.3}";
+    static MaeConfig c;
+    MaeError err = {0};
+    char origin[64];
+
+    ck_assert_ok(parse(&c, MAE_CONF_FINETUNE, TEXT, &err));
+    ck_assert_double_eq(c.optim.blr, 0.1);
+    ck_assert_double_eq(c.optim.weight_decay, 0.3);
+    ck_assert_double_eq(c.optim.min_lr, 0.0);
+    ck_assert_double_eq(c.finetune.label_smoothing, 0.0);
+    ck_assert_double_eq(c.data.crop_scale[0], 0.08);
+    ck_assert_int_eq(c.finetune.pool, MAE_CONF_POOL_CLS);
+    ck_assert_uint_eq(c.train.epochs, 90);
+    ck_assert_double_eq(c.optim.warmup_epochs, 9.0);
+    mae_config_origin(&c, "optim.blr", origin, sizeof origin);
+    ck_assert_str_eq(origin, "mode linear");
+    ck_assert_ok(parse(&c, MAE_CONF_PRETRAIN, TEXT, &err));
+    ck_assert_double_eq(c.optim.blr, 1.5e-4);
+    ck_assert_ok(parse(&c, MAE_CONF_FINETUNE, "finetune: {mode: partial}", &err));
+    ck_assert_double_eq(c.optim.blr, 1e-3);
+    ck_assert_double_eq(c.finetune.trained_blocks, 1.0);
 }
 END_TEST
 
@@ -240,6 +271,7 @@ int main(void)
     tcase_add_test(tcase, adopts_the_architecture);
     tcase_add_test(tcase, adopting_refuses_what_differs);
     tcase_add_test(tcase, trained_blocks_of_a_checkpoint);
+    tcase_add_test(tcase, defaults_of_the_linear_probe);
     tcase_add_test(tcase, learning_rate);
     suite_add_tcase(suite, tcase);
     return mae_test_main(suite);

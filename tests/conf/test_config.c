@@ -245,7 +245,7 @@ static const struct {
     {"mask: {ratio: 1}",
      "f.yaml:1:15: mask.ratio: out of range: expected a number > 0 and < 1, found '1'"},
     {"finetune: {mode: half}",
-     "f.yaml:1:18: finetune.mode: expected one of full, partial, found 'half'"},
+     "f.yaml:1:18: finetune.mode: expected one of full, partial, linear, found 'half'"},
     {"model: {preset: vit_giant}",
      "f.yaml:1:17: model.preset: expected one of vit_micro, vit_tiny, vit_small, "
      "vit_base, vit_large, vit_huge, found 'vit_giant'"},

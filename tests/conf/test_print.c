@@ -199,7 +199,8 @@ START_TEST(help_documents_every_key)
     ck_assert_ptr_nonnull(
         strstr(text, _i == 0 ? "\n  optim.blr: a number, > 0 and <= 1000\n      default: "
                                "1.5e-4; unit: per 256 images\n"
-                             : "\n      default: 1e-3; unit: per 256 images\n"));
+                             : "\n      default: 1e-3 (finetune.mode linear: 0.1); unit: "
+                               "per 256 images\n"));
     ck_assert_ptr_nonnull(strstr(text, _i == 0 ? "; only read by mae-finetune\n"
                                                : "; only read by mae-pretrain\n"));
     for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)

@@ -13,6 +13,7 @@ static const char *const MODES[] = {
     "finetune.mode=partial finetune.trained_blocks=1.5",
     "finetune.mode=partial finetune.trained_blocks=2 finetune.drop_path=0.5",
     "finetune.mode=full",
+    "finetune.mode=linear optim.lr=auto",
 };
 
 enum { COUNT = sizeof MODES / sizeof *MODES };
@@ -25,6 +26,7 @@ static const char *const FIRST[COUNT] = {
     "blocks.0.norm2.weight",
     "cls_token",
     "cls_token",
+    "head.1.weight",
 };
 
 static char *folder;

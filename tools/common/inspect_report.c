@@ -65,8 +65,9 @@ static void architecture(FILE *out, const MaeSnapshot *s)
                       s->mask_ratio);
     } else {
         label(out, "head");
-        (void)fprintf(out, "%zu classes on the %s\n", a->classes,
-                      a->pooling == MAE_POOL_CLS ? "class token" : "mean of the patches");
+        (void)fprintf(out, "%zu classes on the %s%s\n", a->classes,
+                      a->pooling == MAE_POOL_CLS ? "class token" : "mean of the patches",
+                      a->head == MAE_HEAD_BATCHNORM ? ", batch norm (linear probe)" : "");
     }
 }
 
