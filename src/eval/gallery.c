@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/dataset.h"
 #include "store/file.h"
 
 /* A gallery in the making. */
@@ -82,28 +81,27 @@ static MaeStatus hanging_close(Hanging *h, MaeStatus status)
     return MAE_OK;
 }
 
-static MaeStatus decode(Hanging *h, const unsigned char *bytes, size_t size,
-                        const char *path, MaeError *err)
+MaeStatus mae_gallery_picture(MaeImage *img, const char *path, size_t channels,
+                              MaeError *err)
 {
     MaeError why = {0};
-
-    if (mae_image_decode(&h->img, bytes, size, NULL, &why) != MAE_OK ||
-        mae_image_channels(&h->img, h->transform->channels, &why) != MAE_OK)
-        return blame(path, &why, err);
-    return hang(h, path, err);
-}
-
-static MaeStatus hang_file(Hanging *h, const char *path, MaeError *err)
-{
     unsigned char *bytes;
     size_t size;
     MaeStatus status;
 
     MAE_TRY(mae_file_read_all(path, mae_image_limits_default().max_memory, &bytes, &size,
                               err));
-    status = decode(h, bytes, size, path, err);
+    status = mae_image_decode(img, bytes, size, NULL, &why);
     free(bytes);
-    return status;
+    if (status == MAE_OK)
+        status = mae_image_channels(img, channels, &why);
+    return status == MAE_OK ? MAE_OK : blame(path, &why, err);
+}
+
+static MaeStatus hang_file(Hanging *h, const char *path, MaeError *err)
+{
+    MAE_TRY(mae_gallery_picture(&h->img, path, h->transform->channels, err));
+    return hang(h, path, err);
 }
 
 MaeStatus mae_gallery_files(MaeGallery *gallery, const MaeTransform *transform,
@@ -129,21 +127,31 @@ static MaeStatus hang_sample(Hanging *h, const MaeDataset *ds, size_t index,
     return hang(h, name, err);
 }
 
+MaeStatus mae_gallery_samples(MaeGallery *gallery, const MaeTransform *transform,
+                              const MaeDataset *ds, const size_t *samples, size_t count,
+                              MaeError *err)
+{
+    MaeReadBuffer buffer = {0};
+    Hanging h;
+    MaeStatus status = hanging_open(&h, gallery, transform, count, err);
+
+    for (size_t i = 0; i < count && status == MAE_OK; i++)
+        status = hang_sample(&h, ds, samples[i], &buffer, err);
+    mae_read_buffer_done(&buffer);
+    return hanging_close(&h, status);
+}
+
 /* Every total/count-th sample. */
-static MaeStatus hang_samples(MaeGallery *gallery, const MaeTransform *transform,
-                              const MaeDataset *ds, size_t count, MaeError *err)
+static MaeStatus hang_evenly(MaeGallery *gallery, const MaeTransform *transform,
+                             const MaeDataset *ds, size_t count, MaeError *err)
 {
     const size_t total = mae_dataset_info(ds)->count;
     const size_t shown = count < total ? count : total;
-    MaeReadBuffer buffer = {0};
-    Hanging h;
-    MaeStatus status = hanging_open(&h, gallery, transform, shown, err);
+    size_t samples[MAE_GALLERY_MAX];
 
-    for (size_t i = 0; i < shown && status == MAE_OK; i++)
-        status = hang_sample(&h, ds, total / shown * i + total % shown * i / shown,
-                             &buffer, err);
-    mae_read_buffer_done(&buffer);
-    return hanging_close(&h, status);
+    for (size_t i = 0; i < shown && i < MAE_GALLERY_MAX; i++)
+        samples[i] = total / shown * i + total % shown * i / shown;
+    return mae_gallery_samples(gallery, transform, ds, samples, shown, err);
 }
 
 MaeStatus mae_gallery_dataset(MaeGallery *gallery, const MaeTransform *transform,
@@ -157,7 +165,7 @@ MaeStatus mae_gallery_dataset(MaeGallery *gallery, const MaeTransform *transform
 
     *gallery = (MaeGallery){0};
     MAE_TRY(mae_dataset_open(&ds, path, &opt, err));
-    status = hang_samples(gallery, transform, ds, count, err);
+    status = hang_evenly(gallery, transform, ds, count, err);
     mae_dataset_close(ds);
     return status;
 }

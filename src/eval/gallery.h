@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "data/dataset.h"
 #include "data/transform.h"
 
 /** Most images of a gallery. */
@@ -49,6 +50,16 @@ MaeStatus mae_gallery_files(MaeGallery *gallery, const MaeTransform *transform,
  */
 MaeStatus mae_gallery_dataset(MaeGallery *gallery, const MaeTransform *transform,
                               const char *path, size_t count, const MaeLog *log,
+                              MaeError *err);
+
+/** Read the samples with these indices of an open dataset, in this order. */
+MaeStatus mae_gallery_samples(MaeGallery *gallery, const MaeTransform *transform,
+                              const MaeDataset *ds, const size_t *samples, size_t count,
+                              MaeError *err);
+
+/** Read and decode one image file with @p channels (grey or RGB); messages begin with its
+ *  path. @param[out] img any valid object, reshaped. */
+MaeStatus mae_gallery_picture(MaeImage *img, const char *path, size_t channels,
                               MaeError *err);
 
 /** Release everything; accepts NULL and a zeroed or closed gallery. */

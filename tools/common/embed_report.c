@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "store/csv.h"
 #include "store/h5out.h"
 #include "store/npy.h"
 
@@ -87,18 +88,6 @@ static MaeStatus write_h5(const EmbedReport *r, MaeError *err)
 
 /* --- CSV and NPY ------------------------------------------------------------------ */
 
-/* A field in quotes, quotes doubled (RFC 4180). */
-static void put_quoted(MaeOutput *out, const char *text)
-{
-    mae_output_append(out, "\"", 1);
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            mae_output_append(out, "\"", 1);
-        mae_output_append(out, text, 1);
-    }
-    mae_output_append(out, "\"", 1);
-}
-
 static void put_header(MaeOutput *out, const EmbedReport *r)
 {
     char name[NAME], text[NAME + 32];
@@ -122,10 +111,10 @@ static void put_row(MaeOutput *out, const EmbedReport *r, size_t row)
     size_t used = 0;
 
     mae_dataset_name(r->ds, r->features->samples[row], text, sizeof text);
-    put_quoted(out, text);
+    mae_csv_text(out, text);
     mae_output_append(out, ",", 1);
     if (label >= 0)
-        put_quoted(out, mae_dataset_class(r->ds, (size_t)label));
+        mae_csv_text(out, mae_dataset_class(r->ds, (size_t)label));
     for (size_t d = 0; d < stride; d++) {
         used += (size_t)snprintf(text + used, sizeof text - used, ",%.9g",
                                  (double)r->features->values[row * stride + d]);
