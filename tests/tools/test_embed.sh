@@ -58,7 +58,7 @@ check 'the same bits from one thread and one image at a time' 0 '^same$' \
 idx()
 {
     printf '\0\0\10\3\0\0\0'
-    printf "\\$#"
+    printf '%b' "\\0$#"
     printf '\0\0\0\40\0\0\0\40'
     for level in "$@"; do
         head -c 1024 /dev/zero | tr '\0' "\\$level"
