@@ -28,6 +28,8 @@ typedef enum MaeRngPurpose {
     MAE_RNG_SUBSET,     /* choice of a labelled subset */
     MAE_RNG_REPLACE,    /* replacement of an unreadable sample */
     MAE_RNG_MIX,        /* mixing of a batch; sample = its index in the epoch */
+    MAE_RNG_AUGMENT,    /* operations on a sample's colours and geometry */
+    MAE_RNG_ERASE,      /* what is erased of a sample, and its noise */
     MAE_RNG_TEST = 100, /* tests and benchmarks */
 } MaeRngPurpose;
 

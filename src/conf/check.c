@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conf/config.h"
+#include "conf/policy.h"
 #include "conf/value.h"
 
 enum { NAMED = 256 };
@@ -115,6 +116,18 @@ static MaeStatus check_stats(const MaeConfig *cfg, MaeError *err)
     return MAE_OK;
 }
 
+static MaeStatus check_policy(const MaeConfig *cfg, MaeError *err)
+{
+    MaePolicy policy;
+    MaeError why = {0};
+    char at[NAMED];
+
+    if (mae_policy_parse(&policy, cfg->data.rand_augment, &why) != MAE_OK)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: %s", named(cfg, "data.rand_augment", at),
+                 why.msg);
+    return MAE_OK;
+}
+
 static MaeStatus check_data(const MaeConfig *cfg, MaeError *err)
 {
     const MaeConfData *d = &cfg->data;
@@ -133,6 +146,7 @@ static MaeStatus check_data(const MaeConfig *cfg, MaeError *err)
             "%s: on keeps whole images, data.scaled_decode reads parts of smaller ones; "
             "give one of them",
             named(cfg, "data.cache", at));
+    MAE_TRY(check_policy(cfg, err));
     return check_stats(cfg, err);
 }
 

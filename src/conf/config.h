@@ -126,6 +126,9 @@ typedef struct MaeConfData {
     bool exif_orientation;   /* default false */
     MaeConfCache cache;      /* decoded images in memory; default auto */
     bool scaled_decode;      /* default false */
+    char rand_augment[64];   /* "none" (default) or a policy, see policy.h */
+    double color_jitter;     /* strength; default 0; none with rand_augment */
+    double random_erasing;   /* probability; default 0 */
 } MaeConfData;
 
 typedef struct MaeConfOptim {

@@ -161,6 +161,23 @@ static const MaeKey DATA[] = {
              "large as the input; faster for large photographs, not quite the same "
              "pixels. Never in evaluation.",
      .aka = "draft", .tools = BOTH},
+    {"rand_augment", MAE_KEY_TEXT, FIELD(data.rand_augment), .def = "none",
+     .help = "RandAugment of training images: none, or a policy in timm's words such as "
+             "rand-m9-mstd0.5-inc1; m magnitude (10), n operations (2), p probability of "
+             "each (0.5), mstd noise on the magnitude (0), mmax its limit (10), inc1 "
+             "operations that grow with it. 8-bit images of 1 or 3 channels.",
+     .aka = "aa,auto_augment,autoaugment,ra", .tools = BOTH},
+    {"color_jitter", MAE_KEY_REAL, FIELD(data.color_jitter), .def = "0", .min = 0,
+     .max = 1,
+     .help = "Strength of random changes of brightness, contrast and saturation, each by "
+             "a factor of 1 - x to 1 + x; not applied with rand_augment. 8-bit images of "
+             "1 or 3 channels.",
+     .aka = "colour_jitter,jitter", .tools = BOTH},
+    {"random_erasing", MAE_KEY_REAL, FIELD(data.random_erasing), .def = "0", .min = 0,
+     .max = 1,
+     .help = "Probability that a rectangle of 2 % to 33 % of a training image becomes "
+             "noise, after normalisation.",
+     .aka = "reprob,re_prob,erasing,cutout", .tools = BOTH},
 };
 
 static const MaeKey OPTIM[] = {

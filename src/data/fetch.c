@@ -101,5 +101,5 @@ void mae_fetcher_done(MaeFetcher *fetcher)
 {
     mae_image_done(&fetcher->img);
     mae_read_buffer_done(&fetcher->buffer);
-    mae_resizer_done(&fetcher->scratch);
+    mae_transform_scratch_done(&fetcher->scratch);
 }

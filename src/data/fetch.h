@@ -28,7 +28,7 @@ typedef struct MaeFetch {
 typedef struct MaeFetcher {
     MaeImage img;
     MaeReadBuffer buffer;
-    MaeResizer scratch;
+    MaeTransformScratch scratch;
 } MaeFetcher;
 
 /** What became of a position. */

@@ -1,7 +1,20 @@
 #include "data/transform.h"
 
+#include "data/erasing.h"
+#include "data/jitter.h"
+#include "data/randaugment.h"
+#include "image/affine.h"
+#include <assert.h>
 #include <math.h>
-#include <stdbool.h>
+
+void mae_transform_scratch_done(MaeTransformScratch *scratch)
+{
+    if (scratch == NULL)
+        return;
+    mae_resizer_done(&scratch->resizer);
+    mae_image_done(&scratch->pixels);
+    mae_image_done(&scratch->spare);
+}
 
 MaeTransform mae_transform_default(size_t channels, size_t out_h, size_t out_w,
                                    MaeAugment augment)
@@ -15,6 +28,31 @@ MaeTransform mae_transform_default(size_t channels, size_t out_h, size_t out_w,
         .crop_ratio = {3.0 / 4.0, 4.0 / 3.0},
         .eval_crop = 0.875,
     };
+}
+
+bool mae_transform_recolours(const MaeTransform *t)
+{
+    return t->policy.layers > 0 || t->jitter > 0.0;
+}
+
+static MaeStatus check_changes(const MaeTransform *t, MaeError *err)
+{
+    if (!(t->jitter >= 0.0 && t->jitter <= 1.0))
+        MAE_FAIL(err, MAE_ERR_ARG, "transform: jitter %g, expected 0 <= x <= 1",
+                 t->jitter);
+    if (!(t->erasing >= 0.0 && t->erasing <= 1.0))
+        MAE_FAIL(err, MAE_ERR_ARG, "transform: erasing %g, expected 0 <= x <= 1",
+                 t->erasing);
+    if (mae_transform_recolours(t) && t->channels != 1 && t->channels != 3)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "transform: rand_augment and color_jitter are for 1 or 3 channels, the "
+                 "images have %zu",
+                 t->channels);
+    if (t->augment == MAE_AUGMENT_EVAL && (mae_transform_recolours(t) || t->erasing > 0))
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "transform: rand_augment, color_jitter and erasing are for training, "
+                 "not for evaluation");
+    return MAE_OK;
 }
 
 MaeStatus mae_transform_check(const MaeTransform *t, MaeError *err)
@@ -44,7 +82,7 @@ MaeStatus mae_transform_check(const MaeTransform *t, MaeError *err)
                      "transform: std of channel %zu is %g, expected > 0", c,
                      (double)t->std[c]);
     }
-    return MAE_OK;
+    return check_changes(t, err);
 }
 
 static double uniform(MaeRng *rng, double low, double high)
@@ -140,10 +178,73 @@ MaePart mae_transform_part(const MaeTransform *t, size_t height, size_t width,
     return mae_frame_part(&frame, shrink ? mae_frame_shrink(&frame) : 1, MAE_BICUBIC);
 }
 
-MaeStatus mae_transform_apply(const MaeTransform *t, float *out, const MaeImage *img,
-                              MaeResizer *scratch, MaeDraw draw, MaeError *err)
+/* The mean as a colour. */
+static void fill_of(uint8_t fill[MAE_AFFINE_CHANNELS], const MaeTransform *t)
 {
-    MaeNormal normal = {.mean = t->mean, .std = t->std};
+    assert(t->channels <= MAE_AFFINE_CHANNELS);
+    for (size_t c = 0; c < t->channels; c++) {
+        const double mean = t->mean != NULL ? (double)t->mean[c] : 0.0;
+
+        fill[c] = (uint8_t)fmin(fmax(rint(255.0 * mean), 0.0), 255.0);
+    }
+}
+
+static MaeStatus recolour(const MaeTransform *t, MaeTransformScratch *scratch,
+                          MaeDraw draw, MaeError *err)
+{
+    uint8_t fill[MAE_AFFINE_CHANNELS];
+    MaeRandStep steps[MAE_POLICY_LAYERS];
+    size_t count;
+    MaeRng rng;
+
+    mae_rng_init(&rng, draw.seed, draw.epoch, draw.sample, MAE_RNG_AUGMENT);
+    if (t->policy.layers == 0) {
+        const MaeJitter jitter = mae_jitter_draw(t->jitter, &rng);
+
+        mae_jitter_apply(&scratch->pixels, &jitter);
+        return MAE_OK;
+    }
+    fill_of(fill, t);
+    count = mae_randaugment_draw(steps, &t->policy, &rng);
+    for (size_t i = 0; i < count; i++)
+        MAE_TRY(mae_randaugment_apply(&scratch->pixels, &scratch->spare, &steps[i], fill,
+                                      err));
+    return MAE_OK;
+}
+
+/* Pixels that are changed before they are normalised. */
+static MaeStatus recoloured(const MaeTransform *t, float *out, const MaeImage *img,
+                            const MaeFrame *frame, MaeNormal normal,
+                            MaeTransformScratch *scratch, MaeDraw draw, MaeError *err)
+{
+    MaeFrame whole;
+
+    if (img->type != MAE_PIXEL_U8)
+        MAE_FAIL(err, MAE_ERR_FORMAT,
+                 "transform: rand_augment and color_jitter need 8-bit pixels, found %s",
+                 img->type == MAE_PIXEL_U16 ? "16-bit ones" : "floats");
+    MAE_TRY(mae_image_resize(&scratch->pixels, img, frame, MAE_BICUBIC, &scratch->resizer,
+                             err));
+    MAE_TRY(recolour(t, scratch, draw, err));
+    whole = mae_frame_crop(mae_image_box(&scratch->pixels), t->out_h, t->out_w);
+    return mae_image_tensor(out, &scratch->pixels, &whole, normal, MAE_BICUBIC,
+                            &scratch->resizer, err);
+}
+
+static void erase(const MaeTransform *t, float *out, MaeDraw draw)
+{
+    MaeBox box;
+    MaeRng rng;
+
+    mae_rng_init(&rng, draw.seed, draw.epoch, draw.sample, MAE_RNG_ERASE);
+    if (mae_erasing_draw(&box, t->erasing, t->out_h, t->out_w, &rng))
+        mae_erasing_apply(out, t->channels, t->out_h, t->out_w, &box, &rng);
+}
+
+MaeStatus mae_transform_apply(const MaeTransform *t, float *out, const MaeImage *img,
+                              MaeTransformScratch *scratch, MaeDraw draw, MaeError *err)
+{
+    const MaeNormal normal = {.mean = t->mean, .std = t->std};
     MaeFrame frame;
     MaeRng rng;
 
@@ -152,6 +253,13 @@ MaeStatus mae_transform_apply(const MaeTransform *t, float *out, const MaeImage 
                  t->channels, img->channels);
     MAE_TRY(choose(&frame, t, img->picture.height, img->picture.width, draw, &rng, err));
     if (t->augment == MAE_AUGMENT_FLIP || t->augment == MAE_AUGMENT_CROP_FLIP)
-        normal.mirror = mae_rng_float(&rng) < 0.5f;
-    return mae_image_tensor(out, img, &frame, normal, MAE_BICUBIC, scratch, err);
+        frame.mirror = mae_rng_float(&rng) < 0.5f;
+    if (mae_transform_recolours(t))
+        MAE_TRY(recoloured(t, out, img, &frame, normal, scratch, draw, err));
+    else
+        MAE_TRY(mae_image_tensor(out, img, &frame, normal, MAE_BICUBIC, &scratch->resizer,
+                                 err));
+    if (t->erasing > 0.0)
+        erase(t, out, draw);
+    return MAE_OK;
 }

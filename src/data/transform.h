@@ -1,6 +1,6 @@
 /**
  * @file transform.h
- * From a decoded image to the model's input: crop, resize, flip, normalise.
+ * From a decoded image to the model's input: crop, resize, flip, change, normalise, erase.
  *
  *   none       scaled until it just covers the output, the centre is cropped
  *   flip       none, then mirrored with probability 1/2
@@ -15,11 +15,16 @@
  * on pictures with the spectrum of photographs by 0.7 levels of 255 on average at 1/2,
  * 1.4 at 1/4, 3.8 at 1/8, by 10, 16, 24 at most (tests allow 1, 2, 5 and 15, 25, 40).
  *
+ * Training may also change what was cropped and flipped: by a RandAugment policy, or else
+ * by color jitter, while pixels are 8-bit; and erase a part of the normalised image. Order
+ * and fill colour (the mean) are timm's. Without these, everything is one pass.
+ *
  * Source   torchvision RandomResizedCrop.get_params, Resize, CenterCrop; bicubic with
- *          antialiasing as Pillow. MAE: scale 0.2..1, eval_crop 224/256.
+ *          antialiasing as Pillow. MAE: scale 0.2..1, eval_crop 224/256. timm
+ *          transforms_factory.py, transforms_imagenet_train.
  * Shapes   Output float [C,H,W].
  * Units    (u8/255 | u16/65535 | f32 - mean) / std.
- * Random   Only from the stream (seed, epoch, sample, MAE_RNG_CROP).
+ * Random   Only from the streams (seed, epoch, sample, MAE_RNG_CROP), .._AUGMENT, .._ERASE.
  * Memory   Only the scratch grows.
  * Threads  A transform is read-only; scratch and image belong to one thread.
  */
@@ -32,6 +37,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "conf/policy.h"
 #include "image/image.h"
 #include "image/resize.h"
 
@@ -49,9 +55,18 @@ typedef struct MaeTransform {
     double crop_ratio[2]; /* its width / height, default 3/4 .. 4/3 */
     double eval_crop;     /* 0 < x <= 1, default 0.875 */
     bool scaled_decode;   /* default false */
+    MaePolicy policy;     /* RandAugment; default none */
+    double jitter;        /* strength of color jitter, 0 .. 1; default 0 */
+    double erasing;       /* probability, 0 .. 1; default 0 */
     const float *mean;    /* [C], borrowed; NULL: 0 */
     const float *std;     /* [C], borrowed; NULL: 1 */
 } MaeTransform;
+
+/** Scratch memory of a thread, reused. Zero-initialised is ready for use. */
+typedef struct MaeTransformScratch {
+    MaeResizer resizer;
+    MaeImage pixels, spare; /* only of policies and jitter: between crop and tensor */
+} MaeTransformScratch;
 
 /** Where a sample's random numbers come from. */
 typedef struct MaeDraw {
@@ -64,7 +79,16 @@ typedef struct MaeDraw {
 MaeTransform mae_transform_default(size_t channels, size_t out_h, size_t out_w,
                                    MaeAugment augment);
 
-/** ARG if a field is out of range (named in the message). */
+/** Free the scratch memory; NULL and empty are fine. */
+void mae_transform_scratch_done(MaeTransformScratch *scratch);
+
+/** True if a policy or jitter changes 8-bit pixels. */
+bool mae_transform_recolours(const MaeTransform *t);
+
+/**
+ * ARG if a field is out of range (named in the message); policy, jitter and erasing are
+ * not for eval, the first two only for 1 and 3 channels.
+ */
 MaeStatus mae_transform_check(const MaeTransform *t, MaeError *err);
 
 /** What of a picture [H,W] the transform looks at, for a MaeChooser. */
@@ -74,10 +98,11 @@ MaePart mae_transform_part(const MaeTransform *t, size_t height, size_t width,
 /**
  * @param[out] out [C,H,W].  @param img the whole picture or what mae_transform_part asks
  * for.  @param scratch one per thread; it grows to the largest image seen.
- * @return SHAPE if the image has other than t->channels channels; NOMEM.
+ * @return SHAPE if the image has other than t->channels channels; FORMAT if a policy or
+ * jitter meets other than 8-bit pixels; NOMEM.
  */
 MaeStatus mae_transform_apply(const MaeTransform *t, float *out, const MaeImage *img,
-                              MaeResizer *scratch, MaeDraw draw, MaeError *err);
+                              MaeTransformScratch *scratch, MaeDraw draw, MaeError *err);
 
 /**
  * Box of a random crop of an image [H,W]: up to 10 tries with area and log(ratio)

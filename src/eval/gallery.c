@@ -13,7 +13,7 @@ typedef struct Hanging {
     size_t values; /* of an image: C*H*W */
     bool integer;  /* no image has f32 pixels so far */
     MaeImage img;  /* the one being hung */
-    MaeResizer scratch;
+    MaeTransformScratch scratch;
 } Hanging;
 
 /* Forward a failure that does not know which image it is about. */
@@ -72,7 +72,7 @@ static MaeStatus hang(Hanging *h, const char *name, MaeError *err)
 static MaeStatus hanging_close(Hanging *h, MaeStatus status)
 {
     mae_image_done(&h->img);
-    mae_resizer_done(&h->scratch);
+    mae_transform_scratch_done(&h->scratch);
     if (status != MAE_OK) {
         mae_gallery_close(h->gallery);
         return status;

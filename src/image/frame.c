@@ -9,7 +9,8 @@ MaeBox mae_image_box(const MaeImage *img)
 
 MaeFrame mae_frame_crop(MaeBox box, size_t out_h, size_t out_w)
 {
-    return (MaeFrame){box, out_h, out_w, {0, 0, out_h, out_w}};
+    return (MaeFrame){
+        .box = box, .height = out_h, .width = out_w, .keep = {0, 0, out_h, out_w}};
 }
 
 /* Half the excess, a half rounded to the even neighbour as Python's round() does. */
@@ -39,10 +40,11 @@ MaeStatus mae_frame_center(MaeFrame *frame, size_t height, size_t width,
                  "resize: centre crop [%zu,%zu] does not fit into the scaled [%zu,%zu]",
                  crop_h, crop_w, out_h, out_w);
     *frame = (MaeFrame){
-        {0, 0, height, width},
-        out_h,
-        out_w,
-        {center_offset(out_h, crop_h), center_offset(out_w, crop_w), crop_h, crop_w},
+        .box = {0, 0, height, width},
+        .height = out_h,
+        .width = out_w,
+        .keep = {center_offset(out_h, crop_h), center_offset(out_w, crop_w), crop_h,
+                 crop_w},
     };
     return MAE_OK;
 }

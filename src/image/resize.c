@@ -327,7 +327,7 @@ static MaeStatus resample(const Output *out, const MaeImage *src, const MaeFrame
     plan.height = plan.y.high - plan.y.low;
     status = carve(&plan, scratch != NULL ? scratch : &own, src->type, err);
     if (status == MAE_OK) {
-        mae_axis_fill(&plan.x, filter, out->normal.mirror, plan.weights);
+        mae_axis_fill(&plan.x, filter, frame->mirror, plan.weights);
         mae_axis_fill(&plan.y, filter, false, plan.weights);
         if (src->type == MAE_PIXEL_U8)
             run_u8(out, src, &plan);

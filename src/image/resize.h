@@ -39,12 +39,12 @@ typedef struct MaeFrame {
     MaeBox box;
     size_t height, width;
     MaeBox keep;
+    bool mirror; /* what is kept, left-right */
 } MaeFrame;
 
 /** What becomes of resampled pixels on their way into a model. */
 typedef struct MaeNormal {
     const float *mean, *std; /* [C]; NULL for 0 and 1 */
-    bool mirror;             /* left-right */
 } MaeNormal;
 
 /** Scratch memory, reused. Zero-initialised is ready for use. */

@@ -169,6 +169,40 @@ static MaeTransform transform_of(const MaeInputs *inputs, const MaeConfig *cfg,
     return t;
 }
 
+/* Policies and jitter know 8-bit grey and RGB images. A first image that cannot be read
+ * is not judged: that shows when a batch wants it. */
+static MaeStatus check_pixels(const MaeInputs *inputs, const MaeConfig *cfg,
+                              MaeError *err)
+{
+    static const char *const names[] = {
+        [MAE_PIXEL_U8] = "8-bit", [MAE_PIXEL_U16] = "16-bit", [MAE_PIXEL_F32] = "float"};
+    MaeReadBuffer buffer = {0};
+    MaeImage first = {0};
+    MaePixel type = MAE_PIXEL_U8;
+
+    if (mae_dataset_peek(inputs->train, 0, &first, &buffer, NULL) == MAE_OK)
+        type = first.type;
+    mae_image_done(&first);
+    mae_read_buffer_done(&buffer);
+    if (type != MAE_PIXEL_U8 || (inputs->channels != 1 && inputs->channels != 3))
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "data.rand_augment, data.color_jitter: expected 8-bit images of 1 or 3 "
+                 "channels, %.150s has %s ones of %zu",
+                 cfg->data.train, names[type], inputs->channels);
+    return MAE_OK;
+}
+
+/* What training does to images beyond crop and flip. */
+static MaeStatus set_changes(MaeInputs *inputs, const MaeConfig *cfg, MaeError *err)
+{
+    MaeTransform *t = &inputs->transform;
+
+    MAE_TRY(mae_policy_parse(&t->policy, cfg->data.rand_augment, err));
+    t->jitter = cfg->data.color_jitter;
+    t->erasing = cfg->data.random_erasing;
+    return mae_transform_recolours(t) ? check_pixels(inputs, cfg, err) : MAE_OK;
+}
+
 /*
  * Memory for the decoded images of a set, unless it is better off without.
  * @param left bytes that caches may still take; reduced.
@@ -243,6 +277,7 @@ MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_b
             cfg->train.batch_size * cfg->train.accum_iter, inputs->subset_count);
     inputs->transform = transform_of(inputs, cfg, augment_of(cfg->data.augment));
     inputs->transform.scaled_decode = cfg->data.scaled_decode;
+    MAE_TRY(set_changes(inputs, cfg, err));
     inputs->val_transform = transform_of(inputs, cfg, MAE_AUGMENT_EVAL);
     MAE_TRY(open_caches(inputs, cfg, log, err));
     options.cache = inputs->cache;

@@ -31,7 +31,7 @@ typedef struct Bench {
     MaeTransform transform;
     MaeImage img;
     MaeReadBuffer buffer;
-    MaeResizer resizer;
+    MaeTransformScratch scratch;
     float *tensor;
 } Bench;
 
@@ -176,7 +176,7 @@ static double run_transform(Bench *b)
     read_one(b, 0, false);
     start = seconds_used();
     for (size_t i = 0; i < PASS; i++)
-        need(mae_transform_apply(&b->transform, b->tensor, &b->img, &b->resizer,
+        need(mae_transform_apply(&b->transform, b->tensor, &b->img, &b->scratch,
                                  draw_of(i), &err),
              &err);
     return seconds_used() - start;
@@ -235,7 +235,7 @@ int main(int argc, char **argv)
     mae_dataset_close(b.ds);
     mae_image_done(&b.img);
     mae_read_buffer_done(&b.buffer);
-    mae_resizer_done(&b.resizer);
+    mae_transform_scratch_done(&b.scratch);
     free(b.tensor);
     if (argc == 1)
         empty_folder(b.folder);

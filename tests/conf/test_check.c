@@ -43,6 +43,8 @@ static const struct {
     {MAE_CONF_PRETRAIN, "data: {cache: on, scaled_decode: true}",
      "f.yaml:1: data.cache: on keeps whole images, data.scaled_decode reads parts of "
      "smaller ones; give one of them"},
+    {MAE_CONF_FINETUNE, "data: {rand_augment: rand-m9-msd0.5}",
+     "f.yaml:1: data.rand_augment: unknown part `msd0.5`; did you mean mstd?"},
     {MAE_CONF_PRETRAIN, "data: {mean: 0.5}",
      "f.yaml:1: data.mean: given without data.std; give both or neither"},
     {MAE_CONF_PRETRAIN, "data: {std: imagenet}",

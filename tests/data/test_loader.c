@@ -81,11 +81,16 @@ static uint64_t next_digest(void)
     return hash;
 }
 
+/* Round 1 also changes colours and geometry and erases, round 2 jitters. */
 START_TEST(same_batches_for_any_number_of_workers)
 {
     static const size_t workers[] = {0, 1, 2, 3, 8, 99};
     uint64_t want[20];
 
+    if (_i == 1)
+        ck_assert_ok(mae_policy_parse(&transform.policy, "rand-m9-mstd0.5-inc1", &err));
+    transform.erasing = _i == 1 ? 0.5 : 0.0;
+    transform.jitter = _i == 2 ? 0.4 : 0.0;
     spoil(7);
     spoil(33);
     for (size_t w = 0; w < 6; w++) {
@@ -214,7 +219,7 @@ START_TEST(evaluation_passes)
             for (size_t i = 0; i < batch->size; i++, wanted++) {
                 MaeImage img = {0};
                 MaeReadBuffer buffer = {0};
-                MaeResizer scratch = {0};
+                MaeTransformScratch scratch = {0};
                 float out[IMAGE];
 
                 wanted += wanted == 3;
@@ -226,7 +231,7 @@ START_TEST(evaluation_passes)
                 ck_assert_mem_eq(out, batch->images + i * IMAGE, sizeof out);
                 mae_image_done(&img);
                 mae_read_buffer_done(&buffer);
-                mae_resizer_done(&scratch);
+                mae_transform_scratch_done(&scratch);
             }
             mae_loader_release(loader, batch);
         }
@@ -397,7 +402,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, same_batches_for_any_number_of_workers);
+    tcase_add_loop_test(tc, same_batches_for_any_number_of_workers, 0, 3);
     tcase_add_test(tc, epochs_and_labels);
     tcase_add_test(tc, seek_goes_on_where_it_was);
     tcase_add_test(tc, holding_batches);

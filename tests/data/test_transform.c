@@ -8,18 +8,18 @@
 #include "data/fixture.h"
 #include "support/photo.h"
 
-static MaeResizer scratch;
+static MaeTransformScratch scratch;
 static MaeError err;
 
 static void setup(void)
 {
-    scratch = (MaeResizer){0};
+    scratch = (MaeTransformScratch){0};
     err = (MaeError){0};
 }
 
 static void teardown(void)
 {
-    mae_resizer_done(&scratch);
+    mae_transform_scratch_done(&scratch);
 }
 
 static float *apply(const MaeTransform *t, const MaeImage *img, MaeDraw draw)

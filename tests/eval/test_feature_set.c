@@ -75,7 +75,7 @@ static void embed_one(float *out, size_t index)
     const MaeTransform transform = mae_features_transform(&loaded);
     float images[3 * 8 * 12];
     MaeReadBuffer buffer = {0};
-    MaeResizer scratch = {0};
+    MaeTransformScratch scratch = {0};
     MaeImage img = {0};
 
     ck_assert_ok(mae_dataset_read(ds, index, &img, &buffer, &err));
@@ -83,7 +83,7 @@ static void embed_one(float *out, size_t index)
         mae_transform_apply(&transform, images, &img, &scratch, (MaeDraw){0}, &err));
     mae_embedder_run(&embedder, out, images, 1);
     mae_image_done(&img);
-    mae_resizer_done(&scratch);
+    mae_transform_scratch_done(&scratch);
     mae_read_buffer_done(&buffer);
 }
 

@@ -321,12 +321,15 @@ START_TEST(tensors_hold_the_same_pixels)
         const size_t channels = mae_rng_below(&rng, 4) + 1, out_h = 1 + (size_t)round;
         const size_t out_w = round % 5 == 0 ? 40 : mae_rng_below(&rng, 70) + 1;
         const bool plain = round % 3 == 0, mirror = round % 2 == 0;
-        const MaeNormal normal = {plain ? NULL : mean, plain ? NULL : std, mirror};
-        const MaeFrame frame = mae_frame_crop((MaeBox){3, 2, 30, 40}, out_h, out_w);
+        const MaeNormal normal = {plain ? NULL : mean, plain ? NULL : std};
+        MaeFrame frame = mae_frame_crop((MaeBox){3, 2, 30, 40}, out_h, out_w);
         MaeImage src = fixture_picture(35, 43, channels, (MaePixel)_i, 4), want = {0};
+        MaeImage turned = {0};
         float *got = mae_test_alloc(channels * out_h * out_w * sizeof *got);
 
         ck_assert_ok(mae_image_resize(&want, &src, &frame, MAE_BICUBIC, NULL, &err));
+        frame.mirror = mirror;
+        ck_assert_ok(mae_image_resize(&turned, &src, &frame, MAE_BICUBIC, NULL, &err));
         ck_assert_ok(
             mae_image_tensor(got, &src, &frame, normal, MAE_BICUBIC, NULL, &err));
         for (size_t i = 0; i < channels * out_h * out_w; i++) {
@@ -336,10 +339,12 @@ START_TEST(tensors_hold_the_same_pixels)
 
             ck_assert(got[(c * out_h + y) * out_w + at] ==
                       (plain ? v : (v - mean[c]) / std[c]));
+            ck_assert(level(&turned, (y * out_w + at) * channels + c) == v);
         }
         free(got);
         mae_image_done(&src);
         mae_image_done(&want);
+        mae_image_done(&turned);
     }
 }
 END_TEST

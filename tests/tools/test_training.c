@@ -311,6 +311,10 @@ static const BadCall BAD_CALLS[] = {
     {"finetune run.yaml finetune.init=random data.val=flat", 2, "has no labels"},
     {"finetune run.yaml finetune.init=random data.train=hollow", 3, "c9"},
     {"finetune run.yaml finetune.init=random data.labels_per_class=10", 2, "c0"},
+    {"finetune run.yaml finetune.init=random data.rand_augment=rand-m9-msd0.5", 2,
+     "data.rand_augment: unknown part `msd0.5`; did you mean mstd?"},
+    {"pretrain run.yaml data.train=images.h5 train.batch_size=2 data.color_jitter=0.4", 2,
+     "expected 8-bit images of 1 or 3 channels, images.h5 has float ones of 1"},
 };
 
 /* Everything that the bad calls name. */
