@@ -291,39 +291,6 @@ const char *mae_dataset_class(const MaeDataset *ds, size_t label)
     return ds->content.classes[label];
 }
 
-MaeClasses mae_dataset_classes(const MaeDataset *ds, const char *what, const char *path)
-{
-    return (MaeClasses){
-        .what = what, .path = path, .count = mae_dataset_info(ds)->classes, .ds = ds};
-}
-
-/* NULL: any name fits. */
-static const char *class_of(const MaeClasses *classes, size_t i)
-{
-    if (i >= classes->count)
-        return "(none)";
-    return classes->names != NULL ? classes->names[i]
-           : classes->ds != NULL  ? mae_dataset_class(classes->ds, i)
-                                  : NULL;
-}
-
-MaeStatus mae_classes_expect_same(const MaeClasses *a, const MaeClasses *b, MaeError *err)
-{
-    for (size_t i = 0; i < a->count || i < b->count; i++) {
-        const char *in_a = class_of(a, i), *in_b = class_of(b, i);
-        const bool both = i < a->count && i < b->count;
-
-        if (both && (in_a == NULL || in_b == NULL || strcmp(in_a, in_b) == 0))
-            continue;
-        MAE_FAIL(err, MAE_ERR_ARG,
-                 "classes differ: %s %.120s has %zu, %s %.120s has %zu; class %zu is "
-                 "\"%.60s\" in the first and \"%.60s\" in the second",
-                 a->what, a->path, a->count, b->what, b->path, b->count, i,
-                 in_a != NULL ? in_a : "(any)", in_b != NULL ? in_b : "(any)");
-    }
-    return MAE_OK;
-}
-
 void mae_dataset_name(const MaeDataset *ds, size_t index, char *text, size_t size)
 {
     ds->driver->describe(ds->ctx, index, text, size);

@@ -101,7 +101,13 @@ typedef struct MaeClasses {
 /** Classes of a data set. */
 MaeClasses mae_dataset_classes(const MaeDataset *ds, const char *what, const char *path);
 
-/** ARG that names the first class that differs, in number, name or order. */
+/** Name of class @p i < count; NULL if any name fits. */
+const char *mae_classes_name(const MaeClasses *classes, size_t i);
+
+/**
+ * ARG unless both are the same in number, name and order: how many names only one of them
+ * has, and the first of these, or the first that stands elsewhere. NOMEM.
+ */
 MaeStatus mae_classes_expect_same(const MaeClasses *a, const MaeClasses *b,
                                   MaeError *err);
 

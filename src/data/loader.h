@@ -48,7 +48,7 @@ typedef struct MaeLoaderOptions {
     const MaeLog *log;         /* borrowed; NULL: silent; called by the consumer only */
 } MaeLoaderOptions;
 
-/** One batch; everything belongs to the loader. */
+/** One batch; everything belongs to the loader, images may be changed in place. */
 typedef struct MaeBatch {
     float *images;   /* [B,C,H,W], 64-byte aligned */
     int64_t *labels; /* [B]; -1 if unlabelled */

@@ -23,7 +23,7 @@ check 'no checkpoint' 2 'none.h5' "$eval" none.h5 --train set --test set
 check 'no data set' 2 'none' "$eval" m.h5 --train none --test set
 check 'no labels' 3 'flat: expected labels.*found none' \
     "$eval" m.h5 --train flat --test set
-check 'other classes' 2 'class 1 is "cow" in the first and "dog" in the second' \
+check 'other classes' 2 '1 only in the first: "cow"; 1 only in the second: "dog"' \
     "$eval" m.h5 --train other --test set
 check 'no such probe' 2 "some of knn,ridge,logistic,retrieval, got 'svm'" \
     "$eval" m.h5 --train set --test set --probes svm
