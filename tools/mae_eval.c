@@ -6,7 +6,7 @@
 #include "data/subset.h"
 
 typedef struct Values {
-    const char *train, *test, *probes;
+    const char *train, *test, *probes, *confusion;
     size_t k, retrieved, labels_per_class;
     double temperature;
     FeatureChoice features;
@@ -41,6 +41,8 @@ static const MaeOption OPTIONS[] = {
      .max = 10000, .help = "neighbours that precision, recall and mAP look at"},
     {"labels-per-class", 0, MAE_OPTION_SIZE, FIELD(labels_per_class), .value = "N",
      .help = "use so many training images of each class, drawn by --seed; 0 = all"},
+    {"confusion", 0, MAE_OPTION_TEXT, FIELD(confusion), .value = "FOLDER",
+     .help = "write what a classifier takes for what: confusion.csv and confusion.png"},
     {"random-weights", 0, MAE_OPTION_FLAG, FIELD(features.random),
      .help = "the baseline: the same architecture with new weights, drawn by --seed"},
     FEATURE_OPTIONS(offsetof(Values, features)),
@@ -73,7 +75,7 @@ typedef struct Session {
     MaeGemm *f32; /* of neighbours and probes */
     MaeScoreOptions options;
     MaeScores *scores; /* [spec.count] */
-    MaeAccuracy classifier;
+    EvalHead head;
     EvalReport report;
 } Session;
 
@@ -131,7 +133,7 @@ static MaeStatus run(Session *s, MaeTool *tool, MaeError *err)
 {
     const Values *v = s->values;
     const char *checkpoint = tool->args.operands[0];
-    const MaeClassifier *classifier;
+    const char *const data[] = {v->train, v->test};
     MaeCompute compute;
 
     if (v->test == NULL)
@@ -140,16 +142,15 @@ static MaeStatus run(Session *s, MaeTool *tool, MaeError *err)
         .k = v->k, .temperature = v->temperature, .retrieved = v->retrieved};
     MAE_TRY(eval_report_probes(&s->options, v->probes, err));
     MAE_TRY(feature_source_open(&s->source, tool, checkpoint, &v->features, err));
-    classifier = feature_source_classifier(&s->source);
-    if (v->train == NULL && classifier == NULL)
+    if (v->train == NULL && feature_source_classifier(&s->source) == NULL)
         MAE_FAIL(
             err, MAE_ERR_ARG,
             "--train: expected a labelled data set, got none; only a classifier does "
             "without");
     MAE_TRY(open_sets(s, err));
+    MAE_TRY(eval_head_open(&s->head, &s->source, v->confusion, data, err));
     MAE_TRY(mae_gemm_open(
         &s->f32, &(MaeGemmOptions){.threads = mae_pool_threads(s->source.pool)}, err));
-    compute = (MaeCompute){.pool = s->source.pool, .gemm = s->f32};
     MAE_TRY(feature_source_read(&s->source, &s->queries, s->test, "test", NULL, 0, err));
     s->report = (EvalReport){.checkpoint = checkpoint,
                              .train = v->train,
@@ -158,15 +159,15 @@ static MaeStatus run(Session *s, MaeTool *tool, MaeError *err)
                              .seed = tool->args.seed,
                              .test_count = s->queries.count,
                              .classes = mae_dataset_info(s->test)->classes,
+                             .head = &s->head,
                              .spec = &s->source.spec,
                              .options = &s->options};
     if (s->train != NULL)
         MAE_TRY(score(s, err));
-    if (classifier == NULL)
-        return eval_report_print(&s->report, tool->args.json, err);
-    MAE_TRY(mae_score_classifier(&s->classifier, classifier, s->source.loaded.weights,
-                                 &s->queries, s->source.head, &compute, err));
-    s->report.classifier = &s->classifier;
+    compute = (MaeCompute){.pool = s->source.pool, .gemm = s->f32};
+    if (s->head.model != NULL)
+        MAE_TRY(
+            eval_head_score(&s->head, &s->source, &s->queries, s->test, &compute, err));
     return eval_report_print(&s->report, tool->args.json, err);
 }
 
@@ -184,6 +185,7 @@ int main(int argc, char **argv)
     mae_gemm_close(s.f32);
     mae_features_done(&s.memory);
     mae_features_done(&s.queries);
+    eval_head_close(&s.head);
     free(s.scores);
     free(s.subset);
     mae_dataset_close(s.train);

@@ -142,9 +142,10 @@ MaeStatus mae_score_feature(MaeScores *scores, const MaeFeatures *train,
     return status;
 }
 
-MaeStatus mae_score_classifier(MaeAccuracy *accuracy, const MaeClassifier *model,
-                               const float *w, const MaeFeatures *features,
-                               size_t feature, const MaeCompute *compute, MaeError *err)
+MaeStatus mae_score_classifier(MaeAccuracy *accuracy, MaeConfusion *confusion,
+                               const MaeClassifier *model, const float *w,
+                               const MaeFeatures *features, size_t feature,
+                               const MaeCompute *compute, MaeError *err)
 {
     const MaeLinear *head = &model->head;
     const size_t classes = head->out, width = head->in, rows = features->count;
@@ -160,6 +161,8 @@ MaeStatus mae_score_classifier(MaeAccuracy *accuracy, const MaeClassifier *model
                     folded, width, rows, classes, width, folded + classes * width, NULL);
         *accuracy = (MaeAccuracy){0};
         mae_accuracy_add(accuracy, logits, features->labels, rows, classes);
+        if (confusion != NULL)
+            mae_confusion_add(confusion, logits, features->labels, rows);
     }
     free(folded);
     free(logits);

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #include "eval/accuracy.h"
+#include "eval/confusion.h"
 #include "eval/feature_set.h"
 #include "eval/knn.h"
 
@@ -49,9 +50,11 @@ MaeStatus mae_score_feature(MaeScores *scores, const MaeFeatures *train,
  * Accuracy of a classifier from what its head sees.
  * @param w weights of @p model.  @param features with the feature of
  * mae_embed_spec_classifier as number @p feature.
+ * @param[out] confusion counts them too; open for its classes, or NULL.
  */
-MaeStatus mae_score_classifier(MaeAccuracy *accuracy, const MaeClassifier *model,
-                               const float *w, const MaeFeatures *features,
-                               size_t feature, const MaeCompute *compute, MaeError *err);
+MaeStatus mae_score_classifier(MaeAccuracy *accuracy, MaeConfusion *confusion,
+                               const MaeClassifier *model, const float *w,
+                               const MaeFeatures *features, size_t feature,
+                               const MaeCompute *compute, MaeError *err);
 
 #endif /* MAE_EVAL_SCORE_H */

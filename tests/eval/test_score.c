@@ -99,8 +99,10 @@ START_TEST(a_classifier_is_scored_by_its_head)
     const MaeFeatures features = {
         .values = values, .labels = labels, .count = 2, .features = 1, .width = 8};
     MaeClassifier model;
+    MaeConfusion confusion;
     MaeAccuracy acc;
 
+    ck_assert_ok(mae_confusion_open(&confusion, CLASSES, &err));
     ck_assert_ok(mae_classifier_open(&model, &arch, &err));
     w = mae_test_alloc(model.table.total * sizeof *w);
     for (size_t c = 0; c < CLASSES; c++)
@@ -108,10 +110,13 @@ START_TEST(a_classifier_is_scored_by_its_head)
     w[model.head.bias.off + 1] = 0.5f;
     values[2] = 1.0f; /* logits 0, 0.5, 1 */
     values[8] = 0.4f; /* logits 0.4, 0.5, 0 */
-    ck_assert_ok(
-        mae_score_classifier(&acc, &model, w, &features, 0, &compute.compute, &err));
+    ck_assert_ok(mae_score_classifier(&acc, &confusion, &model, w, &features, 0,
+                                      &compute.compute, &err));
     ck_assert_uint_eq(acc.count, 2);
     ck_assert_uint_eq(acc.top1, 1);
+    ck_assert_uint_eq(confusion.cells[2 * CLASSES + 2], 1);
+    ck_assert_uint_eq(confusion.cells[0 * CLASSES + 1], 1);
+    mae_confusion_close(&confusion);
     free(w);
     mae_classifier_close(&model);
 }

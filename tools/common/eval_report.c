@@ -54,16 +54,6 @@ static double percent(double fraction)
     return 100.0 * fraction;
 }
 
-/* "83.2 +- 0.7": half the width of the interval of 95 % confidence. */
-static void put_accuracy(const MaeAccuracy *acc)
-{
-    double low, high;
-
-    mae_accuracy_interval(&low, &high, acc->top1, acc->count);
-    (void)printf("  %5.2f +- %-4.2f", percent(mae_accuracy_top1(acc)),
-                 percent(high - low) / 2.0);
-}
-
 static void put_top5(const MaeAccuracy *acc)
 {
     (void)printf("  %5.2f", percent(mae_accuracy_top5(acc)));
@@ -93,13 +83,13 @@ static void put_row(const EvalReport *r, size_t feature)
     mae_features_name(r->spec, feature, name, sizeof name);
     (void)printf("%-*s", COLUMN, name);
     if (o->knn) {
-        put_accuracy(&s->knn);
+        eval_head_put_accuracy(&s->knn);
         put_top5(&s->knn);
     }
     if (o->ridge)
-        put_accuracy(&s->ridge);
+        eval_head_put_accuracy(&s->ridge);
     if (o->logistic)
-        put_accuracy(&s->logistic);
+        eval_head_put_accuracy(&s->logistic);
     if (o->retrieval)
         (void)printf("  %6.2f  %7.4f  %7.2f", percent(s->retrieval.precision),
                      percent(s->retrieval.recall), percent(s->retrieval.map));
@@ -124,13 +114,8 @@ static void put_unfinished(const EvalReport *r)
 
 static void print_text(const EvalReport *r)
 {
-    if (r->classifier != NULL) {
-        (void)printf("classifier      top-1");
-        put_accuracy(r->classifier);
-        (void)printf("  top-5");
-        put_top5(r->classifier);
-        (void)printf("  of %zu images\n", r->test_count);
-    }
+    if (r->head->model != NULL)
+        eval_head_print(r->head);
     if (r->scores == NULL)
         return;
     put_head(r->options);
@@ -148,20 +133,6 @@ static void print_text(const EvalReport *r)
 }
 
 /* --- JSON ------------------------------------------------------------------------- */
-
-static MaeJson *accuracy_json(const MaeAccuracy *acc)
-{
-    MaeJson *value = mae_json_object(), *interval = mae_json_array();
-    double low, high;
-
-    mae_accuracy_interval(&low, &high, acc->top1, acc->count);
-    mae_json_append(interval, mae_json_real(low));
-    mae_json_append(interval, mae_json_real(high));
-    mae_json_set_real(value, "top1", mae_accuracy_top1(acc));
-    mae_json_set(value, "top1_interval", interval);
-    mae_json_set_real(value, "top5", mae_accuracy_top5(acc));
-    return value;
-}
 
 static MaeJson *retrieval_json(const MaeRetrieval *retrieval, size_t k)
 {
@@ -185,14 +156,14 @@ static MaeJson *feature_json(const EvalReport *r, size_t feature)
     mae_features_name(r->spec, feature, name, sizeof name);
     mae_json_set_text(value, "feature", name);
     if (o->knn)
-        mae_json_set(value, "knn", accuracy_json(&s->knn));
+        mae_json_set(value, "knn", eval_head_accuracy_json(&s->knn));
     if (o->ridge) {
-        ridge = accuracy_json(&s->ridge);
+        ridge = eval_head_accuracy_json(&s->ridge);
         mae_json_set_real(ridge, "lambda", s->lambda);
         mae_json_set(value, "ridge", ridge);
     }
     if (o->logistic) {
-        logistic = accuracy_json(&s->logistic);
+        logistic = eval_head_accuracy_json(&s->logistic);
         mae_json_set_int(logistic, "iterations", (int64_t)s->iterations);
         mae_json_set_bool(logistic, "converged", s->grad_max <= MAE_PROBE_TOLERANCE);
         mae_json_set(value, "logistic", logistic);
@@ -213,8 +184,8 @@ static MaeStatus print_json(const EvalReport *r, MaeError *err)
     mae_json_set_bool(root, "random_weights", r->random);
     if (r->random)
         mae_json_set_int(root, "seed", (int64_t)r->seed);
-    if (r->classifier != NULL)
-        mae_json_set(root, "classifier", accuracy_json(r->classifier));
+    if (r->head->model != NULL)
+        mae_json_set(root, "classifier", eval_head_json(r->head));
     if (r->scores != NULL) {
         mae_json_set_text(root, "train", r->train);
         mae_json_set_int(root, "train_images", (int64_t)r->train_count);

@@ -5,6 +5,7 @@
 #ifndef MAE_TOOLS_COMMON_EVAL_REPORT_H
 #define MAE_TOOLS_COMMON_EVAL_REPORT_H
 
+#include "common/eval_head.h"
 #include "common/feature_source.h"
 #include "eval/score.h"
 
@@ -16,8 +17,8 @@ typedef struct EvalReport {
     size_t train_count, test_count, classes;
     const MaeEmbedSpec *spec;
     const MaeScoreOptions *options;
-    const MaeScores *scores;       /* [spec->count], or NULL */
-    const MaeAccuracy *classifier; /* NULL: the model has no head */
+    const MaeScores *scores; /* [spec->count], or NULL */
+    const EvalHead *head;
 } EvalReport;
 
 /** Read which probes are wanted, "knn,ridge"; the rest of @p options is left alone. */
