@@ -118,6 +118,8 @@ MaeJson *mae_describe_snapshot(const MaeSnapshot *snapshot, const MaeParamTable 
     mae_json_set_text(root, "kind", mae_snapshot_kind_name(snapshot->kind));
     set_architecture(root, snapshot);
     set_parameters(root, table);
+    if (snapshot->ema_decay > 0.0)
+        mae_json_set_real(root, "ema_decay", snapshot->ema_decay);
     set_data(root, snapshot);
     set_progress(root, snapshot);
     set_origin(root, snapshot);

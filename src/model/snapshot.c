@@ -77,6 +77,7 @@ static const RealAttr REALS[] = {
     {"seconds", offsetof(MaeSnapshot, seconds), 0.0, DBL_MAX},
 };
 
+#define RAW_GROUP "optim/weights" /* where params are averages */
 #define COUNT_OF(list) (sizeof(list) / sizeof(list)[0])
 
 static bool applies(const SizeAttr *attr, MaeSnapshotKind kind)
@@ -159,9 +160,15 @@ static void slot_group(char *group, size_t size, const MaeOptim *optim, size_t s
     (void)snprintf(group, size, "optim/%s", optim->driver->slots[slot]);
 }
 
-static void put_optim(MaeCkptWriter *w, const MaeParamTable *table, const MaeOptim *optim)
+static void put_optim(MaeCkptWriter *w, const MaeParamTable *table, const float *weights,
+                      const MaeOptim *optim)
 {
     char group[64];
+
+    if (optim->average != NULL) {
+        mae_ckpt_put_real(w, "ema_decay", optim->config.ema_decay);
+        mae_ckpt_put_table(w, RAW_GROUP, table, weights);
+    }
 
     mae_ckpt_put_text(w, "optimizer", optim->driver->name);
     mae_ckpt_put_int(w, "optim_steps", (int64_t)optim->steps);
@@ -175,6 +182,7 @@ MaeStatus mae_snapshot_save(const char *path, const MaeSnapshot *snapshot,
                             const MaeParamTable *table, const float *weights,
                             const MaeOptim *optim, MaeError *err)
 {
+    const bool averaged = optim != NULL && optim->average != NULL;
     double *wide = calloc(snapshot->arch.grid.channels, sizeof *wide);
     MaeCkptWriter *w = NULL;
     MaeStatus status;
@@ -184,9 +192,9 @@ MaeStatus mae_snapshot_save(const char *path, const MaeSnapshot *snapshot,
     status = mae_ckpt_create(&w, path, err);
     if (status == MAE_OK) {
         put_attributes(w, snapshot, wide);
-        mae_ckpt_put_table(w, "params", table, weights);
+        mae_ckpt_put_table(w, "params", table, averaged ? optim->average : weights);
         if (optim != NULL)
-            put_optim(w, table, optim);
+            put_optim(w, table, weights, optim);
         status = mae_ckpt_commit(w, err);
     }
     free(wide);
@@ -353,6 +361,8 @@ static MaeStatus get_attributes(const MaeCkptReader *r, MaeSnapshot *s, MaeError
     }
     MAE_TRY(get_statistics(r, "mean", s->arch.grid.channels, false, &s->mean, err));
     MAE_TRY(get_statistics(r, "std", s->arch.grid.channels, true, &s->std, err));
+    if (mae_ckpt_has(r, "ema_decay"))
+        MAE_TRY(get_real(r, "ema_decay", &s->ema_decay, 0.0, 1.0, err));
     return get_progress(r, s, err);
 }
 
@@ -437,4 +447,21 @@ MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *t
     }
     optim->steps = steps;
     return MAE_OK;
+}
+
+MaeStatus mae_snapshot_resume(const MaeCkptReader *reader, const MaeParamTable *table,
+                              float *weights, MaeOptim *optim, MaeError *err)
+{
+    const bool stored = mae_ckpt_has(reader, "ema_decay");
+    const bool wanted = optim->average != NULL;
+
+    if (stored != wanted)
+        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: expected %s averaged weights, found %s",
+                 mae_ckpt_path(reader), wanted ? "a run with" : "a run without",
+                 stored ? "some" : "none");
+    MAE_TRY(mae_snapshot_optim(reader, table, optim, err));
+    if (!wanted)
+        return mae_snapshot_weights(reader, table, weights, err);
+    MAE_TRY(mae_snapshot_weights(reader, table, optim->average, err));
+    return mae_ckpt_get_table(reader, RAW_GROUP, table, weights, err);
 }

@@ -19,7 +19,10 @@
  *   tool version backend       program, libmae version, BLAS and processor core
  *   optimizer optim_steps      name of the driver and its step count; only if the
  *                              optimiser's state is stored
- * Tensors: params/<name>, and optim/<slot>/<name>.
+ *   ema_decay                  only if the weights were averaged over the steps
+ * Tensors: params/<name>, and optim/<slot>/<name>. Where weights were averaged, params
+ * are the averages: they are the model for whoever reads a checkpoint. The weights that
+ * the optimiser works on, from which training goes on, are optim/weights/<name> then.
  *
  * Opening checks everything that a hostile file could say: ranges of all numbers,
  * statistics per channel, and that the tensors are those of the architecture. A flat
@@ -60,9 +63,10 @@ typedef struct MaeSnapshot {
     char version[32];   /* of libmae */
     char backend[96];   /* of the matrix products; cut to fit */
     uint64_t epoch, step, samples, batch;
-    double loss_sum; /* over the batches done in the epoch under way */
-    double best;     /* best score so far, higher is better; -INFINITY if none */
-    double seconds;  /* of training so far */
+    double loss_sum;  /* over the batches done in the epoch under way */
+    double best;      /* best score so far, higher is better; -INFINITY if none */
+    double seconds;   /* of training so far */
+    double ema_decay; /* of averaged weights; 0: they are not; read only */
 } MaeSnapshot;
 
 /** Name of a kind, as in the file. */
@@ -74,7 +78,8 @@ void mae_snapshot_done(MaeSnapshot *snapshot);
 /**
  * Write a checkpoint: complete under @p path, or not at all. Texts that are NULL are
  * stored as "".
- * @param table, weights the model.  @param optim NULL: no optimiser state is stored.
+ * @param table, weights the model.  @param optim NULL: no optimiser state is stored; with
+ * averaged weights these are stored as the model.
  */
 MaeStatus mae_snapshot_save(const char *path, const MaeSnapshot *snapshot,
                             const MaeParamTable *table, const float *weights,
@@ -102,6 +107,14 @@ MaeStatus mae_snapshot_weights(const MaeCkptReader *reader, const MaeParamTable 
  */
 MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *table,
                              MaeOptim *optim, MaeError *err);
+
+/**
+ * What training goes on from: the weights that the optimiser works on, its state as
+ * mae_snapshot_optim and, if it has them, the averaged weights. FORMAT error if averages
+ * are stored and not wanted, or the other way round.
+ */
+MaeStatus mae_snapshot_resume(const MaeCkptReader *reader, const MaeParamTable *table,
+                              float *weights, MaeOptim *optim, MaeError *err);
 
 /** The model that a snapshot describes, of either kind, to walk its tensors. */
 typedef struct MaeSnapshotModel {

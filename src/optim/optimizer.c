@@ -33,6 +33,10 @@ static MaeStatus check_config(const MaeOptimConfig *config, MaeError *err)
     if (!isfinite(config->eps) || config->eps <= 0.0)
         MAE_FAIL(err, MAE_ERR_ARG, "optimizer: eps: expected a number above 0, got %g",
                  config->eps);
+    if (!(config->ema_decay >= 0.0 && config->ema_decay < 1.0))
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "optimizer: ema_decay: expected from 0 to below 1, got %g",
+                 config->ema_decay);
     return mae_group_check(&config->groups, err);
 }
 
@@ -64,6 +68,8 @@ void mae_optim_reserve(MaeOptim *opt, MaeArena *arena)
     mae_tiles_reserve(&opt->tiles, arena);
     for (size_t s = 0; s < opt->driver->state_slots; s++)
         opt->state[s] = mae_arena_floats(arena, table->total);
+    opt->average =
+        opt->config.ema_decay > 0.0 ? mae_arena_floats(arena, table->total) : NULL;
 }
 
 void mae_optim_init(MaeOptim *opt)
@@ -82,15 +88,45 @@ void mae_optim_init(MaeOptim *opt)
     opt->steps = 0;
 }
 
-/* Statistics are not scaled: a clipped gradient has not seen less of the data. */
-static void step_tracked(const MaeParamTable *table, float *weights, const float *grads)
+void mae_optim_start(MaeOptim *opt, const float *weights)
 {
+    if (opt->average != NULL && opt->steps == 0)
+        memcpy(opt->average, weights, opt->tiles.table->total * sizeof *weights);
+}
+
+/* Statistics are not scaled: a clipped gradient has not seen less of the data. They are
+ * averages themselves. */
+static void step_tracked(const MaeOptim *opt, float *weights, const float *grads)
+{
+    const MaeParamTable *table = opt->tiles.table;
+
     for (size_t p = 0; p < table->count; p++) {
         const MaeParam at = table->entries[p].at;
 
-        if (table->entries[p].flags & MAE_PARAM_TRACKED)
-            mae_rows_add(weights + at.off, grads + at.off, at.count);
+        if (!(table->entries[p].flags & MAE_PARAM_TRACKED))
+            continue;
+        mae_rows_add(weights + at.off, grads + at.off, at.count);
+        if (opt->average != NULL)
+            memcpy(opt->average + at.off, weights + at.off, at.count * sizeof *weights);
     }
+}
+
+typedef struct AverageJob {
+    const MaeOptim *opt;
+    const float *weights;
+    float rate; /* 1 - decay */
+} AverageJob;
+
+static void average_tile(void *ctx, size_t index, size_t thread)
+{
+    const AverageJob *job = ctx;
+    const MaeParamTile *tile = &job->opt->tiles.items[index];
+    float *average = job->opt->average + tile->off;
+    const float *w = job->weights + tile->off;
+
+    (void)thread;
+    for (size_t i = 0; i < tile->count; i++)
+        average[i] += job->rate * (w[i] - average[i]);
 }
 
 void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand operands,
@@ -106,5 +142,11 @@ void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand ope
 
     opt->steps++;
     opt->driver->step(opt, pool, &step);
-    step_tracked(opt->tiles.table, weights, grads);
+    step_tracked(opt, weights, grads);
+    if (opt->average != NULL) {
+        const double ramp = (double)opt->steps / (double)(opt->steps + 9);
+        AverageJob job = {opt, weights, (float)(1.0 - fmin(opt->config.ema_decay, ramp))};
+
+        mae_pool_run(pool, opt->tiles.count, average_tile, &job);
+    }
 }

@@ -7,6 +7,12 @@
  * Shapes   weights, gradients and each slot are flat buffers of table->total floats.
  * Memory   The arena owns groups, tiles and slots; the table is borrowed and must outlive
  *          the object. A step never allocates.
+ * Average  With config.ema_decay a step ends with
+ *            average += (1 - d) * (weights - average),   d = min(ema_decay, t / (t + 9))
+ *          in step t, counted from 1: the first steps, which would otherwise keep their
+ *          weight for 1 / (1 - ema_decay) steps, fade out, and a short run has an average
+ *          of about its last tenth. Source: Polyak & Juditsky 1992; the ramp is that of
+ *          TensorFlow's ExponentialMovingAverage.
  * Errors   Configuration is checked by define; a step cannot fail.
  * Threads  One step at a time per object; the work itself runs on the pool in tiles cut
  *          from shapes, so it is bitwise the same for any number of threads.
@@ -59,6 +65,7 @@ typedef struct MaeOptimConfig {
     double beta1;     /* [0, 1); 0.9; the momentum of LARS */
     double beta2;     /* [0, 1); 0.95 in pretraining, 0.999 in fine-tuning; AdamW */
     double eps;       /* > 0; 1e-8; AdamW */
+    double ema_decay; /* [0, 1) of the average of the weights; 0: there is none */
     MaeGroupRule groups;
 } MaeOptimConfig;
 
@@ -68,7 +75,9 @@ struct MaeOptim {
     MaeTiles tiles;   /* of the trained parameters; clipping may share them */
     MaeGroup *groups; /* [table->count]; unspecified for FIXED parameters */
     float *state[MAE_OPTIM_SLOTS]; /* [driver->state_slots][total] saved and restored */
-    uint64_t steps;                /* done so far; saved and restored */
+    float
+        *average; /* [total] averaged weights; NULL without ema_decay; saved, restored */
+    uint64_t steps; /* done so far; saved and restored */
 };
 
 /**
@@ -78,15 +87,18 @@ struct MaeOptim {
 MaeStatus mae_optim_define(MaeOptim *opt, const MaeParamTable *table,
                            const MaeOptimConfig *config, MaeError *err);
 
-/** Carve groups, tiles and slots; on a measuring arena only counts bytes. */
+/** Carve groups, tiles, slots and average; on a measuring arena only counts bytes. */
 void mae_optim_reserve(MaeOptim *opt, MaeArena *arena);
 
 /** Fill groups and tiles, zero the slots, steps = 0. Needs a carved object. */
 void mae_optim_init(MaeOptim *opt);
 
+/** Before the first step: the average, if there is one, begins at these weights. */
+void mae_optim_start(MaeOptim *opt, const float *weights);
+
 /**
- * One update of every trained parameter: weights, slots and step count. What is TRACKED
- * changes by its place in @p grads.
+ * One update of every trained parameter: weights, slots, average and step count. What is
+ * TRACKED changes by its place in @p grads.
  * @param[in,out] weights [total].
  * @param[out] operands [total] of the updated weights as the products read them; in an
  *             f32 run weights itself.

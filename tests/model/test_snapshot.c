@@ -133,6 +133,64 @@ START_TEST(optimiser_state_round_trip)
 }
 END_TEST
 
+/* The averages are the model; training goes on from both. */
+START_TEST(averages_are_the_model)
+{
+    MaeOptimConfig config = ADAMW;
+    MaeCkptReader *reader = NULL;
+    MaeSnapshot read = {0};
+    MaeLoadedModel loaded;
+    MaeError err = {0};
+    TestAdamW before, after, plain;
+    SnapshotFixture f;
+    size_t bytes;
+    float *weights;
+
+    config.ema_decay = 0.9;
+    snapshot_fixture_open(&f, MAE_SNAPSHOT_CLASSIFIER);
+    bytes = f.table->total * sizeof(float);
+    test_adamw_open(&before, f.table, &config);
+    test_adamw_open(&after, f.table, &config);
+    test_adamw_open(&plain, f.table, &ADAMW);
+    mae_optim_start(&before.optim, f.weights);
+    for (int i = 0; i < 3; i++)
+        mae_optim_step(&before.optim, NULL, f.weights, mae_operand_f32(f.weights),
+                       f.weights, 1e-3, 0.5);
+    snapshot_fixture_save(&f, &before.optim);
+    ck_assert_ok(mae_loaded_model_open(&loaded, f.path, &err));
+    ck_assert_double_eq(loaded.snapshot.ema_decay, 0.9);
+    ck_assert_mem_eq(loaded.weights, before.optim.average, bytes);
+    ck_assert_mem_ne(loaded.weights, f.weights, bytes);
+    mae_loaded_model_close(&loaded);
+    weights = mae_snapshot_alloc(f.table);
+    ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
+    ck_assert_ok(mae_snapshot_resume(reader, f.table, weights, &after.optim, &err));
+    ck_assert_mem_eq(weights, f.weights, bytes);
+    ck_assert_mem_eq(after.optim.average, before.optim.average, bytes);
+    ck_assert_mem_eq(after.optim.state[1], before.optim.state[1], bytes);
+    ck_assert_uint_eq(after.optim.steps, 3);
+    ck_assert_fails(mae_snapshot_resume(reader, f.table, weights, &plain.optim, &err),
+                    MAE_ERR_FORMAT,
+                    "expected a run without averaged weights, found some");
+    mae_ckpt_close(reader);
+    mae_snapshot_done(&read);
+    snapshot_fixture_save(&f, &plain.optim);
+    ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
+    ck_assert_double_eq(read.ema_decay, 0.0);
+    ck_assert_fails(mae_snapshot_resume(reader, f.table, weights, &after.optim, &err),
+                    MAE_ERR_FORMAT, "expected a run with averaged weights, found none");
+    ck_assert_ok(mae_snapshot_resume(reader, f.table, weights, &plain.optim, &err));
+    ck_assert_mem_eq(weights, f.weights, bytes);
+    free(weights);
+    mae_ckpt_close(reader);
+    mae_snapshot_done(&read);
+    test_adamw_close(&before);
+    test_adamw_close(&after);
+    test_adamw_close(&plain);
+    snapshot_fixture_close(&f);
+}
+END_TEST
+
 START_TEST(a_checkpoint_without_optimiser_state)
 {
     MaeCkptReader *reader = NULL;
@@ -344,6 +402,7 @@ int main(void)
     tcase_add_loop_test(tc, a_long_history, 0, 3);
     tcase_add_loop_test(tc, round_trip, 0, 2);
     tcase_add_test(tc, optimiser_state_round_trip);
+    tcase_add_test(tc, averages_are_the_model);
     tcase_add_test(tc, a_checkpoint_without_optimiser_state);
     tcase_add_test(tc, missing_attributes_are_named);
     tcase_add_test(tc, hostile_attributes);

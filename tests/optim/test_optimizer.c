@@ -24,7 +24,7 @@ static const MaeOptimConfig usual = {
 };
 
 /* Tensors below, at and above the tile size, odd sizes, every kind of group. */
-static void open_optim(Fixture *f)
+static void open_with(Fixture *f, const MaeOptimConfig *config)
 {
     const size_t shape[] = {129, 257};
     MaeArena measure = mae_arena_measure();
@@ -37,7 +37,7 @@ static void open_optim(Fixture *f)
     (void)mae_param_add(&f->table, "blocks.1", "bias", MAE_TILE_SIZE, MAE_PARAM_NO_DECAY);
     (void)mae_param_add(&f->table, "head", "weight", 1, 0);
     ck_assert_ok(mae_param_check(&f->table, &err));
-    ck_assert_ok(mae_optim_define(&f->opt, &f->table, &usual, &err));
+    ck_assert_ok(mae_optim_define(&f->opt, &f->table, config, &err));
     mae_optim_reserve(&f->opt, &measure);
     ck_assert_ok(mae_arena_open(&f->arena, &measure, "optimizer", &err));
     mae_optim_reserve(&f->opt, &f->arena);
@@ -45,6 +45,11 @@ static void open_optim(Fixture *f)
     ck_assert_uint_eq(f->arena.used, measure.used);
     mae_optim_init(&f->opt);
     f->weights = mae_test_normal(f->table.total, 5, 0);
+}
+
+static void open_optim(Fixture *f)
+{
+    open_with(f, &usual);
 }
 
 static void close_optim(Fixture *f)
@@ -212,6 +217,67 @@ START_TEST(same_for_any_threads)
 }
 END_TEST
 
+/* Of decays that the ramp stays below for all of the steps, some of them and none. */
+START_TEST(average_equals_reference)
+{
+    static const double decays[] = {0.9999, 0.3, 0.05};
+    MaeOptimConfig config = usual;
+    MaePool *pool = NULL;
+    MaeError err = {0};
+    double *want;
+    Fixture f, plain;
+    size_t n;
+
+    config.ema_decay = decays[_i];
+    open_with(&f, &config);
+    open_optim(&plain);
+    n = f.table.total;
+    ck_assert_ptr_null(plain.opt.average);
+    ck_assert_ok(mae_pool_open(&pool, 3, &err));
+    mae_optim_start(&f.opt, f.weights);
+    ck_assert_mem_eq(f.opt.average, f.weights, n * sizeof(float));
+    want = mae_test_alloc(n * sizeof *want);
+    for (size_t i = 0; i < n; i++)
+        want[i] = (double)f.weights[i];
+    for (int s = 0; s < STEPS; s++) {
+        const double d = fmin(decays[_i], (s + 1.0) / (s + 10.0));
+
+        run_steps(&f, s % 2 == 0 ? pool : NULL, s, s + 1);
+        mae_optim_start(&f.opt, f.weights); /* too late */
+        for (size_t i = 0; i < n; i++)
+            want[i] = d * want[i] + (1.0 - d) * (double)f.weights[i];
+    }
+    for (size_t i = 0; i < n; i++)
+        ck_assert_double_eq_tol((double)f.opt.average[i], want[i], 1e-6);
+    run_steps(&plain, NULL, 0, STEPS);
+    ck_assert_mem_eq(plain.weights, f.weights, n * sizeof(float));
+    free(want);
+    mae_pool_close(pool);
+    close_optim(&f);
+    close_optim(&plain);
+}
+END_TEST
+
+/* A step that changes no weight changes no average. */
+START_TEST(average_of_the_same_is_the_same)
+{
+    MaeOptimConfig config = usual;
+    Fixture f;
+    float *zero;
+
+    config.ema_decay = 0.7;
+    open_with(&f, &config);
+    zero = mae_test_alloc(f.table.total * sizeof *zero);
+    mae_optim_start(&f.opt, f.weights);
+    for (int s = 0; s < 5; s++)
+        mae_optim_step(&f.opt, NULL, f.weights, mae_operand_f32(f.weights), zero, 0.0,
+                       1.0);
+    ck_assert_mem_eq(f.opt.average, f.weights, f.table.total * sizeof(float));
+    free(zero);
+    close_optim(&f);
+}
+END_TEST
+
 START_TEST(resumes_bitwise)
 {
     Fixture straight, resumed, later;
@@ -258,6 +324,8 @@ START_TEST(refused)
     } bad[] = {
         {{.name = "adamv"}, MAE_ERR_ARG, "adamv"},
         {{.beta1 = 1.0}, MAE_ERR_ARG, "beta1"},
+        {{.ema_decay = 1.0}, MAE_ERR_ARG, "ema_decay"},
+        {{.ema_decay = -0.1}, MAE_ERR_ARG, "ema_decay"},
         {{.beta1 = -0.1}, MAE_ERR_ARG, "beta1"},
         {{.beta2 = 1.0}, MAE_ERR_ARG, "beta2"},
         {{.beta2 = (double)NAN}, MAE_ERR_ARG, "beta2"},
@@ -278,6 +346,7 @@ START_TEST(refused)
         config.beta1 = change->beta1 != 0.0 ? change->beta1 : config.beta1;
         config.beta2 = change->beta2 != 0.0 ? change->beta2 : config.beta2;
         config.eps = change->eps != 0.0 ? change->eps : config.eps;
+        config.ema_decay = change->ema_decay;
         if (change->groups.weight_decay != 0.0)
             config.groups.weight_decay = change->groups.weight_decay;
         if (change->groups.depth != 0)
@@ -299,6 +368,8 @@ int main(void)
     tcase_add_test(tc, fixed_and_padding_untouched);
     tcase_add_test(tc, operands_follow_the_weights);
     tcase_add_loop_test(tc, same_for_any_threads, 0, 4);
+    tcase_add_loop_test(tc, average_equals_reference, 0, 3);
+    tcase_add_test(tc, average_of_the_same_is_the_same);
     tcase_add_test(tc, resumes_bitwise);
     tcase_add_test(tc, registry);
     tcase_add_test(tc, refused);

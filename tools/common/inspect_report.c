@@ -131,6 +131,10 @@ void inspect_report_summary(FILE *out, const char *path, const MaeSnapshot *snap
     label(out, "parameters");
     (void)fprintf(out, "%zu: %zu trainable, %zu fixed\n", total, trainable,
                   total - trainable);
+    if (snapshot->ema_decay > 0.0) {
+        label(out, "weights");
+        (void)fprintf(out, "averaged over the steps, decay %g\n", snapshot->ema_decay);
+    }
     numbers(out, "mean", snapshot->mean, snapshot->arch.grid.channels);
     numbers(out, "std", snapshot->std, snapshot->arch.grid.channels);
     classes(out, snapshot);
