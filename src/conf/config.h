@@ -173,6 +173,10 @@ typedef struct MaeConfFinetune {
     MaeConfPool pool;                 /* default mean */
     double label_smoothing;           /* default 0.1 */
     double drop_path;                 /* rate of the last block; default 0 */
+    double mixup, cutmix;             /* alpha of each; 0 (default) = none */
+    double mix_prob;                  /* of mixing a batch; default 1 */
+    double mix_switch_prob;           /* of cutmix where both are on; default 0.5 */
+    double ema_decay;                 /* of averaged weights; 0 (default) = none */
     MaeConfMode mode;                 /* default full */
     double trained_blocks; /* partial: 0 .. depth in halves, 0 = head alone; default 1 */
 } MaeConfFinetune;

@@ -337,6 +337,31 @@ static const MaeKey TUNE[] = {
          "Stochastic depth: rate of the last block, rising linearly from 0 at the first.",
      .aka = "drop_path_rate,stochastic_depth", .tools = FINETUNE,
      .flags = MAE_KEY_OPEN_MAX},
+    {"mixup", MAE_KEY_REAL, FIELD(finetune.mixup), .def = "none", .min = 1e-3,
+     .max = 1000, .zero = "none",
+     .help = "Mix each batch with itself in reverse order, images and targets, in a "
+             "proportion drawn from Beta(mixup, mixup); published recipes have 0.8.",
+     .aka = "mixup_alpha", .tools = FINETUNE},
+    {"cutmix", MAE_KEY_REAL, FIELD(finetune.cutmix), .def = "none", .min = 1e-3,
+     .max = 1000, .zero = "none",
+     .help = "Exchange a box between the images of such pairs; its share of the area is "
+             "drawn from Beta(cutmix, cutmix); published recipes have 1.",
+     .aka = "cutmix_alpha", .tools = FINETUNE},
+    {"mix_prob", MAE_KEY_REAL, FIELD(finetune.mix_prob), .def = "1", .min = 0, .max = 1,
+     .help = "Share of the batches that are mixed, with mixup or cutmix.",
+     .aka = "mixup_prob,cutmix_prob", .tools = FINETUNE},
+    {"mix_switch_prob", MAE_KEY_REAL, FIELD(finetune.mix_switch_prob), .def = "0.5",
+     .min = 0, .max = 1,
+     .help = "Where both are given: share of cutmix among the mixed batches.",
+     .aka = "mixup_switch_prob,switch_prob", .tools = FINETUNE},
+    {"ema_decay", MAE_KEY_REAL, FIELD(finetune.ema_decay), .def = "none", .min = 0.5,
+     .max = 1, .zero = "none",
+     .help = "Average the weights over the steps, w_avg += (1 - ema_decay) (w - w_avg), "
+             "faster in the first ones: after t steps the factor is at most "
+             "t / (t + 9). The averaged weights are what is evaluated and stored as the "
+             "model. Usual is 0.9999.",
+     .aka = "model_ema,ema,model_ema_decay", .tools = FINETUNE,
+     .flags = MAE_KEY_OPEN_MAX},
     {"mode", MAE_KEY_CHOICE, FIELD(finetune.mode), .def = "full", .choices = MODE,
      .help = "Which parameters learn: full is all of them, partial the last blocks "
              "(trained_blocks), the final norm and the head. linear is the published "

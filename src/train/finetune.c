@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "data/mix.h"
 #include "eval/accuracy.h"
+#include "eval/confusion.h"
 #include "train/session.h"
 #include "train/trainer.h"
 
@@ -18,8 +21,9 @@ typedef struct Finetune {
     MaeSnapshot source_info;
     MaeClassifier model;
     MaeClassifierRun run;
-    float *targets;     /* [B,K] */
-    char **class_names; /* [K] borrowed from the data set */
+    float *targets;         /* [B,K] */
+    MaeConfusion confusion; /* of the evaluation under way */
+    char **class_names;     /* [K] borrowed from the data set */
 } Finetune;
 
 static bool is_probe(const Finetune *f)
@@ -54,6 +58,24 @@ static MaeStatus rehearse(void *ctx, MaeWeights w, float *dw, MaeGradUse use,
                                    err);
 }
 
+/* Targets of a batch; where it is mixed, its images change with them. */
+static void prepare(Finetune *f, const MaeBatch *batch)
+{
+    const MaeConfFinetune *tune = &f->cfg->finetune;
+    const MaePatchGrid *grid = &f->model.arch.grid;
+    const size_t classes = f->model.arch.classes;
+    const MaeMixRule rule = {tune->mixup, tune->cutmix, tune->mix_prob,
+                             tune->mix_switch_prob};
+    const MaeMix mix = mae_mix_draw(&rule, f->cfg->train.seed, batch->epoch, batch->index,
+                                    grid->height, grid->width);
+
+    mae_classifier_targets(f->targets, batch->labels, tune->label_smoothing, batch->size,
+                           classes);
+    mae_mix_targets(&mix, f->targets, batch->size, classes);
+    mae_mix_images(&mix, f->session.pool, batch->images, batch->size, grid->channels,
+                   grid->height, grid->width);
+}
+
 static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
                       MaeGradUse use, double scale, double *loss, MaeError *err)
 {
@@ -65,8 +87,7 @@ static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
     if (scales != NULL)
         mae_classifier_drop_path(&f->run, tune->drop_path, f->cfg->train.seed,
                                  batch->epoch + 1, batch->samples, batch->size);
-    mae_classifier_targets(f->targets, batch->labels, tune->label_smoothing, batch->size,
-                           f->model.arch.classes);
+    prepare(f, batch);
     mae_classifier_forward_train(&f->run, w, batch->images, scales, batch->size);
     *loss = mae_classifier_loss(&f->run, f->targets, batch->size, scale);
     mae_classifier_backward(&f->run, dw, use, w, scales, batch->size);
@@ -79,6 +100,7 @@ static MaeStatus test_set(Finetune *f, MaeWeights w, MaeAccuracy *accuracy, doub
     MaeLoader *loader = f->session.inputs.val_loader;
     double sum = 0.0;
 
+    mae_confusion_reset(&f->confusion);
     MAE_TRY(mae_loader_seek(loader, 0, 0, err));
     for (;;) {
         const MaeBatch *batch = NULL;
@@ -95,6 +117,7 @@ static MaeStatus test_set(Finetune *f, MaeWeights w, MaeAccuracy *accuracy, doub
                    mae_classifier_loss(&f->run, f->targets, batch->size, 0.0);
             mae_accuracy_add(accuracy, f->run.logits, batch->labels, batch->size,
                              classes);
+            mae_confusion_add(&f->confusion, f->run.logits, batch->labels, batch->size);
         }
         mae_loader_release(loader, batch);
     }
@@ -102,23 +125,56 @@ static MaeStatus test_set(Finetune *f, MaeWeights w, MaeAccuracy *accuracy, doub
     return MAE_OK;
 }
 
+/* A picture that cannot be written is no reason to lose the run. */
+static void write_confusion(const Finetune *f)
+{
+    const MaeClasses names =
+        mae_dataset_classes(f->session.inputs.train, "data.train", f->cfg->data.train);
+    MaeError why = {0};
+
+    if (f->confusion.cells != NULL &&
+        mae_confusion_write(&f->confusion, &names, f->session.folder.path, &why) !=
+            MAE_OK)
+        mae_log(&f->hooks->log, MAE_LOG_WARN, "%s; training goes on", why.msg);
+}
+
+static void set_percent(MaeJson *record, const char *which, const char *name,
+                        double fraction)
+{
+    char key[64];
+
+    (void)snprintf(key, sizeof key, "%stest_%s", which, name);
+    mae_json_set_real(record, key, 100.0 * fraction);
+}
+
 static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
-                          MaeJson *record, double *score, MaeError *err)
+                          const char *which, MaeJson *record, double *score,
+                          MaeError *err)
 {
     Finetune *f = ctx;
+    const bool raw = which[0] != '\0', averaged = f->cfg->finetune.ema_decay > 0.0;
     MaeAccuracy accuracy = {0};
-    double loss = 0.0;
+    double loss = 0.0, macro_f1;
 
     if (f->session.inputs.val == NULL || (epoch % f->cfg->eval.every != 0 && !last))
         return MAE_OK;
     MAE_TRY(test_set(f, w, &accuracy, &loss, err));
     *score = mae_accuracy_top1(&accuracy);
-    mae_json_set_real(record, "test_loss", loss);
-    mae_json_set_real(record, "test_acc1", 100.0 * *score);
-    mae_json_set_real(record, "test_acc5", 100.0 * mae_accuracy_top5(&accuracy));
+    macro_f1 = mae_confusion_macro_f1(&f->confusion);
+    mae_json_set_real(record, raw ? "raw_test_loss" : "test_loss", loss);
+    set_percent(record, which, "acc1", *score);
+    set_percent(record, which, "acc5", mae_accuracy_top5(&accuracy));
+    set_percent(record, which, "macro_f1", macro_f1);
+    if (!raw)
+        write_confusion(f);
     mae_log(&f->hooks->log, MAE_LOG_INFO,
-            "epoch %zu: top-1 %.2f %%, top-5 %.2f %%, loss %.4f on %llu images", epoch,
-            100.0 * *score, 100.0 * mae_accuracy_top5(&accuracy), loss,
+            "epoch %zu%s: top-1 %.2f %%, top-5 %.2f %%, macro F1 %.2f %%, loss %.4f on "
+            "%llu images",
+            epoch,
+            raw        ? ", raw weights"
+            : averaged ? ", averaged weights"
+                       : "",
+            100.0 * *score, 100.0 * mae_accuracy_top5(&accuracy), 100.0 * macro_f1, loss,
             (unsigned long long)accuracy.count);
     return MAE_OK;
 }
@@ -229,12 +285,27 @@ static MaeStatus open_model(Finetune *f, MaeError *err)
     MAE_TRY(mae_classifier_run_open(
         &f->run, &f->model, &f->session.compute, batch,
         f->cfg->train.checkpoint_activations ? MAE_KEEP_INPUTS : MAE_KEEP_ALL, err));
+    MAE_TRY(mae_confusion_open(&f->confusion, arch.classes, err));
     f->targets = calloc(batch, arch.classes * sizeof *f->targets);
     f->class_names = calloc(arch.classes, sizeof *f->class_names);
     if (f->targets == NULL || f->class_names == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "classifier: out of memory for %zu classes",
                  arch.classes);
     return MAE_OK;
+}
+
+/* A run goes on with the classes it began with. */
+static MaeStatus same_classes(const Finetune *f, MaeError *err)
+{
+    const MaeSnapshot *run = &f->session.snapshot;
+    const MaeClasses then = {.what = "checkpoint",
+                             .path = f->session.folder.resume,
+                             .count = run->arch.classes,
+                             .names = (const char *const *)run->class_names};
+    const MaeClasses now =
+        mae_dataset_classes(f->session.inputs.train, "data.train", f->cfg->data.train);
+
+    return f->session.reader != NULL ? mae_classes_expect_same(&then, &now, err) : MAE_OK;
 }
 
 static MaeStatus name_classes(Finetune *f, MaeError *err)
@@ -256,6 +327,7 @@ static MaeStatus open_parts(Finetune *f, MaeError *err)
     MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_CLASSIFIER, f->hooks, err));
     MAE_TRY(mae_inputs_open(&session->inputs, cfg, true, cfg->model.in_chans,
                             known_stats(f), session->pool, &f->hooks->log, err));
+    MAE_TRY(same_classes(f, err));
     if (cfg->model.in_chans == 0) {
         cfg->model.in_chans = session->inputs.channels;
         mae_config_mark(cfg, "model.in_chans", MAE_CONF_FROM_DERIVED);
@@ -272,6 +344,7 @@ static void close_parts(Finetune *f)
         free(f->class_names[i]);
     free(f->class_names);
     free(f->targets);
+    mae_confusion_close(&f->confusion);
     mae_classifier_run_close(&f->run);
     mae_classifier_close(&f->model);
     mae_session_close(&f->session);

@@ -4,9 +4,12 @@
  * command line.
  *
  * Source   He et al. 2021, arXiv:2111.06377, appendix A.1; facebookresearch/mae
- *          main_finetune.py (layer-wise decay, drop path, label smoothing).
+ *          main_finetune.py (layer-wise decay, drop path, label smoothing, mixup).
+ * Log      Each evaluation: test_loss, test_acc1, test_acc5, test_macro_f1 (in percent),
+ *          with averaged weights those of the averages, and raw_test_... of the others.
  * Errors   As trainer.h and run_folder.h; ARG for unlabelled data, classes that differ
- *          between data.train and data.val, or model keys that contradict the checkpoint.
+ *          between data.train, data.val and the run that goes on, a named class that has
+ *          no training image, or model keys that contradict the checkpoint.
  * Threads  Owns its pool and loader; one run at a time per configuration.
  */
 #ifndef MAE_TRAIN_FINETUNE_H

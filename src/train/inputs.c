@@ -1,6 +1,7 @@
 #include "train/inputs.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +101,58 @@ static MaeStatus same_classes(const MaeInputs *inputs, const MaeConfig *cfg,
     return mae_classes_expect_same(&train, &val, err);
 }
 
+/* How many classes no image that takes part has. @param[out] first of them. */
+static MaeStatus count_unseen(const MaeInputs *inputs, size_t *unseen, size_t *first,
+                              MaeError *err)
+{
+    const size_t classes = mae_dataset_info(inputs->train)->classes;
+    const size_t *subset = inputs->subset;
+    bool *seen = calloc(classes, sizeof *seen);
+
+    if (seen == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "data.train: out of memory for %zu classes",
+                 classes);
+    for (size_t i = 0; i < inputs->subset_count; i++)
+        seen[mae_dataset_label(inputs->train, subset != NULL ? subset[i] : i)] = true;
+    *unseen = 0;
+    for (size_t c = classes; c-- > 0;) {
+        if (!seen[c]) {
+            *first = c;
+            ++*unseen;
+        }
+    }
+    free(seen);
+    return MAE_OK;
+}
+
+/*
+ * A class that is never seen cannot be learnt: refused, unless classes are mere numbers,
+ * of which some may be unused, as where labels are counted from 1.
+ */
+static MaeStatus every_class_is_seen(const MaeInputs *inputs, const MaeConfig *cfg,
+                                     const MaeLog *log, MaeError *err)
+{
+    size_t unseen = 0, first = 0;
+    const char *name;
+    char number[24], text[320];
+
+    MAE_TRY(count_unseen(inputs, &unseen, &first, err));
+    if (unseen == 0)
+        return MAE_OK;
+    name = mae_dataset_class(inputs->train, first);
+    (void)snprintf(number, sizeof number, "%zu", first);
+    (void)snprintf(text, sizeof text,
+                   "data.train: %.120s: %zu of %zu classes have none of the %zu images "
+                   "that take part, first \"%.60s\"%s",
+                   cfg->data.train, unseen, mae_dataset_info(inputs->train)->classes,
+                   inputs->subset_count, name,
+                   inputs->subset != NULL ? "; see data.first_n" : "");
+    if (strcmp(name, number) != 0)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s", text);
+    mae_log(log, MAE_LOG_WARN, "%s", text);
+    return MAE_OK;
+}
+
 static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled,
                           size_t in_chans, MaeKnownStats known, MaePool *pool,
                           const MaeLog *log, MaeError *err)
@@ -125,6 +178,8 @@ static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled
                                   &subset, err));
     else
         inputs->subset_count = mae_dataset_info(inputs->train)->count;
+    if (labelled)
+        MAE_TRY(every_class_is_seen(inputs, cfg, log, err));
     return set_stats(inputs, cfg, known, pool, log, err);
 }
 

@@ -20,6 +20,7 @@ static void optimiser_step(MaeTrainer *trainer)
     mae_optim_step(&trainer->optim, trainer->compute.pool, trainer->w, trainer->operands,
                    trainer->dw, 0.0, 1.0);
     mae_optim_init(&trainer->optim);
+    mae_optim_start(&trainer->optim, trainer->w);
 }
 
 /* Seconds of one update with the data at hand; the first step warms up and is dropped. */
@@ -57,7 +58,8 @@ static double megabytes(double bytes)
 
 static double checkpoint_bytes(const MaeTrainer *trainer)
 {
-    const size_t slots = 1 + trainer->optim.driver->state_slots;
+    const size_t slots =
+        1 + trainer->optim.driver->state_slots + (trainer->optim.average != NULL ? 1 : 0);
 
     return (double)(trainer->task.table->total * sizeof(float) * slots);
 }

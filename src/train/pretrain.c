@@ -116,12 +116,14 @@ static MaeStatus run_probe(Pretrain *p, const float *w, size_t epoch, MaeJson *r
 }
 
 static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
-                          MaeJson *record, double *score, MaeError *err)
+                          const char *which, MaeJson *record, double *score,
+                          MaeError *err)
 {
     Pretrain *p = ctx;
     const size_t every = p->cfg->train.preview_every;
     MaeError why = {0};
 
+    (void)which; /* weights are not averaged in pretraining */
     mae_json_set_real(record, "patch_mean_loss", p->patch_mean);
     mae_json_set_real(record, "visible_mean_loss", p->visible_mean);
     if (p->session.inputs.val != NULL && (epoch % p->cfg->eval.every == 0 || last)) {

@@ -54,9 +54,9 @@ static bool is_preview(const char *name)
 
 static bool is_run_file(const char *name)
 {
-    static const char *const names[] = {"config.yaml", "log.txt",      "steps.jsonl",
-                                        "last.h5",     "best.h5",      "summary.json",
-                                        "report.html", "confusion.csv"};
+    static const char *const names[] = {"config.yaml", "log.txt",       "steps.jsonl",
+                                        "last.h5",     "best.h5",       "summary.json",
+                                        "report.html", "confusion.csv", "confusion.png"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) == 0)
@@ -273,8 +273,9 @@ static void note_log(MaeRunFolder *folder, MaeStatus status, const MaeError *why
 
 void mae_run_folder_epoch(MaeRunFolder *folder, MaeJson *record, uint64_t step)
 {
-    static const char *const scalars[] = {"train_loss", "val_loss",  "test_loss",
-                                          "test_acc1",  "test_acc5", "images_per_second"};
+    static const char *const scalars[] = {
+        "train_loss", "val_loss",      "test_loss",     "test_acc1",
+        "test_acc5",  "test_macro_f1", "raw_test_acc1", "images_per_second"};
     MaeError why = {0};
     MaeStatus status = mae_jsonl_append(folder->epochs, record, &why);
 

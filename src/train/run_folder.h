@@ -8,6 +8,7 @@
  *   events.out.tfevents.*  the same for TensorBoard
  *   last.h5                newest state, maybe in the middle of an epoch
  *   checkpoint-N.h5        state after N epochs; best.h5: after the best one
+ *   confusion.csv, .png    of the last evaluation of a classifier
  *   reconstructions/       previews
  *   .lock                  there while a run is active, says whose
  *

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "kernel/rows.h"
 
 #define LARGEST_NORM 1e18 /* its square fits a float */
 
@@ -34,6 +33,7 @@ MaeStatus mae_trainer_open(MaeTrainer *trainer, const MaeConfig *cfg,
         .beta1 = cfg->optim.betas[0],
         .beta2 = cfg->optim.betas[1],
         .eps = cfg->optim.eps,
+        .ema_decay = cfg->tool == MAE_CONF_FINETUNE ? cfg->finetune.ema_decay : 0.0,
         .groups = {.weight_decay = cfg->optim.weight_decay,
                    .layer_decay = layer_decay,
                    .depth = depth},
@@ -76,34 +76,6 @@ size_t mae_trainer_bytes(const MaeTrainer *trainer)
     return trainer->arena.size;
 }
 
-MaeWeights mae_trainer_weights(const MaeTrainer *trainer)
-{
-    return (MaeWeights){trainer->w, trainer->operands.data, trainer->operands.type};
-}
-
-static void refresh_tile(void *ctx, size_t index, size_t thread)
-{
-    const MaeTrainer *trainer = ctx;
-    const size_t total = trainer->task.table->total, at = index * MAE_TILE_SIZE;
-
-    (void)thread;
-    mae_rows_enter(mae_operand_at(trainer->operands, at), NULL, trainer->w + at, NULL, 1,
-                   1, total - at < MAE_TILE_SIZE ? total - at : MAE_TILE_SIZE);
-}
-
-MaeStatus mae_trainer_ready(MaeTrainer *trainer, MaeError *err)
-{
-    const MaeGradUse use =
-        trainer->cfg->train.accum_iter > 1 ? MAE_GRAD_ADD : MAE_GRAD_SET;
-    const size_t total = trainer->task.table->total;
-
-    if (trainer->operands.type != MAE_F32)
-        mae_pool_run(trainer->compute.pool, (total + MAE_TILE_SIZE - 1) / MAE_TILE_SIZE,
-                     refresh_tile, trainer);
-    return trainer->task.rehearse(trainer->task.ctx, mae_trainer_weights(trainer),
-                                  trainer->dw, use, err);
-}
-
 void mae_trainer_set_loader(MaeTrainer *trainer, MaeLoader *loader)
 {
     const size_t accum = trainer->cfg->train.accum_iter;
@@ -115,8 +87,8 @@ void mae_trainer_set_loader(MaeTrainer *trainer, MaeLoader *loader)
 MaeStatus mae_trainer_resume(MaeTrainer *trainer, const MaeCkptReader *reader,
                              const MaeSnapshot *snapshot, MaeError *err)
 {
-    MAE_TRY(mae_snapshot_weights(reader, trainer->task.table, trainer->w, err));
-    MAE_TRY(mae_snapshot_optim(reader, trainer->task.table, &trainer->optim, err));
+    MAE_TRY(mae_snapshot_resume(reader, trainer->task.table, trainer->w, &trainer->optim,
+                                err));
     trainer->state = (MaeTrainState){
         .epoch = snapshot->epoch,
         .batch = snapshot->batch,
@@ -348,9 +320,7 @@ static MaeStatus close_epoch(MaeTrainer *trainer, bool last, double *score, MaeE
     trainer->state.loss_sum = 0.0;
     mae_trainer_show(trainer, true);
     record = begin_record(trainer, lr);
-    status =
-        trainer->task.evaluate(trainer->task.ctx, mae_trainer_weights(trainer),
-                               (size_t)trainer->state.epoch, last, record, score, err);
+    status = mae_trainer_evaluate(trainer, last, record, score, err);
     if (status != MAE_OK) {
         mae_json_free(record);
         return status;

@@ -9,6 +9,9 @@
  * are in the checkpoint, random numbers follow from (seed, epoch, sample), so the rest of
  * the run is bitwise the same.
  *
+ * With finetune.ema_decay the averaged weights are evaluated and scored, beside those
+ * that are trained, and are the model in checkpoints (model/snapshot.h).
+ *
  * train.stop_after  saves and ends with INTERRUPTED after so many hours of a session.
  * train.max_hours   runs the schedule by the larger of the share of epochs and the share
  *                   of time used, so that it ends annealed within the budget.
@@ -52,10 +55,13 @@ typedef struct MaeTask {
      * Evaluate after @p epoch completed epochs and add the results to @p record. What
      * takes long asks mae_trainer_poll in between; an evaluation that was interrupted is
      * done again when the run goes on.
+     * @param which put before the names of results: "", or "raw_" where weights are
+     *        averaged and these are the ones that are not.
      * @param[out] score higher is better; left alone if there is none.
      */
     MaeStatus (*evaluate)(void *ctx, MaeWeights w, size_t epoch, bool last,
-                          MaeJson *record, double *score, MaeError *err);
+                          const char *which, MaeJson *record, double *score,
+                          MaeError *err);
 
     /** Fill kind, arch, mask_ratio, mean, std and class_names (borrowed). */
     void (*describe)(void *ctx, MaeSnapshot *snapshot);
@@ -151,6 +157,13 @@ MaeStatus mae_trainer_ready(MaeTrainer *trainer, MaeError *err);
 
 /** Weights as the model reads them. */
 MaeWeights mae_trainer_weights(const MaeTrainer *trainer);
+
+/**
+ * Evaluate the weights or, with averaging, both: what is trained as "raw_", then the
+ * averages, whose score counts. After an interruption, too, the operands are as before.
+ */
+MaeStatus mae_trainer_evaluate(const MaeTrainer *trainer, bool last, MaeJson *record,
+                               double *score, MaeError *err);
 
 /**
  * Measure real updates without changing anything and report size, memory, time and disk.

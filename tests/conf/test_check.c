@@ -1,6 +1,7 @@
 /* Contradictions, required keys, and taking over a checkpoint's section. */
 #include "conf/config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "support/test.h"
@@ -261,6 +262,34 @@ START_TEST(learning_rate)
 }
 END_TEST
 
+/* What published recipes add to fine-tuning: off unless asked for. */
+START_TEST(recipe_of_finetuning)
+{
+    static const char *const BAD[] = {"mixup: 1e-9",   "cutmix: -1",
+                                      "mix_prob: 1.5", "mix_switch_prob: -0.1",
+                                      "ema_decay: 1",  "ema_decay: 0.1"};
+    static MaeConfig c;
+    MaeError err = {0};
+    char text[64];
+
+    ck_assert_ok(parse(&c, MAE_CONF_FINETUNE, "", &err));
+    ck_assert_double_eq(c.finetune.mixup, 0.0);
+    ck_assert_double_eq(c.finetune.cutmix, 0.0);
+    ck_assert_double_eq(c.finetune.mix_prob, 1.0);
+    ck_assert_double_eq(c.finetune.mix_switch_prob, 0.5);
+    ck_assert_double_eq(c.finetune.ema_decay, 0.0);
+    ck_assert_ok(parse(&c, MAE_CONF_FINETUNE,
+                       "finetune: {mixup: 0.8, cutmix: 0, ema_decay: 0.9999}", &err));
+    ck_assert_double_eq(c.finetune.mixup, 0.8);
+    ck_assert_double_eq(c.finetune.ema_decay, 0.9999);
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        (void)snprintf(text, sizeof text, "finetune: {%s}", BAD[i]);
+        ck_assert_fails(parse(&c, MAE_CONF_FINETUNE, text, &err), MAE_ERR_ARG,
+                        "out of range: expected a number");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("conf_check");
@@ -275,6 +304,7 @@ int main(void)
     tcase_add_test(tcase, trained_blocks_of_a_checkpoint);
     tcase_add_test(tcase, defaults_of_the_linear_probe);
     tcase_add_test(tcase, learning_rate);
+    tcase_add_test(tcase, recipe_of_finetuning);
     suite_add_tcase(suite, tcase);
     return mae_test_main(suite);
 }

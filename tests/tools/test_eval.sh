@@ -1,8 +1,9 @@
 #!/bin/sh
-# test_eval.sh MAE_EVAL MAE_CONVERT MAE_DATA GOLDEN: scores as a user gets them. TAP on stdout.
+# test_eval.sh MAE_EVAL MAE_CONVERT MAE_DATA MAE_FINETUNE MAE_INSPECT GOLDEN: scores as a user gets them. TAP on stdout.
 set -eu
 
-eval=$(realpath "$1") convert=$(realpath "$2") data=$(realpath "$3") golden=$(realpath "$4")
+eval=$(realpath "$1") convert=$(realpath "$2") data=$(realpath "$3")
+finetune=$(realpath "$4") inspect=$(realpath "$5") golden=$(realpath "$6")
 . "$(dirname "$(realpath "$0")")/check.sh"
 
 mkdir -p set/cat set/dog other/cat other/cow flat
@@ -47,4 +48,33 @@ check 'fewer labels' 0 '; 4 training images' \
     --threads 1 -b 5 -w 0 | sed 's/"t[a-z]*": "set[.h5]*", //g' >b
 check 'packed, one thread, another batch: the same' 0 '^same$' \
     sh -c 'cmp a b && echo same'
+
+# A classifier, its weights averaged.
+check 'no classifier' 2 'confusion: expected a classifier, m.h5 is none' \
+    "$eval" m.h5 "$@" -r 3 --confusion deep
+check 'nothing is left' 0 '^absent$' absent deep
+png >set/dog/odd.png
+mv set/dog 'set/a "dog", or
+two'
+"$finetune" data.train=set data.val=set train.output_dir=run finetune.init=random \
+    model.img_size=8 model.patch_size=4 model.embed_dim=16 model.depth=1 \
+    model.num_heads=2 train.epochs=2 train.batch_size=4 train.precision=f32 \
+    finetune.ema_decay=0.9 finetune.mixup=0.8 optim.lr=0.01 -q >/dev/null 2>&1
+score=$(tail -n 1 run/log.txt | sed 's/.*"test_macro_f1": *\([0-9.]*\).*/\1/' | cut -c 1-4)
+check 'the averaged model' 0 'averaged over the steps, decay 0.9' "$inspect" run/last.h5
+check 'every class' 0 '^cat  *6  ' "$eval" run/last.h5 --test set
+check 'a line a class' 0 '^a "dog", or?two  *7  ' "$eval" run/last.h5 --test set
+check 'what the run said' 0 "macro F1  $score" \
+    "$eval" run/last.h5 --test set --precision f32
+check 'classes in JSON' 0 '"balanced_accuracy": .*"per_class": \[{.*"class": "cat", "images": 6' \
+    "$eval" run/last.h5 --test set --json
+check 'confusion matrix' 0 'top-1' "$eval" run/last.h5 --test set --confusion deep/er
+check 'in CSV' 0 '^two","cat"$' cat deep/er/confusion.csv
+check 'in PNG' 0 '^PNG$' sh -c 'tail -c +2 deep/er/confusion.png | head -c 3; echo'
+check 'the same as of the run' 0 '^same$' \
+    sh -c 'cmp deep/er/confusion.csv run/confusion.csv && echo same'
+check 'among the images' 2 'lies inside set' \
+    "$eval" run/last.h5 --test set --confusion set/cat
+check 'other classes than the head' 2 'classes differ: checkpoint run/last.h5 has 2' \
+    "$eval" run/last.h5 --test other
 echo "1..$count"

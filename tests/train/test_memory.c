@@ -277,9 +277,11 @@ START_TEST(updates_of_a_run_do_not_allocate)
                    "train.epochs=1 train.accum_iter=2 train.threads=2 data.val=%s/val "
                    "train.log_every=1000 %s %s",
                    folder, kind,
-                   finetune ? "finetune.init=random finetune.drop_path=0.3"
-                            : "train.preview_every=1 train.preview_count=6 "
-                              "eval.probe=none"); /* it has products of its own */
+                   finetune
+                       ? "finetune.init=random finetune.drop_path=0.3 finetune.mixup=0.8 "
+                         "finetune.cutmix=1 finetune.ema_decay=0.99"
+                       : "train.preview_every=1 train.preview_count=6 "
+                         "eval.probe=none"); /* it has products of its own */
     if (kind != NULL) {
         train_expect(&run, &spec, MAE_OK);
         ck_assert_uint_eq(run.updates, 3);
@@ -327,7 +329,7 @@ START_TEST(any_allocation_may_fail)
     (void)snprintf(overrides, sizeof overrides,
                    "data.val=%s/val train.overwrite=true train.batch_size=9 "
                    "train.epochs=3 data.workers=2 train.threads=2 %s",
-                   folder, _i == 1 ? "finetune.init=random" : "");
+                   folder, _i == 1 ? "finetune.init=random finetune.ema_decay=0.9" : "");
     do {
         train_run(&run, &spec); /* the first, with n = 0, warms libraries up */
         made = atomic_load(&everywhere);

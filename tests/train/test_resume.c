@@ -12,7 +12,8 @@
 #define FINETUNE                                                                         \
     "data.augment=crop_flip finetune.drop_path=0.5 finetune.label_smoothing=0.1 "        \
     "optim.layer_decay=0.5 train.checkpoint_every=none "                                 \
-    "data.rand_augment=rand-m9-mstd0.5-inc1 data.random_erasing=0.5"
+    "data.rand_augment=rand-m9-mstd0.5-inc1 data.random_erasing=0.5 finetune.mixup=0.8 " \
+    "finetune.cutmix=1 finetune.mix_prob=0.8 finetune.ema_decay=0.9"
 
 /* Two epochs: 27 images in batches of 4, or twice 5 with one batch left out. */
 static const char *const ACCUM[] = {"train.batch_size=4",

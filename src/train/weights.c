@@ -1,0 +1,72 @@
+/* Part of trainer.h: weights, averages and operands. */
+#include "kernel/rows.h"
+#include "train/trainer.h"
+
+MaeWeights mae_trainer_weights(const MaeTrainer *trainer)
+{
+    return (MaeWeights){trainer->w, trainer->operands.data, trainer->operands.type};
+}
+
+typedef struct RefreshJob {
+    const MaeTrainer *trainer;
+    const float *w;
+} RefreshJob;
+
+static void refresh_tile(void *ctx, size_t index, size_t thread)
+{
+    const RefreshJob *job = ctx;
+    const MaeTrainer *trainer = job->trainer;
+    const size_t total = trainer->task.table->total, at = index * MAE_TILE_SIZE;
+
+    (void)thread;
+    mae_rows_enter(mae_operand_at(trainer->operands, at), NULL, job->w + at, NULL, 1, 1,
+                   total - at < MAE_TILE_SIZE ? total - at : MAE_TILE_SIZE);
+}
+
+/* Operands of other weights; those of w are always derived from it again. */
+static MaeWeights refresh(const MaeTrainer *trainer, const float *w)
+{
+    const size_t total = trainer->task.table->total;
+    RefreshJob job = {trainer, w};
+
+    if (trainer->operands.type == MAE_F32)
+        return mae_weights_f32(w);
+    mae_pool_run(trainer->compute.pool, (total + MAE_TILE_SIZE - 1) / MAE_TILE_SIZE,
+                 refresh_tile, &job);
+    return (MaeWeights){w, trainer->operands.data, trainer->operands.type};
+}
+
+MaeStatus mae_trainer_ready(MaeTrainer *trainer, MaeError *err)
+{
+    const MaeGradUse use =
+        trainer->cfg->train.accum_iter > 1 ? MAE_GRAD_ADD : MAE_GRAD_SET;
+
+    mae_optim_start(&trainer->optim, trainer->w);
+    return trainer->task.rehearse(trainer->task.ctx, refresh(trainer, trainer->w),
+                                  trainer->dw, use, err);
+}
+
+static MaeStatus evaluate_weights(const MaeTrainer *trainer, MaeWeights w, bool last,
+                                  const char *which, MaeJson *record, double *score,
+                                  MaeError *err)
+{
+    return trainer->task.evaluate(trainer->task.ctx, w, (size_t)trainer->state.epoch,
+                                  last, which, record, score, err);
+}
+
+MaeStatus mae_trainer_evaluate(const MaeTrainer *trainer, bool last, MaeJson *record,
+                               double *score, MaeError *err)
+{
+    const MaeWeights w = mae_trainer_weights(trainer);
+    const float *average = trainer->optim.average;
+    MaeStatus status;
+    double raw;
+
+    if (average == NULL)
+        return evaluate_weights(trainer, w, last, "", record, score, err);
+    MAE_TRY(evaluate_weights(trainer, w, last, "raw_", record, &raw, err));
+    status = evaluate_weights(trainer, refresh(trainer, average), last, "", record, score,
+                              err);
+    (void)refresh(trainer, trainer->w);
+    return status;
+}
