@@ -97,7 +97,7 @@ static MaeStatus rank(MaeRanking *ranking, size_t batch, size_t threads, size_t 
 static double error_of(size_t sample)
 {
     MaeReadBuffer buffer = {0};
-    MaeResizer scratch = {0};
+    MaeTransformScratch scratch = {.spare = {0}};
     MaeImage image = {0};
     MaeAutoencoderRun run;
     TestCompute compute;
@@ -123,7 +123,7 @@ static double error_of(size_t sample)
     mae_maskset_close(&masks);
     mae_image_done(&image);
     mae_read_buffer_done(&buffer);
-    mae_resizer_done(&scratch);
+    mae_transform_scratch_done(&scratch);
     test_compute_close(&compute);
     return error;
 }
