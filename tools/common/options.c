@@ -37,6 +37,7 @@ typedef struct Parser {
     const MaeCommand *command;
     int argc, next; /* next: index into argv of what comes after the current one */
     char **argv;
+    const char **lists;    /* room for the texts of all LIST options, argc each */
     char *made, *made_end; /* room for overrides made from options */
     bool ended;            /* a QUERY option was met */
     MaeError *err;
@@ -183,6 +184,16 @@ static void note_common(Parser *p, const MaeOption *o, const char *text)
     }
 }
 
+/* Texts are appended; the first one brings the room for all. */
+static void append(Parser *p, MaeOptionList *list, const char *text)
+{
+    if (list->items == NULL) {
+        list->items = p->lists;
+        p->lists += p->argc;
+    }
+    list->items[list->count++] = text;
+}
+
 /* Store the option; @p text is NULL exactly if the kind takes no value. */
 static MaeStatus store(Parser *p, const MaeOption *o, void *base, const char *text)
 {
@@ -221,6 +232,9 @@ static MaeStatus store(Parser *p, const MaeOption *o, void *base, const char *te
     case MAE_OPTION_TEXT:
         *(const char **)field = text;
         break;
+    case MAE_OPTION_LIST:
+        append(p, field, text);
+        break;
     case MAE_OPTION_CHOICE:
         MAE_TRY(parse_choice(p, o, text, (int *)field));
         break;
@@ -242,6 +256,18 @@ static MaeStatus next_value(Parser *p, const MaeOption *o, const char **text)
     return MAE_OK;
 }
 
+/* The option with a separate value, or with several of them. */
+static MaeStatus store_values(Parser *p, const MaeOption *o, void *base)
+{
+    const char *text = NULL;
+
+    MAE_TRY(next_value(p, o, &text));
+    MAE_TRY(store(p, o, base, text));
+    while (o->kind == MAE_OPTION_LIST && p->next < p->argc && p->argv[p->next][0] != '-')
+        MAE_TRY(store(p, o, base, p->argv[p->next++]));
+    return MAE_OK;
+}
+
 /* --name, --name=value, --name value */
 static MaeStatus parse_long(Parser *p, const char *arg)
 {
@@ -255,11 +281,9 @@ static MaeStatus parse_long(Parser *p, const char *arg)
     if (text != NULL && !takes_value(o))
         MAE_FAIL(p->err, MAE_ERR_ARG, "--%s takes no value, got \"%s\"", o->name,
                  text + 1);
-    if (text != NULL)
-        text++;
-    else if (takes_value(o))
-        MAE_TRY(next_value(p, o, &text));
-    return store(p, o, base, text);
+    if (text == NULL && takes_value(o))
+        return store_values(p, o, base);
+    return store(p, o, base, text != NULL ? text + 1 : NULL);
 }
 
 /* -v, -vv, -n value, -nvalue */
@@ -267,7 +291,6 @@ static MaeStatus parse_short(Parser *p, const char *arg)
 {
     for (const char *c = arg + 1; *c != '\0' && !p->ended; c++) {
         void *base = NULL;
-        const char *text = NULL;
         const MaeOption *o = find(p, &base, NULL, 0, *c);
 
         if (o == NULL)
@@ -277,10 +300,7 @@ static MaeStatus parse_short(Parser *p, const char *arg)
             MAE_TRY(store(p, o, base, NULL));
             continue;
         }
-        text = c + 1;
-        if (*text == '\0')
-            MAE_TRY(next_value(p, o, &text));
-        return store(p, o, base, text);
+        return c[1] != '\0' ? store(p, o, base, c + 1) : store_values(p, o, base);
     }
     return MAE_OK;
 }
@@ -335,10 +355,21 @@ static MaeStatus parse_all(Parser *p)
     return p->ended ? MAE_OK : check_operands(p);
 }
 
+/* Options of kind LIST in a table. */
+static size_t count_lists(const MaeOption *o)
+{
+    size_t count = 0;
+
+    for (; o != NULL && o->name != NULL; o++)
+        count += o->kind == MAE_OPTION_LIST;
+    return count;
+}
+
 MaeStatus mae_options_parse(MaeArgs *args, void *values, const MaeCommand *command,
                             int argc, char **argv, MaeError *err)
 {
-    const size_t count = argc > 0 ? (size_t)argc : 1, lists = 2 * count * sizeof(char *);
+    const size_t count = argc > 0 ? (size_t)argc : 1;
+    const size_t lists = (2 + count_lists(command->options)) * count * sizeof(char *);
     Parser p = {.args = args,
                 .values = values,
                 .command = command,
@@ -359,6 +390,7 @@ MaeStatus mae_options_parse(MaeArgs *args, void *values, const MaeCommand *comma
         MAE_FAIL(err, MAE_ERR_NOMEM, "command line: out of memory");
     args->operands = args->memory;
     args->overrides = args->operands + count;
+    p.lists = args->overrides + count;
     p.made = (char *)args->memory + lists;
     p.made_end = p.made + texts;
     return parse_all(&p);
