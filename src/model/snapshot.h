@@ -152,6 +152,9 @@ MaeStatus mae_loaded_model_open(MaeLoadedModel *loaded, const char *path, MaeErr
 MaeStatus mae_loaded_autoencoder_open(MaeLoadedModel *loaded, const char *path,
                                       MaeError *err);
 
+/** Replace the weights by the initial ones of @p seed: what training started from. */
+void mae_loaded_model_init(MaeLoadedModel *loaded, uint64_t seed);
+
 /** Accepts NULL and a zeroed or half-built object. */
 void mae_loaded_model_close(MaeLoadedModel *loaded);
 

@@ -95,6 +95,14 @@ MaeStatus mae_loaded_autoencoder_open(MaeLoadedModel *loaded, const char *path,
     return open_loaded(loaded, path, false, err);
 }
 
+void mae_loaded_model_init(MaeLoadedModel *loaded, uint64_t seed)
+{
+    if (loaded->model.kind == MAE_SNAPSHOT_CLASSIFIER)
+        mae_classifier_init(&loaded->model.as.classifier, loaded->weights, seed);
+    else
+        mae_autoencoder_init(&loaded->model.as.autoencoder, loaded->weights, seed);
+}
+
 void mae_loaded_model_close(MaeLoadedModel *loaded)
 {
     if (loaded == NULL)

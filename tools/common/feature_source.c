@@ -106,14 +106,6 @@ const MaeClassifier *feature_source_classifier(const FeatureSource *source)
     return model->kind == MAE_SNAPSHOT_CLASSIFIER ? &model->as.classifier : NULL;
 }
 
-static void draw_weights(MaeLoadedModel *loaded, uint64_t seed)
-{
-    if (loaded->model.kind == MAE_SNAPSHOT_CLASSIFIER)
-        mae_classifier_init(&loaded->model.as.classifier, loaded->weights, seed);
-    else
-        mae_autoencoder_init(&loaded->model.as.autoencoder, loaded->weights, seed);
-}
-
 MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
                               const char *checkpoint, const FeatureChoice *choice,
                               MaeError *err)
@@ -130,7 +122,7 @@ MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
         MAE_TRY(add_head(&source->spec, &source->head, feature_source_classifier(source),
                          err));
     if (choice->random)
-        draw_weights(&source->loaded, tool->args.seed);
+        mae_loaded_model_init(&source->loaded, tool->args.seed);
     source->transform = mae_features_transform(&source->loaded);
     MAE_TRY(mae_pool_open(&source->pool, tool->args.threads, err));
     options.threads = mae_pool_threads(source->pool);
