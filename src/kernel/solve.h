@@ -1,17 +1,21 @@
 /**
  * @file solve.h
- * Normal equations in double: Gram matrices by tiles, and a Cholesky solver.
+ * Symmetric matrices in double: Gram matrices by tiles, a Cholesky solver for normal
+ * equations, eigenvectors for principal components.
  *
  *   G[n,n] += X[R,n]^T X[R,n]        mae_solve_gram, one tile of G a call
  *   A[n,n] x = b, A = U^T U          mae_solve_factor, mae_solve_factored
+ *   A[n,n] = V^T diag(l) V           mae_solve_eigen
  *
- * Source   LAPACK dpotrf and dpotrs, as OpenBLAS brings them.
+ * Source   LAPACK dpotrf, dpotrs and dsyevd, as OpenBLAS brings them.
  * Shapes   f64, row-major, contiguous. Of a symmetric matrix the upper triangle counts;
  *          what lies below it is neither meant nor read. Sizes up to 2^31 - 1.
  * Results  A tile's bits depend on R, n and the tile: G is cut into tiles by n alone and
  *          adds its calls in their order, so that threads may share the tiles.
- * Memory   Never allocates; OpenBLAS keeps buffers of its own.
- * Errors   Factorising: NUMERIC. Broken preconditions assert.
+ * Memory   mae_solve_eigen allocates 2 n^2 numbers for its own use, the others nothing;
+ *          OpenBLAS keeps buffers of its own.
+ * Errors   Factorising: NUMERIC; eigenvectors: NUMERIC, NOMEM. Broken preconditions
+ *          assert.
  * Threads  Reentrant; concurrent calls need distinct outputs or tiles. OpenBLAS must have
  *          been set to one thread, as mae_gemm_open does.
  */
@@ -46,5 +50,15 @@ MaeStatus mae_solve_factor(double *a, size_t n, MaeError *err);
  * @param[in,out] b [m,n], one right-hand side a row; out: its solution.
  */
 void mae_solve_factored(const double *u, double *b, size_t n, size_t m);
+
+/**
+ * All eigenvalues and eigenvectors of a symmetric matrix.
+ * @param[out] values [n], falling; undefined on failure.
+ * @param[in,out] a [n,n] upper triangle; out: row i is the eigenvector of values[i], of
+ *        length 1, its component of the largest magnitude (the first of them) positive.
+ * @return NUMERIC if A is not finite or the iteration does not converge; NOMEM. The
+ *         content of @p a is of no use then.
+ */
+MaeStatus mae_solve_eigen(double *values, double *a, size_t n, MaeError *err);
 
 #endif /* MAE_KERNEL_SOLVE_H */

@@ -113,6 +113,69 @@ START_TEST(refuses_what_is_not_definite)
 }
 END_TEST
 
+/* --- eigenvectors ----------------------------------------------------------------- */
+
+/* A V = V l, V orthonormal, values fall, and every vector points its largest way. */
+START_TEST(eigenvectors_are_those_of_the_matrix)
+{
+    const size_t n = (size_t[]){1, 2, 7, 40, 131}[_i];
+    double *a = definite(n), *v = mae_test_alloc(n * n * sizeof *v);
+    double *values = mae_test_alloc(n * sizeof *values), largest;
+
+    a[0] -= 5.0; /* not definite */
+    memcpy(v, a, n * n * sizeof *v);
+    ck_assert_ok(mae_solve_eigen(values, v, n, &err));
+    for (size_t r = 0; r < n; r++) {
+        const double *x = v + r * n;
+        size_t top = 0;
+
+        ck_assert(r == 0 || values[r] <= values[r - 1]);
+        largest = fmax(fabs(values[0]), fabs(values[n - 1]));
+        for (size_t i = 0; i < n; i++) {
+            double product = 0.0, inner = 0.0;
+
+            for (size_t j = 0; j < n; j++) {
+                product += (i < j ? a[i * n + j] : a[j * n + i]) * x[j];
+                inner += v[i * n + j] * x[j];
+            }
+            ck_assert_double_eq_tol(product, values[r] * x[i], 1e-13 * (1.0 + largest));
+            ck_assert_double_eq_tol(inner, i == r ? 1.0 : 0.0, 1e-12);
+            top = fabs(x[i]) > fabs(x[top]) ? i : top;
+        }
+        ck_assert_double_gt(x[top], 0.0);
+    }
+    free(a);
+    free(v);
+    free(values);
+}
+END_TEST
+
+START_TEST(eigenvectors_by_hand)
+{
+    double a[4] = {2.0, 1.0, 77.0, 2.0}, zero[9] = {0}, values[3];
+
+    ck_assert_ok(mae_solve_eigen(values, a, 2, &err));
+    ck_assert_double_eq_tol(values[0], 3.0, 1e-15);
+    ck_assert_double_eq_tol(values[1], 1.0, 1e-15);
+    ck_assert_double_eq_tol(a[0], sqrt(0.5), 1e-15);
+    ck_assert_double_eq_tol(a[1], sqrt(0.5), 1e-15);
+    ck_assert_double_eq_tol(a[2], -a[3], 1e-15);
+    ck_assert_ok(mae_solve_eigen(values, zero, 3, &err));
+    ck_assert(values[0] == 0.0 && values[2] == 0.0);
+}
+END_TEST
+
+START_TEST(eigenvectors_of_what_is_not_finite_are_refused)
+{
+    double nan[9] = {1, 2, 3, 0, 1, (double)NAN, 0, 0, 1}, values[3];
+    double inf[1] = {(double)INFINITY};
+
+    ck_assert_fails(mae_solve_eigen(values, nan, 3, &err), MAE_ERR_NUMERIC,
+                    "eigenvectors: expected a finite matrix [3,3], got nan in row 1");
+    ck_assert_fails(mae_solve_eigen(values, inf, 1, &err), MAE_ERR_NUMERIC, "inf");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kernel_solve");
@@ -122,6 +185,9 @@ int main(void)
     tcase_add_loop_test(tc, finds_known_solutions, 0, 5);
     tcase_add_test(tc, solves_by_hand);
     tcase_add_test(tc, refuses_what_is_not_definite);
+    tcase_add_loop_test(tc, eigenvectors_are_those_of_the_matrix, 0, 5);
+    tcase_add_test(tc, eigenvectors_by_hand);
+    tcase_add_test(tc, eigenvectors_of_what_is_not_finite_are_refused);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }
