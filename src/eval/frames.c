@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "eval/canvas.h"
-#include "eval/sheet.h"
 #include "store/file.h"
 
 enum { PATH = 4096 };
@@ -38,16 +36,8 @@ static MaeStatus check(const MaeFramesSpec *spec, size_t frames, MaeError *err)
     return mae_file_make_folders(spec->folder, err);
 }
 
-static MaeStatus draw(void *ctx, const MaeView *view, MaeError *err)
-{
-    (void)err;
-    mae_sheet_draw(ctx, view->index, view->pictures, view->mask);
-    return MAE_OK;
-}
-
-static MaeStatus write_frame(MaeImage *sheet, MaeViewer *viewer,
-                             const MaeFramesSpec *spec, size_t frame, size_t visible,
-                             MaeError *err)
+static MaeStatus write_frame(MaeViewer *viewer, const MaeFramesSpec *spec, size_t frame,
+                             size_t visible, MaeError *err)
 {
     const MaePatchGrid *grid = &viewer->spec.model->arch.grid;
     const size_t count = viewer->spec.count;
@@ -59,11 +49,7 @@ static MaeStatus write_frame(MaeImage *sheet, MaeViewer *viewer,
     MAE_TRY(mae_maskset_open_visible(&masks, spec->kind, grid, visible, count,
                                      viewer->spec.compute->pool, err));
     mae_maskset_draw(&masks, spec->seed, 0, NULL, count);
-    status = mae_sheet_reshape(sheet, grid, count, err);
-    if (status == MAE_OK)
-        status = mae_viewer_show(viewer, &masks.mask, draw, sheet, err);
-    if (status == MAE_OK)
-        status = mae_canvas_write(sheet, path, err);
+    status = mae_viewer_sheet(viewer, path, NULL, &masks.mask, err);
     mae_maskset_close(&masks);
     return status;
 }
@@ -73,17 +59,13 @@ MaeStatus mae_frames_write(size_t *frames, MaeViewer *viewer, const MaeFramesSpe
 {
     const size_t patches = mae_patch_count(&viewer->spec.model->arch.grid);
     const size_t total = spec->frames < patches ? spec->frames : patches;
-    MaeImage sheet = {0};
-    MaeStatus status = MAE_OK;
 
     MAE_TRY(check(spec, total, err));
     mae_viewer_expect(viewer, total);
-    for (size_t k = 0; k < total && status == MAE_OK; k++)
-        status =
-            write_frame(&sheet, viewer, spec, k,
-                        total > 1 ? 1 + k * (patches - 1) / (total - 1) : patches, err);
-    mae_image_done(&sheet);
-    if (status == MAE_OK)
-        *frames = total;
-    return status;
+    for (size_t k = 0; k < total; k++)
+        MAE_TRY(write_frame(viewer, spec, k,
+                            total > 1 ? 1 + k * (patches - 1) / (total - 1) : patches,
+                            err));
+    *frames = total;
+    return MAE_OK;
 }

@@ -8,8 +8,8 @@
  *
  * Memory   A sheet; else as the viewer.
  * Errors   ARG: block masks (they are not nested), more frames than MAE_FRAMES_MAX, or a
- *          frame of a longer animation in the folder, which would become part of this one;
- *          IO as writing reports it. Frames that were written before a failure stay.
+ *          frame of a longer animation in the folder, which would become part of this
+ *          one; IO as writing reports it. What was written before a failure stays.
  * Threads  One thread at a time per viewer.
  */
 #ifndef MAE_EVAL_FRAMES_H

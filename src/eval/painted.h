@@ -4,8 +4,8 @@
  *
  * The picture has the size of the model's images in pixels, or that of their grid of
  * patches, one pixel a patch. A pixel hides if it is at least half as bright as white
- * (128 of 255; colours as their grey value, alpha is not looked at), and a patch is hidden
- * if at least half of its pixels hide.
+ * (128 of 255; colours as their grey value, alpha is not looked at), and a patch is
+ * hidden if at least half of its pixels hide.
  *
  * Shapes   L patches.
  * Errors   ARG: a picture of another size, nothing hidden, nothing visible (the encoder

@@ -15,6 +15,7 @@
 #define MAE_EVAL_VIEWER_H
 
 #include "data/survey.h"
+#include "eval/panels.h"
 #include "eval/preview.h"
 #include "eval/reconstruct.h"
 #include "model/maskset.h"
@@ -47,6 +48,21 @@ MaeStatus mae_view_each(MaeReconstruct *pictures, MaeAutoencoderRun *run, MaeWei
                         const float *images, const MaeMask *mask, size_t count,
                         MaeViewFn fn, void *ctx, MaeError *err);
 
+/** A sheet in the making (eval/sheet.h): an image shaped for all rows, and scores. */
+typedef struct MaeViewSheet {
+    MaeImage image;
+    MaePreviewScore *scores; /* [N] or NULL */
+} MaeViewSheet;
+
+/** A MaeViewFn: draw the view's row of a MaeViewSheet and take its scores. */
+MaeStatus mae_view_draw(void *sheet, const MaeView *view, MaeError *err);
+
+/** Panels of a row: masked, predicted, pasted, original. */
+#define MAE_VIEW_PANELS 4
+
+/** A MaeViewFn: draw the view's row of a MaePanels with MAE_VIEW_PANELS columns. */
+MaeStatus mae_view_panels(void *panels, const MaeView *view, MaeError *err);
+
 /** What is looked at, and with what; all borrowed. */
 typedef struct MaeViewerSpec {
     const MaeAutoencoder *model;
@@ -78,5 +94,10 @@ void mae_viewer_expect(MaeViewer *viewer, size_t rounds);
 /** Show all images, image i under sample i of @p mask. */
 MaeStatus mae_viewer_show(MaeViewer *viewer, const MaeMask *mask, MaeViewFn fn, void *ctx,
                           MaeError *err);
+
+/** Show all images, draw them one a row and write @p path as PNG: complete or not at all.
+ *  @param[out] scores [N], or NULL; undefined on failure. */
+MaeStatus mae_viewer_sheet(MaeViewer *viewer, const char *path, MaePreviewScore *scores,
+                           const MaeMask *mask, MaeError *err);
 
 #endif /* MAE_EVAL_VIEWER_H */

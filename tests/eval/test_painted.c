@@ -35,7 +35,7 @@ static void expect(const MaeImage *image, const unsigned char want[PATCHES])
     ck_assert_uint_eq(visible, PATCHES - hides);
 }
 
-/* Half of the pixels of a patch hide it, one pixel less does not; 128 is bright enough. */
+/* Half of the pixels of a patch hide it, one less does not; 128 is bright enough. */
 START_TEST(half_of_the_pixels_hide_a_patch)
 {
     MaeImage image = black(8, 12, MAE_PIXEL_U8);
