@@ -11,8 +11,8 @@
 #define MEASURED_STEPS 3
 
 /*
- * The first step, which changes no weight: rate 0, gradients 0. Where weight decay is part
- * of the gradient (LARS) moments do change, and begin anew.
+ * The first step, which changes no weight: rate 0, gradients 0. Where weight decay is
+ * part of the gradient (LARS) moments do change, and begin anew.
  */
 static void optimiser_step(MaeTrainer *trainer)
 {

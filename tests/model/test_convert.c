@@ -401,7 +401,7 @@ START_TEST(directions)
 END_TEST
 
 /* A classifier of an oblong, grey image. */
-static void save_classifier(const char *path, MaePooling pooling)
+static void save_classifier(const char *path, MaePooling pooling, MaeHead head)
 {
     char *names[] = {(char[]){"cat"}, (char[]){"dog \"x\""}, (char[]){"\xc3\xa9"}};
     float mean[] = {0.25f}, std[] = {0.125f};
@@ -412,7 +412,8 @@ static void save_classifier(const char *path, MaePooling pooling)
                                     .heads = 3,
                                     .mlp_ratio = 1.34,
                                     .classes = 3,
-                                    .pooling = pooling},
+                                    .pooling = pooling,
+                                    .head = head},
                            .mean = mean,
                            .std = std,
                            .class_names = names};
@@ -429,16 +430,18 @@ static void save_classifier(const char *path, MaePooling pooling)
     mae_snapshot_model_close(&model);
 }
 
+/* A linear probe becomes a classifier that everybody knows. */
 START_TEST(classifiers)
 {
-    const MaePooling pooling = _i == 0 ? MAE_POOL_MEAN : MAE_POOL_CLS;
-    const MaeNaming naming = _i == 2 ? MAE_NAMES_HF : MAE_NAMES_TIMM;
+    const MaePooling pooling = _i % 3 == 0 ? MAE_POOL_MEAN : MAE_POOL_CLS;
+    const MaeHead head = _i < 3 ? MAE_HEAD_LINEAR : MAE_HEAD_BATCHNORM;
+    const MaeNaming naming = _i % 3 == 2 ? MAE_NAMES_HF : MAE_NAMES_TIMM;
     char a[PATH], b[PATH], c[PATH], d[PATH];
     MaeCkptReader *reader = NULL;
     MaeSnapshot s = {0};
     MaeError err = {0};
 
-    save_classifier(in_folder(a, "a.h5"), pooling);
+    save_classifier(in_folder(a, "a.h5"), pooling, head);
     ck_assert_ok(convert(a, in_folder(b, "b/model.safetensors"), naming, NULL, 0, &err));
     ck_assert_ok(convert(b, in_folder(c, "c.h5"), naming, NULL, 0, &err));
     ck_assert_ok(convert(c, in_folder(d, "d/model.safetensors"), naming, NULL, 0, &err));
@@ -446,6 +449,7 @@ START_TEST(classifiers)
     ck_assert_ok(mae_snapshot_open(&reader, &s, c, &err));
     ck_assert_int_eq(s.kind, MAE_SNAPSHOT_CLASSIFIER);
     ck_assert_int_eq(s.arch.pooling, pooling);
+    ck_assert_int_eq(s.arch.head, MAE_HEAD_LINEAR);
     ck_assert_uint_eq(s.arch.grid.height, 8);
     ck_assert_uint_eq(s.arch.grid.width, 12);
     ck_assert_str_eq(s.class_names[1], "dog \"x\"");
@@ -475,7 +479,7 @@ int main(void)
     tcase_add_test(tc, wrong_configurations);
     tcase_add_test(tc, files_beside_an_export);
     tcase_add_test(tc, directions);
-    tcase_add_loop_test(tc, classifiers, 0, 3);
+    tcase_add_loop_test(tc, classifiers, 0, 6);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

@@ -1,4 +1,5 @@
 /* The head of a linear probe: four steps of LARS as the published code takes them. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,12 +171,180 @@ START_TEST(four_steps)
 }
 END_TEST
 
+/* A whole probe, its encoder frozen. */
+typedef struct Bench {
+    MaeClassifier model;
+    MaeClassifierRun run;
+    TestCompute compute;
+    float *w, *dw, *images, *targets;
+    MaeWeights weights;
+    void *owned;
+} Bench;
+
+enum { IMAGES = 30, CLASSES = 5 };
+
+static const MaeArch arch = {.grid = {2, 20, 20, 5},
+                             .embed_dim = 12,
+                             .depth = 2,
+                             .heads = 3,
+                             .mlp_ratio = 2.0,
+                             .classes = CLASSES,
+                             .pooling = MAE_POOL_CLS,
+                             .head = MAE_HEAD_BATCHNORM};
+
+static void bench_open(Bench *b, MaeDtype type, const MaeArch *of, size_t threads)
+{
+    int64_t labels[IMAGES];
+    MaeError err = {0};
+
+    memset(b, 0, sizeof *b);
+    test_compute_open(&b->compute, type, threads);
+    ck_assert_ok(mae_classifier_open(&b->model, of, &err));
+    mae_classifier_freeze(&b->model, 0);
+    ck_assert_ok(mae_classifier_run_open(&b->run, &b->model, &b->compute.compute, IMAGES,
+                                         MAE_KEEP_ALL, &err));
+    b->w = mae_test_alloc(b->model.table.total * sizeof(float));
+    b->dw = mae_test_alloc(b->model.table.total * sizeof(float));
+    b->images = mae_test_normal((size_t)IMAGES * 2 * 20 * 20, 2, 2);
+    b->targets = mae_test_alloc(IMAGES * CLASSES * sizeof(float));
+    test_random_params(&b->model.table, b->w, 5);
+    for (size_t i = 0; i < 12 && of->head == MAE_HEAD_BATCHNORM; i++)
+        b->w[b->model.batchnorm.var.off + i] = 0.3f + 0.1f * (float)i;
+    b->weights = test_weights(b->w, b->model.table.total, type, &b->owned);
+    for (size_t i = 0; i < IMAGES; i++)
+        labels[i] = (int64_t)(i * i % CLASSES);
+    mae_classifier_targets(b->targets, labels, 0.0, IMAGES, CLASSES);
+}
+
+static void bench_close(Bench *b)
+{
+    mae_classifier_run_close(&b->run);
+    mae_classifier_close(&b->model);
+    test_compute_close(&b->compute);
+    free(b->w);
+    free(b->dw);
+    free(b->images);
+    free(b->targets);
+    free(b->owned);
+}
+
+static double loss_of(void *ctx, const float *w)
+{
+    Bench *b = ctx;
+
+    mae_classifier_forward_train(&b->run, mae_weights_f32(w), b->images, NULL, IMAGES);
+    return mae_classifier_loss(&b->run, b->targets, IMAGES, 1.0);
+}
+
+static double bench_run(Bench *b)
+{
+    double loss;
+
+    memset(b->dw, 0, b->model.table.total * sizeof *b->dw);
+    mae_classifier_forward_train(&b->run, b->weights, b->images, NULL, IMAGES);
+    loss = mae_classifier_loss(&b->run, b->targets, IMAGES, 1.0);
+    mae_classifier_backward(&b->run, b->dw, MAE_GRAD_SET, b->weights, NULL, IMAGES);
+    return loss;
+}
+
+START_TEST(gradients_of_the_head)
+{
+    Bench b;
+
+    bench_open(&b, MAE_F32, &arch, 2);
+    (void)bench_run(&b);
+    ck_assert_uint_eq(mae_param_trainable(&b.model.table), CLASSES * 13);
+    test_finite_differences(&b.model.table, b.w, b.dw, loss_of, &b);
+    ck_assert_f32_eq(b.dw[b.model.batchnorm.batches.off], 1.0f);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(threads_do_not_change_a_bit)
+{
+    Bench one, more;
+
+    if (!test_can_multiply((MaeDtype)_i))
+        return;
+    bench_open(&one, (MaeDtype)_i, &arch, 1);
+    bench_open(&more, (MaeDtype)_i, &arch, 3);
+    ck_assert_double_eq(bench_run(&one), bench_run(&more));
+    ck_assert_mem_eq(one.dw, more.dw, one.model.table.total * sizeof(float));
+    bench_close(&one);
+    bench_close(&more);
+}
+END_TEST
+
+START_TEST(bf16_is_close_to_f32)
+{
+    Bench exact, b;
+    double loss;
+
+    if (!test_can_multiply(MAE_BF16))
+        return;
+    bench_open(&exact, MAE_F32, &arch, 2);
+    bench_open(&b, MAE_BF16, &arch, 2);
+    loss = bench_run(&exact);
+    ck_assert_double_eq_tol(bench_run(&b), loss, 1e-2 * loss);
+    test_compare_grads(&b.model.table, b.dw, exact.dw, 2.5e-2);
+    bench_close(&b);
+    bench_close(&exact);
+}
+END_TEST
+
+/* Without the batch norm, its statistics in the weights: the same classifier. */
+START_TEST(folded_head)
+{
+    MaeArch plain = arch;
+    Bench b, f;
+    size_t head;
+
+    plain.head = MAE_HEAD_LINEAR;
+    bench_open(&b, MAE_F32, &arch, 2);
+    bench_open(&f, MAE_F32, &plain, 2);
+    head = f.model.head.weight.off;
+    memcpy(f.w, b.w, head * sizeof *f.w);
+    mae_classifier_fold(&b.model, b.w, f.w + head, f.w + f.model.head.bias.off);
+    mae_classifier_forward(&b.run, b.weights, b.images, NULL, IMAGES);
+    mae_classifier_forward(&f.run, f.weights, f.images, NULL, IMAGES);
+    mae_test_close("logits", f.run.logits, b.run.logits, IMAGES * CLASSES, 0.0, 1e-5);
+    mae_classifier_fold(&f.model, f.w, b.dw, b.dw + CLASSES * 12);
+    ck_assert_mem_eq(b.dw, f.w + head, CLASSES * 12 * sizeof(float));
+    bench_close(&b);
+    bench_close(&f);
+}
+END_TEST
+
+START_TEST(initial_weights)
+{
+    double sum = 0.0;
+    Bench b;
+
+    bench_open(&b, MAE_F32, &arch, 1);
+    mae_classifier_init(&b.model, b.w, 1);
+    for (size_t i = 0; i < CLASSES * 12; i++)
+        sum += pow((double)b.w[b.model.head.weight.off + i], 2.0);
+    ck_assert_double_eq_tol(sqrt(sum / (CLASSES * 12)), 0.01, 0.003);
+    ck_assert_f32_eq(b.w[b.model.batchnorm.mean.off + 3], 0.0f);
+    ck_assert_f32_eq(b.w[b.model.batchnorm.var.off + 3], 1.0f);
+    ck_assert_ptr_nonnull(mae_param_find(&b.model.table, "head.0.running_mean"));
+    ck_assert_ptr_nonnull(mae_param_find(&b.model.table, "head.1.weight"));
+    bench_close(&b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("linear probe");
     TCase *tc = tcase_create("golden");
 
+    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, four_steps);
+    tcase_add_test(tc, gradients_of_the_head);
+    tcase_add_loop_test(tc, threads_do_not_change_a_bit, 0, TEST_DTYPES);
+    tcase_add_test(tc, bf16_is_close_to_f32);
+    tcase_add_test(tc, folded_head);
+    tcase_add_test(tc, initial_weights);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }
