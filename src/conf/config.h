@@ -3,7 +3,8 @@
  * The configuration of a run: YAML text and `key.path=value` overrides to one typed,
  * validated struct that remembers where each value came from.
  *
- * Order    default < preset, mode < file < command line; then derived values; then checks.
+ * Order    default < preset, mode < file < command line; then derived values; then
+ *          checks.
  *          One schema table (schema.c) drives parsing, ranges, printing and help.
  * YAML     Two levels: section, key. Values are scalars or lists of numbers. Refused:
  *          anchors, aliases, tags, directives, several documents, tabs as
@@ -257,8 +258,8 @@ MaeStatus mae_config_adopt(MaeConfig *cfg, const MaeConfig *from, const char *se
 MaeConfSource mae_config_from(const MaeConfig *cfg, const char *key);
 
 /**
- * The same as text: "default", "preset vit_micro", "mode linear", "run.yaml:12", "command line",
- * "checkpoint" or "derived"; a long file name is shortened from the left.
+ * The same as text: "default", "preset vit_micro", "mode linear", "run.yaml:12",
+ * "command line", "checkpoint" or "derived"; a long file name is shortened from the left.
  */
 void mae_config_origin(const MaeConfig *cfg, const char *key, char *text, size_t size);
 
