@@ -7,9 +7,9 @@
  *   tracking    running += 0.1 * (batch - running)   with the unbiased variance
  *
  * Running statistics are parameters that are saved but have no gradient
- * (MAE_PARAM_TRACKED): their place in the gradients holds by how much a step changes them.
- * Where gradients of several batches are added up, each batch changes them in turn, as
- * PyTorch does it.
+ * (MAE_PARAM_TRACKED): their place in the gradients holds by how much a step changes
+ * them. Where gradients of several batches are added up, each batch changes them in turn,
+ * as PyTorch does it.
  *
  * Source   Ioffe and Szegedy 2015, arXiv:1502.03167; torch.nn.BatchNorm1d(affine=False,
  *          eps=1e-6) as in facebookresearch/mae main_linprobe.py. The count of batches,

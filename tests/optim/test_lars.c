@@ -1,4 +1,4 @@
-/* LARS against its formula in double; the published steps are in model/test_probe_head.c. */
+/* LARS against its formula in double; published steps: model/test_probe_head.c. */
 #include "optim/lars.h"
 
 #include <math.h>
