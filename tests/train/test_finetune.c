@@ -222,6 +222,33 @@ START_TEST(averages_are_evaluated_and_stored)
 }
 END_TEST
 
+/* Statistics of a linear probe are averages themselves: the model has them as they are. */
+START_TEST(averages_of_a_linear_probe)
+{
+    static const char *const stats[] = {"head.0.running_mean", "head.0.running_var"};
+    MaeCkptReader *reader = NULL;
+    MaeError err = {0};
+    char path[1200];
+
+    expect("run", "finetune.mode=linear finetune.ema_decay=0.9", MAE_OK);
+    expect_tensors("run/last.h5", "params", "run/last.h5", "optim/weights", false);
+    (void)snprintf(path, sizeof path, "%s/run/last.h5", folder);
+    ck_assert_ok(mae_ckpt_open(&reader, path, &err));
+    for (size_t i = 0; i < 2; i++) {
+        const size_t shape[] = {16};
+        float model[16], trained[16];
+
+        (void)snprintf(path, sizeof path, "params/%s", stats[i]);
+        ck_assert_ok(mae_ckpt_get_tensor(reader, path, model, shape, 1, &err));
+        (void)snprintf(path, sizeof path, "optim/weights/%s", stats[i]);
+        ck_assert_ok(mae_ckpt_get_tensor(reader, path, trained, shape, 1, &err));
+        ck_assert_mem_eq(model, trained, sizeof model);
+        ck_assert(model[3] != (float)i); /* as it began */
+    }
+    mae_ckpt_close(reader);
+}
+END_TEST
+
 /* With two kinds of weights to evaluate, too, a run goes on as if it were not left. */
 START_TEST(left_in_an_evaluation)
 {
@@ -330,6 +357,7 @@ int main(void)
     tcase_add_test(tc, confusion_counts_every_image);
     tcase_add_test(tc, confusion_that_cannot_be_written);
     tcase_add_loop_test(tc, averages_are_evaluated_and_stored, 0, TRAIN_KINDS);
+    tcase_add_test(tc, averages_of_a_linear_probe);
     tcase_add_test(tc, left_in_an_evaluation);
     tcase_add_test(tc, averaging_cannot_be_changed_later);
     tcase_add_test(tc, mixing);
