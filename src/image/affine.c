@@ -14,7 +14,8 @@ static double rounded(double v)
 
 MaeAffine mae_affine_rotation(double degrees, size_t height, size_t width)
 {
-    const double angle = -degrees * (PI / 180.0);
+    const double turn = degrees - 360.0 * floor(degrees / 360.0); /* 0 .. 360 */
+    const double angle = -turn * (PI / 180.0);
     const double cosine = rounded(cos(angle)), sine = rounded(sin(angle));
     const double x = (double)width / 2.0, y = (double)height / 2.0;
 
