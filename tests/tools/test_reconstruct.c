@@ -1,49 +1,12 @@
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "image/image.h"
+#include "reconstruct_fixture.h"
 #include "store/h5out.h"
 #include "store/json.h"
 #include "support/checkpoint.h"
-#include "support/test.h"
-
-/* Checkpoints, images and a replay input in a folder that the tool is run in. */
-typedef struct Place {
-    char *folder;
-    int code; /* of the last run */
-    char *out, *err;
-} Place;
-
-static const char *join(const Place *p, const char *name)
-{
-    static char texts[4][1200];
-    static size_t next;
-    char *text = texts[next++ % 4];
-
-    (void)snprintf(text, sizeof texts[0], "%s/%s", p->folder, name);
-    return text;
-}
-
-static void write_image(const Place *p, const char *name, size_t height, size_t width,
-                        size_t keep)
-{
-    MaeImage img = {0};
-    MaeError err = {0};
-    uint8_t *bytes;
-    size_t size;
-
-    ck_assert_ok(mae_image_reshape(&img, height, width, 3, MAE_PIXEL_U8, &err));
-    for (size_t i = 0; i < height * width * 3; i++)
-        ((uint8_t *)img.data)[i] = (uint8_t)(i * 7 + i / 50 * 13);
-    ck_assert_ok(mae_image_encode_png(&bytes, &size, &img, &err));
-    mae_test_write(join(p, name), bytes, size < keep ? size : keep);
-    free(bytes);
-    mae_image_done(&img);
-}
 
 static void write_replay(const Place *p, const char *name, size_t channels,
                          size_t patches, float first)
@@ -58,7 +21,7 @@ static void write_replay(const Place *p, const char *name, size_t channels,
     MaeH5Out *out;
 
     pixels[0] = first;
-    ck_assert_ok(mae_h5out_create(&out, join(p, name), &err));
+    ck_assert_ok(mae_h5out_create(&out, place_path(p, name), &err));
     mae_h5out_floats(out, "images", pixels, images, 4);
     mae_h5out_floats(out, "noise", numbers, noise, 2);
     ck_assert_ok(mae_h5out_commit(out, &err));
@@ -66,98 +29,33 @@ static void write_replay(const Place *p, const char *name, size_t channels,
     free(numbers);
 }
 
-static void place_open(Place *p)
-{
-    *p = (Place){.folder = mae_test_folder()};
-    test_golden_checkpoint(join(p, "norm.h5"), mae_test_golden("mae_rgb.h5"), true);
-    test_golden_checkpoint(join(p, "plain.h5"), mae_test_golden("mae_rgb.h5"), false);
-    test_classifier_checkpoint(join(p, "classifier.h5"));
-    write_image(p, "a.png", 30, 40, (size_t)-1);
-    write_image(p, "b.png", 64, 20, (size_t)-1);
-    write_image(p, "cut.png", 30, 40, 200);
-}
-
-static void place_close(Place *p)
-{
-    free(p->out);
-    free(p->err);
-    mae_test_folder_remove(p->folder);
-}
-
-static void redirect(int to, const char *path)
-{
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-    if (fd < 0 || dup2(fd, to) < 0)
-        _exit(99);
-}
-
-/* Run the tool in the folder with arguments separated by single spaces. */
-static void run(Place *p, const char *arguments)
-{
-    const char *tool = getenv("MAE_RECONSTRUCT");
-    char *words = strdup(arguments), *argv[24] = {(char *)(uintptr_t)tool};
-    size_t size;
-    int state;
-    pid_t child;
-
-    ck_assert_msg(tool != NULL, "MAE_RECONSTRUCT is not set; run through meson test");
-    for (size_t i = 1; i < 23; i++)
-        argv[i] = strtok(i == 1 ? words : NULL, " ");
-    child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0) {
-        redirect(STDOUT_FILENO, join(p, "stdout"));
-        redirect(STDERR_FILENO, join(p, "stderr"));
-        if (chdir(p->folder) != 0)
-            _exit(98);
-        (void)execv(tool, argv);
-        _exit(97);
-    }
-    ck_assert_int_eq(waitpid(child, &state, 0), child);
-    ck_assert_msg(WIFEXITED(state), "%s: killed by signal", arguments);
-    p->code = WEXITSTATUS(state);
-    free(words);
-    free(p->out);
-    free(p->err);
-    p->out = (char *)mae_test_read(join(p, "stdout"), &size);
-    p->err = (char *)mae_test_read(join(p, "stderr"), &size);
-}
-
-static bool exists(const Place *p, const char *name)
-{
-    return access(join(p, name), F_OK) == 0;
-}
-
-static void expect_text(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" lacks \"%s\"", text, part);
-}
-
 START_TEST(draws_and_explains)
 {
     Place p;
 
     place_open(&p);
-    run(&p, "norm.h5 a.png b.png --seed 7 --threads 2 --mask-ratio 0.5");
+    place_run(&p, "norm.h5 a.png b.png --seed 7 --threads 2 --mask-ratio 0.5");
     ck_assert_msg(p.code == 0, "%s", p.err);
-    ck_assert(exists(&p, "reconstruction.png"));
-    expect_text(p.out, "a.png\n");
-    expect_text(p.out, "(mean)");
-    expect_text(p.out, "mask: random, ratio 0.5 (");
-    expect_text(p.out, "seed 7\n");
-    expect_text(p.out, "leak-free estimate");
-    expect_text(p.out, "masked | reconstruction | reconstruction + visible | original");
-    expect_text(p.out, "Seams");
+    ck_assert(place_has(&p, "reconstruction.png"));
+    place_expect(p.out, "a.png\n");
+    place_expect(p.out, "(mean)");
+    place_expect(p.out, "mask: random, ratio 0.5 (");
+    place_expect(p.out, "seed 7\n");
+    place_expect(p.out, "leak-free estimate");
+    place_expect(p.out, "masked | reconstruction | reconstruction + visible | original");
+    place_expect(p.out, "Seams");
     ck_assert_str_eq(p.err, "");
-    run(&p, "norm.h5 a.png --oracle --out o.png --mask_strategy grid");
+    place_run(&p, "norm.h5 a.png --oracle --out o.png --mask_strategy grid");
     ck_assert_int_eq(p.code, 0);
-    expect_text(p.out, "oracle (true patch statistics)");
-    expect_text(p.out, "mask: grid, ratio");
-    ck_assert(exists(&p, "o.png"));
-    run(&p, "plain.h5 a.png --oracle");
-    expect_text(p.err, "warning: --oracle changes nothing");
-    expect_text(p.out, "pixels as predicted");
+    place_expect(p.out, "oracle (true patch statistics)");
+    place_expect(p.out, "mask: grid, ratio");
+    ck_assert(place_has(&p, "o.png"));
+    place_run(&p, "norm.h5 reconstruction.png"); /* as what it would write is called */
+    ck_assert_int_eq(p.code, 2);
+    place_expect(p.err, "reconstruction.png: is an input too");
+    place_run(&p, "plain.h5 a.png --oracle");
+    place_expect(p.err, "warning: --oracle changes nothing");
+    place_expect(p.out, "pixels as predicted");
     place_close(&p);
 }
 END_TEST
@@ -173,7 +71,8 @@ START_TEST(json_is_one_object)
     Place p;
 
     place_open(&p);
-    run(&p, "norm.h5 a.png b.png --json --seed 3 --threads 1 --mask-strategy block");
+    place_run(&p,
+              "norm.h5 a.png b.png --json --seed 3 --threads 1 --mask-strategy block");
     ck_assert_int_eq(p.code, 0);
     ck_assert_ok(mae_json_parse(&object, p.out, strlen(p.out), "output", &err));
     images = mae_json_get(object, "images");
@@ -185,11 +84,12 @@ START_TEST(json_is_one_object)
                      "block");
     mae_json_free(object);
     first = strdup(p.out);
-    run(&p, "norm.h5 a.png b.png --json --seed 3 --threads 3 --mask-strategy block");
+    place_run(&p,
+              "norm.h5 a.png b.png --json --seed 3 --threads 3 --mask-strategy block");
     ck_assert_str_eq(p.out, first);
     free(first);
-    run(&p, "norm.h5 a.png --json --mask-ratio 0");
-    expect_text(p.out, "\"psnr\": null");
+    place_run(&p, "norm.h5 a.png --json --mask-ratio 0");
+    place_expect(p.out, "\"psnr\": null");
     place_close(&p);
 }
 END_TEST
@@ -199,11 +99,11 @@ START_TEST(takes_samples_of_a_dataset)
     Place p;
 
     place_open(&p);
-    ck_assert_int_eq(unlink(join(&p, "cut.png")), 0);
-    run(&p, "plain.h5 --data . --count 2 -o d.png");
+    ck_assert_int_eq(unlink(place_path(&p, "cut.png")), 0);
+    place_run(&p, "plain.h5 --data . --count 2 -o d.png");
     ck_assert_msg(p.code == 0, "%s", p.err);
-    expect_text(p.out, "b.png");
-    ck_assert(exists(&p, "d.png"));
+    place_expect(p.out, "b.png");
+    ck_assert(place_has(&p, "d.png"));
     place_close(&p);
 }
 END_TEST
@@ -214,15 +114,16 @@ START_TEST(replays_and_dumps)
 
     place_open(&p);
     write_replay(&p, "in.h5", 3, 0, 0.0f);
-    run(&p, "norm.h5 --replay in.h5 --dump out.h5");
+    place_run(&p, "norm.h5 --replay in.h5 --dump out.h5");
     ck_assert_msg(p.code == 0, "%s", p.err);
-    expect_text(p.out, "out.h5: replayed 2 images");
-    ck_assert(mae_test_h5_exists(join(&p, "out.h5"), "pred"));
-    ck_assert(!mae_test_h5_exists(join(&p, "out.h5"), "grads"));
-    run(&p, "norm.h5 --replay in.h5 --dump out.h5 --grads --json --mask-ratio 0.25");
+    place_expect(p.out, "out.h5: replayed 2 images");
+    ck_assert(mae_test_h5_exists(place_path(&p, "out.h5"), "pred"));
+    ck_assert(!mae_test_h5_exists(place_path(&p, "out.h5"), "grads"));
+    place_run(&p,
+              "norm.h5 --replay in.h5 --dump out.h5 --grads --json --mask-ratio 0.25");
     ck_assert_int_eq(p.code, 0);
-    expect_text(p.out, "\"loss\": ");
-    ck_assert(mae_test_h5_exists(join(&p, "out.h5"), "grads"));
+    place_expect(p.out, "\"loss\": ");
+    ck_assert(mae_test_h5_exists(place_path(&p, "out.h5"), "grads"));
     place_close(&p);
 }
 END_TEST
@@ -261,6 +162,37 @@ static const BadCall bad_calls[] = {
     {"norm.h5 --data . --count 5 -qq", 3, "cut.png"},
     {"norm.h5 a.png --out no/x.png", 2, "no/x.png"},
     {"norm.h5 --replay missing.h5 --dump x.h5", 2, "missing.h5"},
+    {"norm.h5 a.png --sweep 0.3 --complementary", 2,
+     "--sweep and --complementary exclude each other"},
+    {"norm.h5 a.png --uncertainty 9 --mask three.png", 2,
+     "--mask and --uncertainty exclude each other"},
+    {"norm.h5 --replay three.h5 --dump x.h5 --frames f", 2, "exclude each other"},
+    {"norm.h5 a.png --sweep 0.3,x", 2, "--sweep: expected mask ratios"},
+    {"norm.h5 a.png --sweep 0.3,", 2, "--sweep: expected mask ratios"},
+    {"norm.h5 a.png --sweep nan", 2, "--sweep: expected mask ratios"},
+    {"norm.h5 a.png --sweep 0.5,0.3", 2, "rising ratios"},
+    {"norm.h5 a.png --sweep 0.5,1", 2, "ratio"},
+    {"norm.h5 a.png --sweep 0.5 --mask-ratio 0.5", 2, "--mask-ratio does not go"},
+    {"norm.h5 a.png --sweep 0.5 --mask-strategy block", 2, "nested"},
+    {"norm.h5 a.png --frames f --mask-strategy block", 2, "nested"},
+    {"norm.h5 a.png --frames f --out x.png", 2, "--out does not go"},
+    {"norm.h5 a.png --frames a.png", 1, "a.png"},
+    {"norm.h5 a.png --mask missing.png", 2, "missing.png: does not exist"},
+    {"norm.h5 a.png --mask norm.h5", 3, "norm.h5"},
+    {"norm.h5 a.png --mask large.png", 2, "large.png: expected a mask of "},
+    {"norm.h5 a.png --mask none.png", 2, "none.png: hides none of "},
+    {"norm.h5 a.png --mask all.png", 2, "all.png: hides all "},
+    {"norm.h5 a.png --mask three.png --mask-ratio 0.5", 2, "--mask-ratio does not go"},
+    {"norm.h5 a.png --mask three.png --mask-strategy grid", 2, "grid does not go"},
+    {"norm.h5 a.png --mask three.png -o three.png", 2, "is an input too"},
+    {"norm.h5 a.png --complementary --mask-strategy block", 2, "block does not go"},
+    {"norm.h5 a.png --complementary --mask-ratio 0", 2, "hides none of "},
+    {"norm.h5 a.png --uncertainty 2", 2, "expected at least "},
+    {"norm.h5 a.png --rank r.csv", 2, "--rank needs --data"},
+    {"norm.h5 --data . --rank r.txt", 2, ".csv or .json"},
+    {"norm.h5 --data . --rank r.csv", 2, "lies inside ."},
+    {"norm.h5 --data cut.png --rank norm.h5", 2, ".csv or .json"},
+    {"norm.h5 --data . --rank r.csv --count 129", 2, "at most 128"},
     {"norm.h5 --replay a.png --dump x.h5", 3, "a.png"},
     {"norm.h5 --replay two.h5 --dump x.h5", 3, "images: expected [B,3,"},
     {"norm.h5 --replay short.h5 --dump x.h5", 3, "noise: expected [2,"},
@@ -276,19 +208,23 @@ START_TEST(bad_calls_are_refused)
     Place p;
 
     place_open(&p);
+    if (strstr(bad->arguments, "--mask ") != NULL)
+        place_masks(&p);
     write_replay(&p, "three.h5", 3, 0, 0.0f);
     write_replay(&p, "two.h5", 2, 0, 0.0f);
     write_replay(&p, "short.h5", 3, 5, 0.0f);
     write_replay(&p, "nan.h5", 3, 0, (float)strtod("nan", NULL));
-    run(&p, bad->arguments);
+    place_run(&p, bad->arguments);
     ck_assert_msg(p.code == bad->code, "%s: exit code %d, expected %d: %s",
                   bad->arguments, p.code, bad->code, p.err);
-    expect_text(p.err, bad->message);
+    place_expect(p.err, bad->message);
     ck_assert_int_eq(strncmp(p.err, "mae-reconstruct: ", 17), 0);
     ck_assert_ptr_eq(strchr(p.err, '\n'), p.err + strlen(p.err) - 1);
     ck_assert_str_eq(p.out, "");
-    ck_assert(!exists(&p, "reconstruction.png") && !exists(&p, "x.h5"));
-    ck_assert(!exists(&p, "reconstruction.png.mae-tmp") && !exists(&p, "x.h5.mae-tmp"));
+    ck_assert(!place_has(&p, "reconstruction.png") && !place_has(&p, "x.h5"));
+    ck_assert(!place_has(&p, "sweep.png") && !place_has(&p, "f"));
+    ck_assert(!place_has(&p, "reconstruction.png.mae-tmp") &&
+              !place_has(&p, "x.h5.mae-tmp"));
     place_close(&p);
 }
 END_TEST

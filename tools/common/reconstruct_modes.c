@@ -394,35 +394,37 @@ static MaeStatus check_source(const Mode *mode, const MaeArgs *args,
     return MAE_OK;
 }
 
-/* Inputs are there, and nothing written takes the place of one. */
-static MaeStatus check_files(const MaeArgs *args, const ReconstructValues *v,
-                             MaeError *err)
+/* Inputs are there. */
+static MaeStatus check_inputs(const MaeArgs *args, const ReconstructValues *v,
+                              MaeError *err)
 {
-    const char *const optional[] = {v->replay, v->mask};
-    const char *const outputs[] = {v->out, v->dump, v->rank};
-
     for (size_t i = 0; i < args->operand_count; i++)
         MAE_TRY(mae_tool_expect(args->operands[i], err));
-    for (size_t i = 0; i < 2; i++)
-        if (optional[i] != NULL)
-            MAE_TRY(mae_tool_expect(optional[i], err));
-    for (size_t i = 0; i < 3; i++) {
-        MAE_TRY(
-            mae_tool_check_output(outputs[i], args->operands, args->operand_count, err));
-        MAE_TRY(mae_tool_check_output(outputs[i], optional, 2, err));
-    }
-    return MAE_OK;
+    if (v->mask != NULL)
+        MAE_TRY(mae_tool_expect(v->mask, err));
+    return v->replay != NULL ? mae_tool_expect(v->replay, err) : MAE_OK;
 }
 
-/* Nothing that is written comes to lie in the data that is read. */
-static MaeStatus check_outside(const ReconstructValues *v, const char *out, MaeError *err)
+/* Nothing that is written takes the place of an input, or lies in a ranked data set. */
+static MaeStatus check_outputs(const ReconstructSession *s, const Mode *mode,
+                               MaeError *err)
 {
-    if (v->rank != NULL) {
-        MAE_TRY(mae_tool_check_outside(v->rank, v->data, err));
-        MAE_TRY(mae_tool_check_outside(out, v->data, err));
-        MAE_TRY(mae_tool_check_output(out, &v->rank, 1, err));
+    const ReconstructValues *v = s->values;
+    const MaeArgs *args = &s->tool->args;
+    const char *const inputs[] = {v->replay, v->mask};
+    const char *const outputs[] = {v->dump, v->rank,
+                                   mode->name != NULL ? s->report.out : NULL};
+
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        MAE_TRY(
+            mae_tool_check_output(outputs[i], args->operands, args->operand_count, err));
+        MAE_TRY(mae_tool_check_output(outputs[i], inputs, 2, err));
     }
-    return MAE_OK;
+    if (v->rank == NULL)
+        return MAE_OK;
+    MAE_TRY(mae_tool_check_outside(v->rank, v->data, err));
+    MAE_TRY(mae_tool_check_outside(s->report.out, v->data, err));
+    return mae_tool_check_output(s->report.out, &v->rank, 1, err);
 }
 
 /* What the checkpoint and the options say before anything is computed. */
@@ -463,10 +465,10 @@ MaeStatus reconstruct_run(ReconstructSession *s, MaeError *err)
     MAE_TRY(choose(&mode, s->values, err));
     MAE_TRY(check_source(mode, args, s->values, err));
     MAE_TRY(check_mode(mode, s->values, err));
-    MAE_TRY(check_files(args, s->values, err));
+    MAE_TRY(check_inputs(args, s->values, err));
     MAE_TRY(mae_loaded_autoencoder_open(&s->loaded, args->operands[0], err));
     begin_report(s, mode);
-    MAE_TRY(check_outside(s->values, s->report.out, err));
+    MAE_TRY(check_outputs(s, mode, err));
     MAE_TRY(mae_pool_open(&s->pool, args->threads, err));
     MAE_TRY(mae_gemm_open(&s->gemm, &(MaeGemmOptions){.threads = args->threads}, err));
     s->compute = (MaeCompute){.pool = s->pool, .gemm = s->gemm};
