@@ -192,11 +192,9 @@ static MaeStatus name_classes(MaeDatasetContent *content, const char *path, MaeE
     return MAE_OK;
 }
 
-static MaeStatus open_with(MaeDataset *ds, const MaeDatasetPath *path,
-                           const MaeDatasetOptions *opt, MaeError *err)
+static MaeStatus find_driver(MaeDataset *ds, const MaeDatasetPath *path,
+                             const MaeDatasetOptions *opt, MaeError *err)
 {
-    MaeDatasetInfo *info = &ds->content.info;
-
     for (size_t i = 0; ds->driver == NULL && i < sizeof drivers / sizeof *drivers; i++) {
         if (drivers[i]->probe(path, opt))
             ds->driver = drivers[i];
@@ -208,6 +206,14 @@ static MaeStatus open_with(MaeDataset *ds, const MaeDatasetPath *path,
                  "dataset '%s': ':test' and ':train' are for folders of IDX files, "
                  "this one is '%s'",
                  path->text, ds->driver->name);
+    return MAE_OK;
+}
+
+static MaeStatus open_content(MaeDataset *ds, const MaeDatasetPath *path,
+                              const MaeDatasetOptions *opt, MaeError *err)
+{
+    MaeDatasetInfo *info = &ds->content.info;
+
     ds->ctx = calloc(1, ds->driver->ctx_size);
     if (ds->ctx == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "dataset '%s': out of memory", path->text);
@@ -234,32 +240,53 @@ static MaeImageLimits merge_limits(const MaeImageLimits *given)
     return limits;
 }
 
-MaeStatus mae_dataset_open(MaeDataset **out, const char *path_text,
-                           const MaeDatasetOptions *options, MaeError *err)
+/* @param driver NULL: found by its probe. */
+static MaeStatus open_any(MaeDataset **out, const MaeDatasetDriver *driver,
+                          MaeDatasetPath *path, const MaeDatasetOptions *options,
+                          MaeError *err)
 {
-    MaeDatasetOptions opt = options != NULL ? *options : (MaeDatasetOptions){0};
+    const MaeDatasetOptions opt = options != NULL ? *options : (MaeDatasetOptions){0};
     MaeDataset *ds = calloc(1, sizeof *ds);
-    char *text = malloc(strlen(path_text) + 1);
-    MaeDatasetPath path;
-    MaeStatus status;
+    MaeStatus status = MAE_OK;
 
-    if (ds == NULL || text == NULL) {
-        free(ds);
-        free(text);
-        MAE_FAIL(err, MAE_ERR_NOMEM, "dataset '%s': out of memory", path_text);
-    }
-    strcpy(text, path_text);
-    ds->limits = merge_limits(opt.limits);
-    ds->exif = opt.exif;
-    status = examine(&path, text, err);
+    if (ds == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "dataset '%s': out of memory", path->text);
+    *ds = (MaeDataset){
+        .driver = driver, .limits = merge_limits(opt.limits), .exif = opt.exif};
+    if (driver == NULL)
+        status = find_driver(ds, path, &opt, err);
     if (status == MAE_OK)
-        status = open_with(ds, &path, &opt, err);
-    free(text);
+        status = open_content(ds, path, &opt, err);
     if (status == MAE_OK)
         *out = ds;
     else
         mae_dataset_close(ds);
     return status;
+}
+
+MaeStatus mae_dataset_open(MaeDataset **ds, const char *path_text,
+                           const MaeDatasetOptions *opt, MaeError *err)
+{
+    char *text = strdup(path_text);
+    MaeDatasetPath path;
+    MaeStatus status;
+
+    if (text == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "dataset '%s': out of memory", path_text);
+    status = examine(&path, text, err);
+    if (status == MAE_OK)
+        status = open_any(ds, NULL, &path, opt, err);
+    free(text);
+    return status;
+}
+
+MaeStatus mae_dataset_open_given(MaeDataset **ds, const MaeDatasetDriver *driver,
+                                 const char *text, const void *given,
+                                 const MaeDatasetOptions *opt, MaeError *err)
+{
+    MaeDatasetPath path = {.text = text, .given = given};
+
+    return open_any(ds, driver, &path, opt, err);
 }
 
 void mae_dataset_close(MaeDataset *ds)
@@ -291,8 +318,15 @@ const char *mae_dataset_class(const MaeDataset *ds, size_t label)
     return ds->content.classes[label];
 }
 
+/* The data set that holds a sample. @param[in,out] index becomes its number there. */
+static const MaeDataset *holder(const MaeDataset *ds, size_t *index)
+{
+    return ds->driver->part != NULL ? ds->driver->part(ds->ctx, index) : ds;
+}
+
 void mae_dataset_name(const MaeDataset *ds, size_t index, char *text, size_t size)
 {
+    ds = holder(ds, &index);
     ds->driver->describe(ds->ctx, index, text, size);
 }
 
@@ -319,6 +353,7 @@ MaeStatus mae_dataset_read_part(const MaeDataset *ds, size_t index,
                                 const MaeChooser *chooser, MaeImage *img,
                                 MaeReadBuffer *buffer, MaeError *err)
 {
+    ds = holder(ds, &index);
     MAE_TRY(read_stored(ds, index, chooser, img, buffer, err));
     MAE_TRY(mae_image_channels(img, ds->content.info.channels, err));
     return check_finite(img, err);
@@ -344,6 +379,7 @@ MaeStatus mae_dataset_peek(const MaeDataset *ds, size_t index, MaeImage *img,
 MaeStatus mae_dataset_load(const MaeDataset *ds, size_t index, MaeReadBuffer *buffer,
                            size_t *size, MaeError *err)
 {
+    ds = holder(ds, &index);
     if (!ds->content.info.encoded)
         MAE_FAIL(err, MAE_ERR_ARG, "images of kind '%s' are not stored as files",
                  ds->driver->name);

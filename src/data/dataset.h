@@ -53,7 +53,7 @@ typedef struct MaeDatasetOptions {
 
 /** Filled by open, constant afterwards. */
 typedef struct MaeDatasetInfo {
-    const char *kind;     /* "folders", "flat", "idx", "hdf5", "tar" */
+    const char *kind;     /* "folders", "flat", "idx", "hdf5", "tar", "files", "joined" */
     size_t count;         /* samples, at least 1 */
     size_t classes;       /* 0 if unlabelled */
     size_t channels;      /* of every image read, at least 1 */
@@ -77,6 +77,16 @@ typedef struct MaeReadBuffer {
  */
 MaeStatus mae_dataset_open(MaeDataset **ds, const char *path,
                            const MaeDatasetOptions *opt, MaeError *err);
+
+/**
+ * The same for single JPEG and PNG files: an unlabelled data set of kind "files".
+ * @param paths [count] at least one; kept as the samples' names.
+ */
+MaeStatus mae_dataset_open_files(MaeDataset **ds, const char *const *paths, size_t count,
+                                 const MaeDatasetOptions *opt, MaeError *err);
+
+/** Does the file at @p path count as an image? By its name or its first bytes. */
+bool mae_dataset_is_image(const char *path);
 
 /** Accepts NULL; no read may be running. */
 void mae_dataset_close(MaeDataset *ds);

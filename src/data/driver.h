@@ -18,6 +18,7 @@ typedef struct MaeDatasetPath {
     bool test;              /* it was ":test" */
     unsigned char head[16]; /* first bytes of a file, zero-padded */
     size_t head_size;
+    const void *given; /* what mae_dataset_open_given hands to open; else NULL */
 } MaeDatasetPath;
 
 /** What open finds out; the dataset owns the arrays (malloc). */
@@ -31,7 +32,8 @@ typedef struct MaeDatasetDriver {
     const char *name;
     size_t ctx_size; /* bytes of zeroed memory handed to open, read and close */
 
-    /** True if this driver is to open the path; errors are open's to report. */
+    /** True if this driver is to open the path; errors are open's to report. NULL in one
+     * that is opened with mae_dataset_open_given. */
     bool (*probe)(const MaeDatasetPath *path, const MaeDatasetOptions *opt);
 
     /** On failure close is called on the half-built context, content is freed. */
@@ -49,6 +51,12 @@ typedef struct MaeDatasetDriver {
     /** Deliver sample @p index as it is stored; used without load only. Thread-safe. */
     MaeStatus (*read)(void *ctx, size_t index, MaeImage *img, MaeError *err);
 
+    /**
+     * The data set that sample @p index is read from, and its number there. NULL: this
+     * one; with it, load, read and describe are never called.
+     */
+    const MaeDataset *(*part)(const void *ctx, size_t *index);
+
     /** Write a sample's name for messages. */
     void (*describe)(const void *ctx, size_t index, char *text, size_t size);
 
@@ -58,6 +66,14 @@ typedef struct MaeDatasetDriver {
 
 extern const MaeDatasetDriver mae_ds_folder, mae_ds_flat, mae_ds_idx, mae_ds_hdf5,
     mae_ds_tar;
+
+/**
+ * Open with a driver that needs more than a path.
+ * @param text  stands for the path in messages.  @param given path->given of its open.
+ */
+MaeStatus mae_dataset_open_given(MaeDataset **ds, const MaeDatasetDriver *driver,
+                                 const char *text, const void *given,
+                                 const MaeDatasetOptions *opt, MaeError *err);
 
 /** Make room for @p size bytes; NOMEM. What was in the buffer may be lost. */
 MaeStatus mae_read_buffer_reserve(MaeReadBuffer *buffer, size_t size, MaeError *err);

@@ -1,4 +1,4 @@
-/* A folder of unlabelled images, nested folders included. */
+/* A folder of unlabelled images, nested folders included; or single files. */
 #include <stdio.h>
 
 #include "data/driver.h"
@@ -52,3 +52,43 @@ const MaeDatasetDriver mae_ds_flat = {
     .describe = describe,
     .close = close_flat,
 };
+
+/* --- single files ----------------------------------------------------------------- */
+
+typedef struct Paths {
+    const char *const *paths;
+    size_t count;
+} Paths;
+
+static MaeStatus open_files(void *ctx, MaeDatasetContent *content,
+                            const MaeDatasetPath *path, const MaeDatasetOptions *opt,
+                            MaeError *err)
+{
+    const Paths *given = path->given;
+
+    (void)opt;
+    MAE_TRY(mae_files_open(ctx, ".", err));
+    for (size_t i = 0; i < given->count; i++)
+        MAE_TRY(mae_files_add(ctx, given->paths[i], err));
+    content->info.count = given->count;
+    return MAE_OK;
+}
+
+static const MaeDatasetDriver single_files = {
+    .name = "files",
+    .ctx_size = sizeof(MaeFiles),
+    .open = open_files,
+    .load = load,
+    .describe = describe,
+    .close = close_flat,
+};
+
+MaeStatus mae_dataset_open_files(MaeDataset **ds, const char *const *paths, size_t count,
+                                 const MaeDatasetOptions *opt, MaeError *err)
+{
+    const Paths given = {paths, count};
+
+    if (count == 0)
+        MAE_FAIL(err, MAE_ERR_ARG, "files: expected at least one image");
+    return mae_dataset_open_given(ds, &single_files, paths[0], &given, opt, err);
+}

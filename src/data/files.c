@@ -235,20 +235,24 @@ static bool text_reserve(MaeFiles *files, size_t more)
     return true;
 }
 
-static bool add_file(MaeFiles *files, const char *path)
+static bool append(MaeFiles *files, const char *path)
 {
     const size_t size = strlen(path) + 1;
 
-    if (!is_image(files->root, path)) {
-        if (files->ignored++ == 0)
-            snprintf(files->first_ignored, sizeof files->first_ignored, "%s", path);
-        return true;
-    }
     if (!text_reserve(files, size))
         return false;
     files->offset[files->count++] = files->text_size;
     memcpy(files->text + files->text_size, path, size);
     files->text_size += size;
+    return true;
+}
+
+static bool add_file(MaeFiles *files, const char *path)
+{
+    if (is_image(files->root, path))
+        return append(files, path);
+    if (files->ignored++ == 0)
+        snprintf(files->first_ignored, sizeof files->first_ignored, "%s", path);
     return true;
 }
 
@@ -337,6 +341,16 @@ MaeStatus mae_files_walk(MaeFiles *files, const char *folder, MaeError *err)
         status = walk_folder(&walk, folder, err);
     free(walk.seen);
     return status;
+}
+
+MaeStatus mae_files_add(MaeFiles *files, const char *path, MaeError *err)
+{
+    return append(files, path) ? MAE_OK : out_of_memory(path, err);
+}
+
+bool mae_dataset_is_image(const char *path)
+{
+    return is_image(AT_FDCWD, path);
 }
 
 const char *mae_files_name(const MaeFiles *files, size_t index)

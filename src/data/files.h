@@ -49,6 +49,9 @@ void mae_files_close(MaeFiles *files);
 /** Append every image below @p folder ("" for the root itself), in walk order. */
 MaeStatus mae_files_walk(MaeFiles *files, const char *folder, MaeError *err);
 
+/** Append one path, relative to the root or absolute, image or not. */
+MaeStatus mae_files_add(MaeFiles *files, const char *path, MaeError *err);
+
 /** Name of file @p index relative to the root. */
 const char *mae_files_name(const MaeFiles *files, size_t index);
 

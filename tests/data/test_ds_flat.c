@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +110,45 @@ START_TEST(exif_on_request)
 }
 END_TEST
 
+/* Paths as they were given, in their order; what they hold shows when they are read. */
+START_TEST(single_files)
+{
+    char list[3][1024];
+    const char *paths[] = {list[0], list[1], list[2]};
+    MaeImage img = {0}, want = fixture_image(8, 9, 3, 1);
+    MaeReadBuffer buffer = {0};
+    char name[1024];
+
+    (void)snprintf(list[0], sizeof list[0], "%s", fixture_path(root, "z.png"));
+    (void)snprintf(list[1], sizeof list[1], "%s", fixture_path(root, "wrong.jpg"));
+    (void)snprintf(list[2], sizeof list[2], "%s", fixture_path(root, "no ending"));
+    fixture_png(list[0], 8, 9, 3, 1);
+    mae_test_write(list[1], "text", 4);
+    fixture_png(list[2], 5, 5, 1, 2);
+    ck_assert(mae_dataset_is_image(list[0]));
+    ck_assert(mae_dataset_is_image(list[1])); /* by its name */
+    ck_assert(mae_dataset_is_image(list[2])); /* by its content */
+    ck_assert(!mae_dataset_is_image(root));
+    ck_assert_fails(mae_dataset_open_files(&ds, paths, 0, NULL, &err), MAE_ERR_ARG,
+                    "expected at least one image");
+    ck_assert_ok(mae_dataset_open_files(&ds, paths, 3, NULL, &err));
+    ck_assert_str_eq(mae_dataset_info(ds)->kind, "files");
+    ck_assert_uint_eq(mae_dataset_info(ds)->count, 3);
+    ck_assert_uint_eq(mae_dataset_info(ds)->channels, 3);
+    ck_assert_int_eq(mae_dataset_label(ds, 2), -1);
+    mae_dataset_name(ds, 2, name, sizeof name);
+    ck_assert_str_eq(name, list[2]);
+    ck_assert_ok(mae_dataset_read(ds, 0, &img, &buffer, &err));
+    ck_assert_mem_eq(img.data, want.data, 8 * 9 * 3);
+    ck_assert_fails(mae_dataset_read(ds, 1, &img, &buffer, &err), MAE_ERR_FORMAT, "");
+    ck_assert_ok(mae_dataset_read(ds, 2, &img, &buffer, &err));
+    ck_assert_uint_eq(img.channels, 3);
+    mae_image_done(&img);
+    mae_image_done(&want);
+    mae_read_buffer_done(&buffer);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("data_ds_flat");
@@ -119,6 +159,7 @@ int main(void)
     tcase_add_test(tc, nested_order_equals_class_order);
     tcase_add_test(tc, nothing_to_read);
     tcase_add_test(tc, exif_on_request);
+    tcase_add_test(tc, single_files);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }
