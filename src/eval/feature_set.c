@@ -43,27 +43,17 @@ static MaeStatus allocate(MaeFeatures *f, const MaeEmbedSpec *spec, size_t count
     return MAE_OK;
 }
 
-static void add(MaeFeatures *f, const MaeEmbedder *embedder, const MaeBatch *batch)
-{
-    mae_embedder_run(embedder, f->values + f->count * mae_features_stride(f),
-                     batch->images, batch->size);
-    memcpy(f->labels + f->count, batch->labels, batch->size * sizeof *f->labels);
-    memcpy(f->samples + f->count, batch->samples, batch->size * sizeof *f->samples);
-    f->count += batch->size;
-}
+/* --- one pass --------------------------------------------------------------------- */
 
-/* Images are finite, so the weights are at fault. @param images the last ones of @p f. */
-static MaeStatus check(const MaeFeatures *f, const MaeDataset *ds, size_t images,
-                       MaeError *err)
+/* Images are finite, so the weights are at fault. */
+static MaeStatus check(const MaeFeatureRows *rows, const MaeDataset *ds, MaeError *err)
 {
-    const size_t stride = mae_features_stride(f);
-
-    for (size_t i = f->count - images; i < f->count; i++) {
+    for (size_t i = 0; i < rows->count; i++) {
         char name[128];
 
-        if (mae_rows_finite(f->values + i * stride, stride))
+        if (mae_rows_finite(rows->values + i * rows->stride, rows->stride))
             continue;
-        mae_dataset_name(ds, f->samples[i], name, sizeof name);
+        mae_dataset_name(ds, rows->samples[i], name, sizeof name);
         MAE_FAIL(
             err, MAE_ERR_NUMERIC,
             "features of %s: expected finite numbers, got NaN or infinity; the weights "
@@ -73,26 +63,98 @@ static MaeStatus check(const MaeFeatures *f, const MaeDataset *ds, size_t images
     return MAE_OK;
 }
 
-static MaeStatus read_all(MaeFeatures *f, const MaeEmbedder *embedder,
+static MaeStatus read_all(float *values, const MaeEmbedder *embedder,
                           const MaeDataset *ds, MaeLoader *loader, size_t total,
-                          const MaeFeaturesOptions *options, MaeError *err)
+                          const MaeFeaturesOptions *options, const MaeFeatureSink *sink,
+                          MaeError *err)
 {
-    const MaeBatch *batch;
-    size_t images;
+    MaeFeatureRows rows = {.values = values,
+                           .stride = embedder->spec.count *
+                                     embedder->spec.encoder->trunk.width};
+    size_t done = 0;
 
     for (;;) {
+        const MaeBatch *batch;
+        MaeStatus status;
+
         MAE_TRY(mae_loader_next(loader, &batch, err));
         if (batch == NULL)
-            break;
-        add(f, embedder, batch);
-        images = batch->size;
+            return MAE_OK;
+        mae_embedder_run(embedder, values, batch->images, batch->size);
+        rows.samples = batch->samples;
+        rows.labels = batch->labels;
+        rows.count = batch->size;
+        done += batch->size;
+        status = check(&rows, ds, err);
+        if (status == MAE_OK)
+            status = sink->take(sink->ctx, &rows, err);
         mae_loader_release(loader, batch);
-        MAE_TRY(check(f, ds, images, err));
+        MAE_TRY(status);
         if (options->watch.fn != NULL)
-            options->watch.fn(options->watch.ctx, f->count, total);
+            options->watch.fn(options->watch.ctx, done, total);
         if (options->stop != NULL && options->stop(options->stop_ctx))
             MAE_FAIL(err, MAE_ERR_INTERRUPTED, "features: asked to stop");
     }
+}
+
+static size_t images_of(const MaeDataset *ds, const MaeFeaturesOptions *options)
+{
+    return options->indices != NULL ? options->index_count : mae_dataset_info(ds)->count;
+}
+
+MaeStatus mae_features_each(const MaeEmbedder *embedder, const MaeDataset *ds,
+                            const MaeTransform *transform,
+                            const MaeFeaturesOptions *options, const MaeFeatureSink *sink,
+                            size_t *bad, MaeError *err)
+{
+    const size_t total = images_of(ds, options);
+    const size_t asked = options->batch > 0 ? options->batch : BATCH;
+    const size_t batch = asked < total ? asked : total;
+    const MaeEmbedSpec *spec = &embedder->spec;
+    const MaeLoaderOptions loading = {
+        .sampler = {.indices = options->indices,
+                    .count = total,
+                    .batch_size = batch,
+                    .world = 1},
+        .workers = options->workers,
+        .max_bad_fraction = options->max_bad_fraction,
+        .log = options->log,
+    };
+    MaeLoader *loader = NULL;
+    float *values =
+        malloc(batch * spec->count * spec->encoder->trunk.width * sizeof *values);
+    MaeStatus status;
+
+    if (values == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "features: out of memory for batches of %zu images",
+                 batch);
+    status = mae_loader_open(&loader, ds, transform, &loading, err);
+    if (status == MAE_OK)
+        status = read_all(values, embedder, ds, loader, total, options, sink, err);
+    if (status == MAE_OK && bad != NULL)
+        *bad = mae_loader_bad(loader)->count;
+    mae_loader_close(loader);
+    free(values);
+    return status;
+}
+
+/* --- all in memory ---------------------------------------------------------------- */
+
+static MaeStatus add(void *ctx, const MaeFeatureRows *rows, MaeError *err)
+{
+    MaeFeatures *f = ctx;
+
+    (void)err;
+    memcpy(f->values + f->count * rows->stride, rows->values,
+           rows->count * rows->stride * sizeof *f->values);
+    memcpy(f->labels + f->count, rows->labels, rows->count * sizeof *f->labels);
+    memcpy(f->samples + f->count, rows->samples, rows->count * sizeof *f->samples);
+    f->count += rows->count;
+    return MAE_OK;
+}
+
+static MaeStatus expect_some(const MaeFeatures *f, size_t total, MaeError *err)
+{
     if (f->count == 0)
         MAE_FAIL(err, MAE_ERR_FORMAT, "features: none of %zu images could be read",
                  total);
@@ -103,27 +165,16 @@ MaeStatus mae_features_read(MaeFeatures *features, const MaeEmbedder *embedder,
                             const MaeDataset *ds, const MaeTransform *transform,
                             const MaeFeaturesOptions *options, MaeError *err)
 {
-    const size_t total =
-        options->indices != NULL ? options->index_count : mae_dataset_info(ds)->count;
-    const MaeLoaderOptions loading = {
-        .sampler = {.indices = options->indices,
-                    .count = total,
-                    .batch_size = options->batch > 0 ? options->batch : BATCH,
-                    .world = 1},
-        .workers = options->workers,
-        .max_bad_fraction = options->max_bad_fraction,
-        .log = options->log,
-    };
-    MaeLoader *loader = NULL;
+    const size_t total = images_of(ds, options);
+    const MaeFeatureSink sink = {add, features};
     MaeStatus status;
 
     *features = (MaeFeatures){0};
     status = allocate(features, &embedder->spec, total, err);
     if (status == MAE_OK)
-        status = mae_loader_open(&loader, ds, transform, &loading, err);
+        status = mae_features_each(embedder, ds, transform, options, &sink, NULL, err);
     if (status == MAE_OK)
-        status = read_all(features, embedder, ds, loader, total, options, err);
-    mae_loader_close(loader);
+        status = expect_some(features, total, err);
     if (status != MAE_OK)
         mae_features_done(features);
     return status;

@@ -1,6 +1,7 @@
 /**
  * @file feature_set.h
- * Features of all images of a data set, in memory: what is evaluated, exported and drawn.
+ * Features of all images of a data set: in memory, for what is evaluated, exported and
+ * drawn; or a batch at a time, for any number of images.
  *
  * One pass of an embedder over the images as evaluation sees them (no augmentation).
  * Bad images are left out, as in any evaluation.
@@ -47,6 +48,30 @@ typedef struct MaeFeaturesOptions {
     bool (*stop)(void *ctx); /* asked after every batch: end with INTERRUPTED? or NULL */
     void *stop_ctx;
 } MaeFeaturesOptions;
+
+/** Features of a batch of images, in the order of the data set. */
+typedef struct MaeFeatureRows {
+    const float *values;   /* [N,F,D], finite */
+    const int64_t *labels; /* [N]; -1 if unlabelled */
+    const size_t *samples; /* [N] where in the data set */
+    size_t count;          /* N, possibly 0 */
+    size_t stride;         /* F * D */
+} MaeFeatureRows;
+
+/** Who takes them: rows are valid during the call; what it fails with ends the pass. */
+typedef struct MaeFeatureSink {
+    MaeStatus (*take)(void *ctx, const MaeFeatureRows *rows, MaeError *err);
+    void *ctx;
+} MaeFeatureSink;
+
+/**
+ * One pass in the memory of a batch.
+ * @param[out] bad images left out, set on success; may be NULL.
+ */
+MaeStatus mae_features_each(const MaeEmbedder *embedder, const MaeDataset *ds,
+                            const MaeTransform *transform,
+                            const MaeFeaturesOptions *options, const MaeFeatureSink *sink,
+                            size_t *bad, MaeError *err);
 
 /**
  * @param[out] features done by the caller; empty on failure.
