@@ -140,6 +140,14 @@ static MaeStatus check_data(const MaeConfig *cfg, MaeError *err)
         d->labels_per_class > 0)
         MAE_FAIL(err, MAE_ERR_ARG, "%s: give this or data.label_fraction, not both",
                  named(cfg, "data.labels_per_class", at));
+    if (cfg->tool == MAE_CONF_FINETUNE &&
+        (d->unlabelled[0] == '\0') != (d->pseudo_labels[0] == '\0'))
+        MAE_FAIL(
+            err, MAE_ERR_ARG, "%s: given without %s; give both or neither",
+            named(cfg,
+                  d->unlabelled[0] != '\0' ? "data.unlabelled" : "data.pseudo_labels",
+                  at),
+            d->unlabelled[0] != '\0' ? "data.pseudo_labels" : "data.unlabelled");
     if (d->cache == MAE_CONF_CACHE_ON && d->scaled_decode)
         MAE_FAIL(
             err, MAE_ERR_ARG,

@@ -124,12 +124,15 @@ typedef struct MaeConfData {
     double label_fraction;   /* stratified share of the training set; default 1 */
     size_t labels_per_class; /* 0 = all; stratified, seeded */
     size_t first_n;          /* 0 = all; the first n training images */
-    bool exif_orientation;   /* default false */
-    MaeConfCache cache;      /* decoded images in memory; default auto */
-    bool scaled_decode;      /* default false */
-    char rand_augment[64];   /* "none" (default) or a policy, see policy.h */
-    double color_jitter;     /* strength; default 0; none with rand_augment */
-    double random_erasing;   /* probability; default 0 */
+    char unlabelled[MAE_CONFIG_PATH];    /* images of pseudo_labels; "" = none */
+    char pseudo_labels[MAE_CONFIG_PATH]; /* table, see data/pseudo.h; "" = none */
+    size_t pseudo_checksum; /* of that file, 0 = none; found out when it is read */
+    bool exif_orientation;  /* default false */
+    MaeConfCache cache;     /* decoded images in memory; default auto */
+    bool scaled_decode;     /* default false */
+    char rand_augment[64];  /* "none" (default) or a policy, see policy.h */
+    double color_jitter;    /* strength; default 0; none with rand_augment */
+    double random_erasing;  /* probability; default 0 */
 } MaeConfData;
 
 typedef struct MaeConfOptim {

@@ -147,6 +147,20 @@ static const MaeKey DATA[] = {
     {"first_n", MAE_KEY_SIZE, FIELD(data.first_n), .def = "all", .min = 1, .max = 1e12,
      .zero = "all", .unit = "images", .help = "Use only the first training images.",
      .aka = "limit,max_samples,max_train_samples", .tools = BOTH},
+    {"unlabelled", MAE_KEY_TEXT, FIELD(data.unlabelled), .def = "",
+     .help = "Images that data.pseudo_labels is about; what it labels is trained on "
+             "beside data.train.",
+     .tools = FINETUNE, .flags = MAE_KEY_FREE},
+    {"pseudo_labels", MAE_KEY_TEXT, FIELD(data.pseudo_labels), .def = "",
+     .help = "Labels of data.unlabelled, as mae-predict --pseudo-label writes them. "
+             "labels_per_class, label_fraction and first_n choose from data.train "
+             "only.",
+     .tools = FINETUNE, .flags = MAE_KEY_FREE},
+    {"pseudo_checksum", MAE_KEY_SIZE, FIELD(data.pseudo_checksum), .def = "none",
+     .min = 1, .max = 4294967295.0, .zero = "none",
+     .help = "CRC-32C of data.pseudo_labels, filled in by the run: it goes on with the "
+             "same labels only.",
+     .tools = FINETUNE},
     {"exif_orientation", MAE_KEY_BOOL, FIELD(data.exif_orientation), .def = "false",
      .help = "Turn JPEG images as their EXIF header asks.", .aka = "exif", .tools = BOTH},
     {"cache", MAE_KEY_CHOICE, FIELD(data.cache), .def = "auto", .choices = CACHE,

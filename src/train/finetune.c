@@ -324,6 +324,7 @@ static MaeStatus open_parts(Finetune *f, MaeError *err)
     MaeSession *session = &f->session;
 
     MAE_TRY(open_source(cfg, &f->source, &f->source_info, err));
+    MAE_TRY(mae_inputs_pseudo_checksum(cfg, err));
     MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_CLASSIFIER, f->hooks, err));
     MAE_TRY(mae_inputs_open(&session->inputs, cfg, true, cfg->model.in_chans,
                             known_stats(f), session->pool, &f->hooks->log, err));

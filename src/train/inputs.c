@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/available.h"
+#include "data/pseudo.h"
 #include "data/stats.h"
 #include "data/subset.h"
 
@@ -153,6 +154,84 @@ static MaeStatus every_class_is_seen(const MaeInputs *inputs, const MaeConfig *c
     return MAE_OK;
 }
 
+MaeStatus mae_inputs_pseudo_checksum(MaeConfig *cfg, MaeError *err)
+{
+    size_t *known = &cfg->data.pseudo_checksum;
+    uint32_t sum;
+
+    if (cfg->data.pseudo_labels[0] == '\0') {
+        *known = 0;
+        return MAE_OK;
+    }
+    MAE_TRY(mae_pseudo_checksum(&sum, cfg->data.pseudo_labels, err));
+    if (*known != 0 && *known != sum)
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "data.pseudo_checksum: expected %zu, %s has %lu: the labels have changed",
+            *known, cfg->data.pseudo_labels, (unsigned long)sum);
+    *known = sum;
+    mae_config_mark(cfg, "data.pseudo_checksum", MAE_CONF_FROM_DERIVED);
+    return MAE_OK;
+}
+
+/* The samples of the training set that take part and, behind it, all chosen ones. */
+static MaeStatus extend_subset(MaeInputs *inputs, size_t labelled, size_t chosen,
+                               MaeError *err)
+{
+    const size_t count = inputs->subset_count + chosen;
+    size_t *subset;
+
+    if (inputs->subset != NULL) {
+        subset = realloc(inputs->subset, count * sizeof *subset);
+        if (subset == NULL)
+            MAE_FAIL(err, MAE_ERR_NOMEM, "data.unlabelled: out of memory for %zu images",
+                     count);
+        for (size_t i = 0; i < chosen; i++)
+            subset[inputs->subset_count + i] = labelled + i;
+        inputs->subset = subset;
+    }
+    inputs->subset_count = count;
+    return MAE_OK;
+}
+
+/* The training set becomes both; on failure the second stays the caller's. */
+static MaeStatus join(MaeInputs *inputs, MaeDataset *second, const MaeConfig *cfg,
+                      const MaeLog *log, MaeError *err)
+{
+    const size_t labelled = mae_dataset_info(inputs->train)->count;
+    const size_t used = inputs->subset_count;
+    const MaeClasses classes =
+        mae_dataset_classes(inputs->train, "data.train", cfg->data.train);
+    MaeChosen chosen = {.count = 0};
+    MaeStatus status;
+
+    MAE_TRY(mae_pseudo_read(&chosen, cfg->data.pseudo_labels, second, &classes, err));
+    status = extend_subset(inputs, labelled, chosen.count, err);
+    if (status == MAE_OK)
+        status = mae_dataset_join(&inputs->train, inputs->train, second, &chosen, err);
+    if (status == MAE_OK)
+        mae_log(log, MAE_LOG_INFO,
+                "data.pseudo_labels: %s: %zu of %zu images, beside %zu of data.train",
+                cfg->data.pseudo_labels, chosen.count, mae_dataset_info(second)->count,
+                used);
+    mae_pseudo_done(&chosen);
+    return status;
+}
+
+static MaeStatus add_pseudo(MaeInputs *inputs, const MaeConfig *cfg, const MaeLog *log,
+                            MaeError *err)
+{
+    MaeDataset *second = NULL;
+    MaeStatus status;
+
+    MAE_TRY(open_set(&second, "data.unlabelled", cfg->data.unlabelled, cfg, false,
+                     inputs->channels, log, err));
+    status = join(inputs, second, cfg, log, err);
+    if (status != MAE_OK)
+        mae_dataset_close(second);
+    return status;
+}
+
 static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled,
                           size_t in_chans, MaeKnownStats known, MaePool *pool,
                           const MaeLog *log, MaeError *err)
@@ -178,6 +257,8 @@ static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled
                                   &subset, err));
     else
         inputs->subset_count = mae_dataset_info(inputs->train)->count;
+    if (labelled && data->pseudo_labels[0] != '\0')
+        MAE_TRY(add_pseudo(inputs, cfg, log, err));
     if (labelled)
         MAE_TRY(every_class_is_seen(inputs, cfg, log, err));
     return set_stats(inputs, cfg, known, pool, log, err);

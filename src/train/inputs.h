@@ -18,7 +18,7 @@
 
 /** Zero-initialised is closed. */
 typedef struct MaeInputs {
-    MaeDataset *train, *val; /* val NULL if there is none */
+    MaeDataset *train, *val; /* train joined with what has pseudo-labels; val or NULL */
     size_t *subset;          /* [subset_count] training samples; NULL: all */
     size_t subset_count;
     size_t channels;
@@ -33,6 +33,12 @@ typedef struct MaeKnownStats {
     const float *mean, *std; /* [channels]; NULL: unknown */
     size_t channels;
 } MaeKnownStats;
+
+/**
+ * Note in the configuration which pseudo-labels it is about, before a run is compared
+ * with it: ARG if the file is missing or has another checksum than the one given.
+ */
+MaeStatus mae_inputs_pseudo_checksum(MaeConfig *cfg, MaeError *err);
 
 /**
  * Open data sets and find channels, mean and deviation (measured if `auto` and

@@ -78,6 +78,10 @@ static const struct {
      "f.yaml:2: train.batch_size: the batch norm of finetune.mode linear needs at least "
      "2 "
      "images"},
+    {MAE_CONF_FINETUNE, "data: {unlabelled: more}",
+     "f.yaml:1: data.unlabelled: given without data.pseudo_labels; give both or neither"},
+    {MAE_CONF_FINETUNE, "data: {pseudo_labels: p.csv}",
+     "f.yaml:1: data.pseudo_labels: given without data.unlabelled; give both or neither"},
 };
 
 START_TEST(contradictions)
