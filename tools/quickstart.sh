@@ -108,6 +108,7 @@ Look at
 
 Go on
   build/tools/mae-inspect $runs/finetune/best.h5
+  build/tools/mae-predict $runs/finetune/best.h5 $data:test       # or images of your own
   build/tools/mae-pretrain $config/pretrain.yaml train.epochs=20 train.output_dir=$runs/longer
   build/tools/mae-pretrain experiments/cifar10/pretrain.yaml data.train=FOLDER data.val= \\
       data.mean=auto data.std=auto train.output_dir=runs/mine     # images of your own

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "conf/config.h"
 
 const char *const feature_poolings[] = {"mean", "cls", "both", NULL};
 const char *const feature_norms[] = {"model", "none", NULL};
@@ -73,6 +74,8 @@ static MaeStatus choose(MaeEmbedSpec *spec, const MaeLoadedModel *loaded,
                                                                 : MAE_EMBED_NORM_TOKENS;
 
     *spec = mae_features_spec(loaded);
+    if (choice->layers == NULL)
+        return MAE_OK;
     if (strcmp(choice->layers, "last") == 0)
         return add_layer(spec, arch->depth, choice, norm, err);
     if (strcmp(choice->layers, "all") != 0)
@@ -106,6 +109,35 @@ const MaeClassifier *feature_source_classifier(const FeatureSource *source)
     return model->kind == MAE_SNAPSHOT_CLASSIFIER ? &model->as.classifier : NULL;
 }
 
+static MaeStatus expect_head(const FeatureSource *source, const char *checkpoint,
+                             MaeError *err)
+{
+    if (source->choice->layers == NULL && feature_source_classifier(source) == NULL)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "%.200s: expected a classifier, found a pretrained encoder without "
+                 "classes; give it some: mae-finetune CONFIG.yaml "
+                 "finetune.checkpoint=%.200s",
+                 checkpoint, checkpoint);
+    return MAE_OK;
+}
+
+/* What the run's configuration says of evaluation, if there is one that can be read. */
+static void take_config(FeatureSource *source)
+{
+    const MaeSnapshot *snapshot = &source->loaded.snapshot;
+    const MaeConfTool tool =
+        snapshot->kind == MAE_SNAPSHOT_CLASSIFIER ? MAE_CONF_FINETUNE : MAE_CONF_PRETRAIN;
+    const char *text = snapshot->config != NULL ? snapshot->config : "";
+    MaeConfig cfg;
+
+    if (mae_config_parse_text(&cfg, tool, "checkpoint", text, strlen(text), NULL, 0,
+                              NULL) != MAE_OK)
+        return;
+    if (cfg.data.eval_crop > 0.0)
+        source->transform.eval_crop = cfg.data.eval_crop;
+    source->exif = cfg.data.exif_orientation;
+}
+
 MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
                               const char *checkpoint, const FeatureChoice *choice,
                               MaeError *err)
@@ -117,6 +149,7 @@ MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
     *source = (FeatureSource){.tool = tool, .choice = choice};
     MAE_TRY(mae_tool_expect(checkpoint, err));
     MAE_TRY(mae_loaded_model_open(&source->loaded, checkpoint, err));
+    MAE_TRY(expect_head(source, checkpoint, err));
     MAE_TRY(choose(&source->spec, &source->loaded, choice, err));
     if (choice->head && feature_source_classifier(source) != NULL)
         MAE_TRY(add_head(&source->spec, &source->head, feature_source_classifier(source),
@@ -124,6 +157,7 @@ MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
     if (choice->random)
         mae_loaded_model_init(&source->loaded, tool->args.seed);
     source->transform = mae_features_transform(&source->loaded);
+    take_config(source);
     MAE_TRY(mae_pool_open(&source->pool, tool->args.threads, err));
     options.threads = mae_pool_threads(source->pool);
     MAE_TRY(mae_gemm_open(&source->gemm, &options, err));
@@ -141,13 +175,19 @@ void feature_source_close(FeatureSource *source)
     *source = (FeatureSource){0};
 }
 
+MaeDatasetOptions feature_source_options(const FeatureSource *source)
+{
+    return (MaeDatasetOptions){
+        .in_chans = source->loaded.snapshot.arch.grid.channels,
+        .exif = source->exif,
+        .log = &source->tool->log,
+    };
+}
+
 MaeStatus feature_source_dataset(const FeatureSource *source, MaeDataset **ds,
                                  const char *path, bool labelled, MaeError *err)
 {
-    const MaeDatasetOptions options = {
-        .in_chans = source->loaded.snapshot.arch.grid.channels,
-        .log = &source->tool->log,
-    };
+    const MaeDatasetOptions options = feature_source_options(source);
 
     MAE_TRY(mae_dataset_open(ds, path, &options, err));
     if (labelled && !mae_dataset_info(*ds)->labelled)
@@ -182,22 +222,27 @@ static void show(void *ctx, size_t done, size_t total)
     mae_terminal_images(&s->tool->terminal, s->label, done, total, s->began);
 }
 
-MaeStatus feature_source_read(FeatureSource *source, MaeFeatures *features,
-                              const MaeDataset *ds, const char *label,
-                              const size_t *indices, size_t count, MaeError *err)
+MaeFeaturesOptions feature_source_reading(FeatureSource *source, const char *label)
 {
-    const MaeFeaturesOptions options = {
-        .indices = indices,
-        .index_count = count,
+    source->label = label;
+    source->began = mae_clock_now();
+    return (MaeFeaturesOptions){
         .batch = source->choice->batch,
         .workers = source->choice->workers,
         .max_bad_fraction = 0.01,
         .log = &source->tool->log,
         .watch = {show, source},
     };
+}
 
-    source->label = label;
-    source->began = mae_clock_now();
+MaeStatus feature_source_read(FeatureSource *source, MaeFeatures *features,
+                              const MaeDataset *ds, const char *label,
+                              const size_t *indices, size_t count, MaeError *err)
+{
+    MaeFeaturesOptions options = feature_source_reading(source, label);
+
+    options.indices = indices;
+    options.index_count = count;
     MAE_TRY(mae_features_read(features, &source->embedder, ds, &source->transform,
                               &options, err));
     mae_terminal_progress_end(&source->tool->terminal);

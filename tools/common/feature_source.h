@@ -15,7 +15,7 @@
 
 /** Which features: FEATURE_OPTIONS fill it but for random and head. */
 typedef struct FeatureChoice {
-    const char *layers; /* "last", "all" or numbers, "3,6,12" */
+    const char *layers; /* "last", "all" or numbers, "3,6,12"; NULL: none but head's */
     int pooling;        /* index of feature_poolings */
     int norm;           /* index of feature_norms */
     int precision;      /* index of feature_precisions */
@@ -55,14 +55,18 @@ extern const char *const feature_precisions[];
          (at) + offsetof(FeatureChoice, norm),                                           \
          .choices = feature_norms,                                                       \
          .help = "after the last block: the final norm as the model has it, or none"},   \
-        {"precision",                                                                    \
-         0,                                                                              \
-         MAE_OPTION_CHOICE,                                                              \
-         (at) + offsetof(FeatureChoice, precision),                                      \
-         .choices = feature_precisions,                                                  \
-         .help = "of the encoder's products; auto is bf16 where the processor "          \
-                 "multiplies it "                                                        \
-                 "natively"},                                                            \
+        FEATURE_RUN_OPTIONS(at)
+
+/** Those of them that do not say which features. */
+#define FEATURE_RUN_OPTIONS(at)                                                          \
+    {"precision",                                                                        \
+     0,                                                                                  \
+     MAE_OPTION_CHOICE,                                                                  \
+     (at) + offsetof(FeatureChoice, precision),                                          \
+     .choices = feature_precisions,                                                      \
+     .help = "of the encoder's products; auto is bf16 where the processor "              \
+             "multiplies it "                                                            \
+             "natively"},                                                                \
         {"batch-size",    'b',                                                           \
          MAE_OPTION_SIZE, (at) + offsetof(FeatureChoice, batch),                         \
          .value = "N",    .min = 1,                                                      \
@@ -89,13 +93,15 @@ typedef struct FeatureSource {
     MaeEmbedder embedder;
     MaeTransform transform;
     const FeatureChoice *choice;
+    bool exif;         /* images are turned as their EXIF orientation says */
     const char *label; /* of the progress line */
     double began;
 } FeatureSource;
 
 /**
  * Load the checkpoint and prepare for the features chosen.
- * @return ARG for layers that cannot be read or do not exist.
+ * @return ARG for layers that cannot be read or do not exist, or if only a head's feature
+ * is asked for and there is no head.
  */
 MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
                               const char *checkpoint, const FeatureChoice *choice,
@@ -104,7 +110,13 @@ MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
 /** Accepts a zeroed or half-open source. */
 void feature_source_close(FeatureSource *source);
 
-/** Open the data set at @p path with the model's channels. */
+/** Images as the model was trained for: its channels, its orientation. */
+MaeDatasetOptions feature_source_options(const FeatureSource *source);
+
+/** How to read features of a data set, with a progress line called @p label. */
+MaeFeaturesOptions feature_source_reading(FeatureSource *source, const char *label);
+
+/** Open the data set at @p path with them. */
 MaeStatus feature_source_dataset(const FeatureSource *source, MaeDataset **ds,
                                  const char *path, bool labelled, MaeError *err);
 
