@@ -168,6 +168,7 @@ typedef struct MaeConfTrain {
     double max_hours;        /* hours the whole schedule is fitted into; 0 = none */
     size_t log_every;        /* steps; default 20 */
     bool preflight;          /* default true */
+    bool report;             /* write report.html; default true */
 } MaeConfTrain;
 
 typedef struct MaeConfFinetune {
@@ -278,6 +279,19 @@ void mae_config_mark(MaeConfig *cfg, const char *key, MaeConfFrom from);
  * checks ferror().
  */
 void mae_config_print(const MaeConfig *cfg, FILE *out);
+
+/** One key as it is printed; valid during the call. */
+typedef struct MaeConfRow {
+    const char *section, *name;
+    const char *value;  /* as YAML */
+    const char *origin; /* as mae_config_origin */
+    bool given;         /* not a default */
+} MaeConfRow;
+
+typedef void (*MaeConfRowFn)(void *ctx, const MaeConfRow *row);
+
+/** The keys that mae_config_print writes, in order. */
+void mae_config_each(const MaeConfig *cfg, MaeConfRowFn fn, void *ctx);
 
 /** The text of mae_config_print in a new NUL-terminated string; the caller frees it. */
 MaeStatus mae_config_text(const MaeConfig *cfg, char **text, MaeError *err);

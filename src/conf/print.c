@@ -24,17 +24,40 @@ static bool is_used(const MaeConfig *cfg, const MaeKey *key)
 
 /* ---- YAML -------------------------------------------------------------------------- */
 
-static void print_key(const MaeConfig *cfg, const MaeSection *section, const MaeKey *key,
-                      FILE *out)
+void mae_config_each(const MaeConfig *cfg, MaeConfRowFn fn, void *ctx)
 {
-    char value[MAE_VALUE_TEXT], path[96], origin[160];
+    const MaeSection *section;
+    const MaeKey *key;
+
+    for (size_t i = 0; (key = mae_schema_key(i, &section)) != NULL; i++) {
+        const bool given = cfg->source[i].from != MAE_CONF_FROM_DEFAULT;
+        char value[MAE_VALUE_TEXT], path[96], origin[160];
+
+        if (!is_used(cfg, key) && !given)
+            continue;
+        mae_value_text(cfg, key, value, sizeof value);
+        (void)snprintf(path, sizeof path, "%s.%s", section->name, key->name);
+        mae_config_origin(cfg, path, origin, sizeof origin);
+        fn(ctx, &(MaeConfRow){section->name, key->name, value, origin, given});
+    }
+}
+
+typedef struct Printing {
+    FILE *out;
+    const char *section; /* the last one; NULL before the first */
+} Printing;
+
+static void print_row(void *ctx, const MaeConfRow *row)
+{
+    Printing *p = ctx;
     int used;
 
-    mae_value_text(cfg, key, value, sizeof value);
-    (void)snprintf(path, sizeof path, "%s.%s", section->name, key->name);
-    mae_config_origin(cfg, path, origin, sizeof origin);
-    used = fprintf(out, "  %s: %s", key->name, value);
-    (void)fprintf(out, "%*s # from %s\n", used < COLUMN ? COLUMN - used : 0, "", origin);
+    if (p->section == NULL || strcmp(row->section, p->section) != 0)
+        (void)fprintf(p->out, "%s:\n", row->section);
+    p->section = row->section;
+    used = fprintf(p->out, "  %s: %s", row->name, row->value);
+    (void)fprintf(p->out, "%*s # from %s\n", used < COLUMN ? COLUMN - used : 0, "",
+                  row->origin);
 }
 
 static void print_derived(const MaeConfig *cfg, FILE *out)
@@ -54,18 +77,10 @@ static void print_derived(const MaeConfig *cfg, FILE *out)
 
 void mae_config_print(const MaeConfig *cfg, FILE *out)
 {
-    const MaeSection *section, *last = NULL;
-    const MaeKey *key;
+    Printing printing = {out, NULL};
 
     (void)fprintf(out, "# %s, fully resolved\n", TOOLS[cfg->tool]);
-    for (size_t i = 0; (key = mae_schema_key(i, &section)) != NULL; i++) {
-        if (!is_used(cfg, key) && cfg->source[i].from == MAE_CONF_FROM_DEFAULT)
-            continue;
-        if (section != last)
-            (void)fprintf(out, "%s:\n", section->name);
-        last = section;
-        print_key(cfg, section, key, out);
-    }
+    mae_config_each(cfg, print_row, &printing);
     print_derived(cfg, out);
 }
 

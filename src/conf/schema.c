@@ -325,6 +325,9 @@ static const MaeKey TRAIN[] = {
      .help =
          "Measure a few steps and print memory, time and disk needed before starting.",
      .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"report", MAE_KEY_BOOL, FIELD(train.report), .def = "true",
+     .help = "Write report.html: curves, pictures and settings of the run on one page.",
+     .aka = "html,html_report", .tools = BOTH, .flags = MAE_KEY_FREE},
 };
 
 static const MaeKey TUNE[] = {

@@ -13,6 +13,9 @@
 /* In units of the view box. */
 enum { WIDTH = 720, HEIGHT = 340, LEFT = 78, RIGHT = 16, TOP = 36, BOTTOM = 52 };
 
+/* Left, top, width and height of the plot itself. */
+#define INNER LEFT, TOP, WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+
 /* Numbers to units of the view box. */
 typedef struct Axis {
     double low, high; /* low < high; their powers of ten if log */
@@ -84,6 +87,12 @@ static void widen(Axis *axis, double margin)
     axis->high += extra;
 }
 
+/* Has point @p i a say in the range of y? */
+static bool counts(const MaeChartSeries *series, size_t i)
+{
+    return !series->faint || i >= series->count / 2;
+}
+
 /* The ranges of all that is drawn. @return whether there is a point. */
 static bool fit(Axis *x, Axis *y, const MaeChart *chart)
 {
@@ -96,8 +105,9 @@ static bool fit(Axis *x, Axis *y, const MaeChart *chart)
             if (!has_point(chart, series, i))
                 continue;
             include(x, series->x[i]);
-            include(y, series->y[i]);
-            any = true;
+            if (counts(series, i))
+                include(y, series->y[i]);
+            any = any || counts(series, i);
         }
     }
     for (size_t i = 0; i < yardsticks_of(chart) && any; i++) {
@@ -113,8 +123,10 @@ static bool fit(Axis *x, Axis *y, const MaeChart *chart)
 
 static double place(const Axis *axis, double value)
 {
-    return axis->start +
-           axis->length * (measure(axis, value) - axis->low) / (axis->high - axis->low);
+    const double at = axis->start + axis->length * (measure(axis, value) - axis->low) /
+                                        (axis->high - axis->low);
+
+    return fmin(fmax(at, -9999.0), 9999.0);
 }
 
 /* 1, 2 or 5 times a power of ten, so that about TICKS steps make a range. */
@@ -267,6 +279,11 @@ static void write_line(FILE *out, const Axis *x, const Axis *y, const MaeChart *
     Point last = {NAN, NAN};
     double before = -INFINITY;
 
+    if (series->faint) /* an svg within an svg shows what is inside of it */
+        fprintf(out,
+                "<svg x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" "
+                "viewBox=\"%d %d %d %d\">",
+                INNER, INNER);
     fprintf(out, "<polyline class=\"s%zu%s\" points=\"", s,
             series->faint ? " faint" : "");
     for (size_t i = 0; i < series->count; i++) {
@@ -285,7 +302,7 @@ static void write_line(FILE *out, const Axis *x, const Axis *y, const MaeChart *
         add_point(&column, p);
     }
     write_column(out, &last, &column);
-    fputs("\"/>\n", out);
+    fputs(series->faint ? "\"/></svg>\n" : "\"/>\n", out);
 }
 
 static void write_marks(FILE *out, const Axis *x, const Axis *y, const MaeChart *chart,
@@ -316,6 +333,8 @@ static void write_key(FILE *out, char kind, size_t i, bool faint, const char *na
 
 static void write_legend(FILE *out, const MaeChart *chart)
 {
+    if (series_of(chart) + yardsticks_of(chart) < 2)
+        return; /* the title says it */
     fputs("<ul class=\"legend\">\n", out);
     for (size_t s = 0; s < series_of(chart); s++) {
         write_key(out, 's', s, chart->series[s].faint, chart->series[s].name);

@@ -31,7 +31,8 @@ typedef struct MaeChartSeries {
     const char *name;
     const double *x, *y; /* [count]; x does not fall */
     size_t count;
-    bool faint; /* thin and grey: the noise around another series */
+    bool faint; /* thin and grey, the noise around others: a range holds its second half,
+                   so that a steep beginning is cut off and hides nothing */
 } MaeChartSeries;
 
 /** A horizontal line. */

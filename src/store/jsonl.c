@@ -86,75 +86,122 @@ MaeStatus mae_jsonl_append(MaeJsonl *log, const MaeJson *record, MaeError *err)
     return status;
 }
 
-/** True if a resumed run keeps the line (its newline included in @p size). */
-static bool keep(const char *line, size_t size, const char *key, int64_t last)
+/* Gets a line, its newline included if it has one. */
+typedef MaeStatus (*LineFn)(void *ctx, const char *line, size_t size, MaeError *err);
+
+static MaeStatus each_line_of(FILE *in, const char *path, char *line, LineFn fn,
+                              void *ctx, MaeError *err)
 {
-    MaeJson *record;
-    int64_t value;
-    bool kept;
-
-    if (line[size - 1] != '\n' ||
-        mae_json_parse(&record, line, size - 1, key, NULL) != MAE_OK)
-        return false;
-    kept = !mae_json_get_int(record, key, &value) || value <= last;
-    mae_json_free(record);
-    return kept;
-}
-
-/** Copy the lines to keep. @param[out] dropped lines left out. */
-static MaeStatus filter(MaeOutput *out, FILE *in, const char *key, int64_t last,
-                        size_t *dropped, MaeError *err)
-{
-    char *line = malloc(MAE_JSONL_LINE + 1);
-    MaeStatus status = MAE_OK;
-
-    *dropped = 0;
-    if (line == NULL)
-        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", out->path);
     while (fgets(line, (int)MAE_JSONL_LINE + 1, in) != NULL) {
         const size_t size = strlen(line);
 
-        if (size == MAE_JSONL_LINE && line[size - 1] != '\n') {
-            status =
-                mae_error_set(err, MAE_ERR_FORMAT, __FILE__, __LINE__,
-                              "%s: a line exceeds %zu bytes", out->path, MAE_JSONL_LINE);
-            break;
-        }
-        if (size > 0 && keep(line, size, key, last))
-            mae_output_append(out, line, size);
-        else
-            ++*dropped;
+        if (size == MAE_JSONL_LINE && line[size - 1] != '\n')
+            MAE_FAIL(err, MAE_ERR_FORMAT, "%s: a line exceeds %zu bytes", path,
+                     MAE_JSONL_LINE);
+        MAE_TRY(fn(ctx, line, size, err));
     }
-    if (status == MAE_OK && ferror(in))
-        status = mae_file_fail(err, out->path, "cannot read", errno);
+    return ferror(in) ? mae_file_fail(err, path, "cannot read", errno) : MAE_OK;
+}
+
+static MaeStatus each_line(const char *path, LineFn fn, void *ctx, MaeError *err)
+{
+    char *line = malloc(MAE_JSONL_LINE + 1);
+    MaeStatus status;
+    FILE *in;
+    int fd = -1;
+
+    if (line == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
+    status = mae_file_open(path, &fd, NULL, err);
+    in = status == MAE_OK ? fdopen(fd, "r") : NULL;
+    if (status == MAE_OK && in == NULL) {
+        (void)close(fd);
+        status = mae_error_set(err, MAE_ERR_NOMEM, __FILE__, __LINE__,
+                               "%s: out of memory", path);
+    }
+    if (in != NULL) {
+        status = each_line_of(in, path, line, fn, ctx, err);
+        (void)fclose(in);
+    }
     free(line);
     return status;
 }
 
+static bool is_missing(const char *path)
+{
+    return access(path, F_OK) != 0 && errno == ENOENT;
+}
+
+/* A line as an object; NULL if it is none. */
+static MaeJson *parse(const char *line, size_t size)
+{
+    MaeJson *record;
+
+    if (size == 0 || line[size - 1] != '\n' ||
+        mae_json_parse(&record, line, size - 1, "line", NULL) != MAE_OK)
+        return NULL;
+    return record;
+}
+
+typedef struct Reading {
+    MaeJsonlFn fn;
+    void *ctx;
+} Reading;
+
+static MaeStatus read_line(void *ctx, const char *line, size_t size, MaeError *err)
+{
+    const Reading *reading = ctx;
+    MaeJson *record = parse(line, size);
+    MaeStatus status = MAE_OK;
+
+    if (record != NULL)
+        status = reading->fn(reading->ctx, record, err);
+    mae_json_free(record);
+    return status;
+}
+
+MaeStatus mae_jsonl_each(const char *path, MaeJsonlFn fn, void *ctx, MaeError *err)
+{
+    Reading reading = {fn, ctx};
+
+    return is_missing(path) ? MAE_OK : each_line(path, read_line, &reading, err);
+}
+
+typedef struct Cutting {
+    MaeOutput out;
+    const char *key;
+    int64_t last;
+    size_t dropped; /* lines left out */
+} Cutting;
+
+/* Copy a line that a resumed run keeps. */
+static MaeStatus cut_line(void *ctx, const char *line, size_t size, MaeError *err)
+{
+    Cutting *cutting = ctx;
+    MaeJson *record = parse(line, size);
+    int64_t value;
+
+    (void)err; /* a write that fails is reported by the commit */
+    if (record != NULL &&
+        (!mae_json_get_int(record, cutting->key, &value) || value <= cutting->last))
+        mae_output_append(&cutting->out, line, size);
+    else
+        cutting->dropped++;
+    mae_json_free(record);
+    return MAE_OK;
+}
+
 MaeStatus mae_jsonl_cut(const char *path, const char *key, int64_t last, MaeError *err)
 {
-    MaeOutput out;
+    Cutting cutting = {.key = key, .last = last};
     MaeStatus status;
-    size_t dropped;
-    FILE *in;
-    int fd;
 
-    if (access(path, F_OK) != 0 && errno == ENOENT)
+    if (is_missing(path))
         return MAE_OK;
-    MAE_TRY(mae_file_open(path, &fd, NULL, err));
-    in = fdopen(fd, "r");
-    if (in == NULL) {
-        (void)close(fd);
-        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
-    }
-    status = mae_output_open(&out, path, NULL, err);
-    if (status == MAE_OK) {
-        status = filter(&out, in, key, last, &dropped, err);
-        if (status == MAE_OK && dropped > 0)
-            status = mae_output_commit(&out, err);
-        else
-            mae_output_abort(&out);
-    }
-    (void)fclose(in);
+    MAE_TRY(mae_output_open(&cutting.out, path, NULL, err));
+    status = each_line(path, cut_line, &cutting, err);
+    if (status == MAE_OK && cutting.dropped > 0)
+        return mae_output_commit(&cutting.out, err);
+    mae_output_abort(&cutting.out);
     return status;
 }

@@ -26,6 +26,15 @@ void mae_jsonl_close(MaeJsonl *log);
 /** Append one object (not consumed). */
 MaeStatus mae_jsonl_append(MaeJsonl *log, const MaeJson *record, MaeError *err);
 
+/** What to do with a record; anything but MAE_OK ends the reading and is its status. */
+typedef MaeStatus (*MaeJsonlFn)(void *ctx, const MaeJson *record, MaeError *err);
+
+/**
+ * Read a log, which may be growing: @p fn gets one object after another. Lines that are
+ * none are passed over; a missing file has none. FORMAT if a line is too long.
+ */
+MaeStatus mae_jsonl_each(const char *path, MaeJsonlFn fn, void *ctx, MaeError *err);
+
 /**
  * Cut a log back for resuming: drop lines whose integer @p key is above @p last, and
  * lines that are no JSON object (torn). Lines without the key stay. The file is replaced

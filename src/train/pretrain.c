@@ -7,6 +7,7 @@
 #include "eval/preview.h"
 #include "eval/yardstick.h"
 #include "train/online_probe.h"
+#include "train/pretrain_pictures.h"
 #include "train/pretrain_step.h"
 #include "train/session.h"
 #include "train/trainer.h"
@@ -76,12 +77,17 @@ static MaeStatus held_out_loss(Pretrain *p, MaeWeights w, double *loss, MaeError
     return MAE_OK;
 }
 
+static MaePreviewSpec preview_look(const Pretrain *p)
+{
+    return (MaePreviewSpec){.mean = p->session.inputs.mean,
+                            .std = p->session.inputs.std,
+                            .low = 0.0f,
+                            .high = p->integer ? 1.0f : 0.0f};
+}
+
 static MaeStatus write_preview(Pretrain *p, MaeWeights w, size_t epoch, MaeError *err)
 {
-    const MaePreviewSpec spec = {.mean = p->session.inputs.mean,
-                                 .std = p->session.inputs.std,
-                                 .low = 0.0f,
-                                 .high = p->integer ? 1.0f : 0.0f};
+    const MaePreviewSpec spec = preview_look(p);
     char path[MAE_CONFIG_PATH + 64];
 
     MAE_TRY(mae_run_folder_preview(&p->session.folder, epoch, path, sizeof path, err));
@@ -142,6 +148,24 @@ static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
         write_preview(p, w, epoch, &why) != MAE_OK)
         mae_log(&p->hooks->log, MAE_LOG_WARN, "preview: %s", why.msg);
     return MAE_OK;
+}
+
+static MaeStatus illustrate(void *ctx, MaeWeights w, MaeReport *report, MaeError *err)
+{
+    const Pretrain *p = ctx;
+    const MaeViewerSpec spec = {.model = &p->step.model,
+                                .w = w,
+                                .compute = &p->session.compute,
+                                .images = p->preview,
+                                .count = p->preview_count,
+                                .look = preview_look(p)};
+
+    if (p->preview_count == 0)
+        return MAE_OK;
+    mae_report_section(report, "pictures", "Pictures");
+    MAE_TRY(mae_pretrain_pictures_ratios(report, p->cfg, &spec, err));
+    return mae_pretrain_pictures_epochs(report, &p->session.folder,
+                                        &p->step.model.arch.grid, err);
 }
 
 static void describe(void *ctx, MaeSnapshot *snapshot)
@@ -326,6 +350,7 @@ static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
                           .rehearse = rehearse,
                           .step = step,
                           .evaluate = evaluate,
+                          .illustrate = illustrate,
                           .describe = describe};
     const char *history = session->snapshot.history;
 

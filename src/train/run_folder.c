@@ -28,6 +28,12 @@ static MaeStatus join(char *path, size_t size, const char *folder, const char *n
     return MAE_OK;
 }
 
+MaeStatus mae_run_folder_file(const MaeRunFolder *folder, const char *name, char *path,
+                              size_t size, MaeError *err)
+{
+    return join(path, size, folder->path, name, err);
+}
+
 /* N of a name "<prefix>N<suffix>" as printed with at least @p digits, or -1. */
 static long number_in(const char *name, const char *prefix, const char *suffix,
                       int digits)
@@ -439,15 +445,4 @@ MaeStatus mae_run_folder_save(MaeRunFolder *folder, const MaeSnapshot *snapshot,
     mae_log(folder->log, MAE_LOG_WARN,
             "%s; older checkpoints are intact, training goes on", why.msg);
     return MAE_OK;
-}
-
-MaeStatus mae_run_folder_preview(const MaeRunFolder *folder, size_t epoch, char *path,
-                                 size_t size, MaeError *err)
-{
-    char name[64];
-
-    MAE_TRY(join(path, size, folder->path, "reconstructions", err));
-    MAE_TRY(mae_file_make_folders(path, err));
-    (void)snprintf(name, sizeof name, "reconstructions/epoch-%04zu.png", epoch);
-    return join(path, size, folder->path, name, err);
 }

@@ -10,6 +10,7 @@
  *   checkpoint-N.h5        state after N epochs; best.h5: after the best one
  *   confusion.csv, .png    of the last evaluation of a classifier
  *   reconstructions/       previews
+ *   report.html            all of it to look at (train/run_report.h)
  *   .lock                  there while a run is active, says whose
  *
  * Errors   ARG for a folder that must not be used, IO. A failed save never harms an older
@@ -80,6 +81,16 @@ typedef struct MaeSaveAs {
 MaeStatus mae_run_folder_save(MaeRunFolder *folder, const MaeSnapshot *snapshot,
                               const MaeParamTable *table, const float *weights,
                               const MaeOptim *optim, MaeSaveAs as, MaeError *err);
+
+/** "<folder>/<name>". */
+MaeStatus mae_run_folder_file(const MaeRunFolder *folder, const char *name, char *path,
+                              size_t size, MaeError *err);
+
+/**
+ * Epochs whose previews are there, rising: at most @p most, evenly chosen, the first and
+ * the last included. @param[out] epochs [most].  @return how many
+ */
+size_t mae_run_folder_previews(const MaeRunFolder *folder, size_t *epochs, size_t most);
 
 /** "<folder>/reconstructions/epoch-0010.png"; makes the folder. */
 MaeStatus mae_run_folder_preview(const MaeRunFolder *folder, size_t epoch, char *path,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "train/run_report.h"
 
 #define LARGEST_NORM 1e18 /* its square fits a float */
 
@@ -354,7 +355,8 @@ static MaeStatus end_epoch(MaeTrainer *trainer, bool *over, MaeError *err)
     if (as.best)
         trainer->state.best = score;
     if (as.best || as.checkpoint || *over || time_to_save(trainer))
-        return save(trainer, as, err);
+        MAE_TRY(save(trainer, as, err));
+    mae_run_report_update(trainer, *over);
     return MAE_OK;
 }
 

@@ -28,6 +28,7 @@
 
 #include "conf/config.h"
 #include "data/loader.h"
+#include "eval/report.h"
 #include "mae/train.h"
 #include "model/snapshot.h"
 #include "optim/clip.h"
@@ -62,6 +63,9 @@ typedef struct MaeTask {
     MaeStatus (*evaluate)(void *ctx, MaeWeights w, size_t epoch, bool last,
                           const char *which, MaeJson *record, double *score,
                           MaeError *err);
+
+    /** Add to the report of the run (train/run_report.h); NULL: nothing to show. */
+    MaeStatus (*illustrate)(void *ctx, MaeWeights w, MaeReport *report, MaeError *err);
 
     /** Fill kind, arch, mask_ratio, mean, std and class_names (borrowed). */
     void (*describe)(void *ctx, MaeSnapshot *snapshot);
@@ -103,6 +107,7 @@ typedef struct MaeTrainer {
     double started, last_save;   /* clock; 0 before the run */
     MaeTrainPace pace, epoch_at; /* of the session: now, and at the start of the epoch */
     double last_loss, last_score;
+    double next_report; /* clock: not before, but at the end */
 } MaeTrainer;
 
 /**

@@ -167,6 +167,30 @@ START_TEST(odd_numbers_do_no_harm)
 }
 END_TEST
 
+/* A steep beginning of noise: y still ends at 3, and what is above is cut off. */
+START_TEST(faint_series_leave_the_range_to_others)
+{
+    const double x[] = {0.0, 1.0, 2.0, 3.0}, y[] = {1.0, 2.0, 3.0, 1.0};
+    const double noise[] = {1e200, 9.0, 2.5, 1.5};
+    const MaeChartSeries series[] = {{"mean", x, y, 4, false},
+                                     {"all", x, noise, 4, true}};
+    const MaeChart chart = {.title = "t",
+                            .x_label = "x",
+                            .y_label = "y",
+                            .series = series,
+                            .series_count = 2};
+    char *text = drawn(&chart);
+
+    assert_has(text, "<svg x=\"78\" y=\"36\" width=\"626\" height=\"252\" "
+                     "viewBox=\"78 36 626 252\"><polyline class=\"s1 faint\" points=\" "
+                     "78.0,-9999.0 286.7,-639.8");
+    assert_has(text, "points=\" 78.0,276.5 286.7,162.0 495.3,47.5 704.0,276.5\"");
+    ck_assert_uint_eq(count(text, "<circle"), 4);
+    ck_assert_uint_eq(count(text, "<li>"), 2);
+    free(text);
+}
+END_TEST
+
 START_TEST(nothing_to_draw_is_said)
 {
     const MaeChart chart = {.title = "t", .x_label = "x", .y_label = "y"};
@@ -186,6 +210,7 @@ int main(void)
     tcase_add_test(tc, logarithmic_axis_shows_powers);
     tcase_add_test(tc, many_points_are_thinned);
     tcase_add_test(tc, odd_numbers_do_no_harm);
+    tcase_add_test(tc, faint_series_leave_the_range_to_others);
     tcase_add_test(tc, nothing_to_draw_is_said);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

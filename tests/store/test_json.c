@@ -115,15 +115,52 @@ START_TEST(logs_are_cut_back)
 }
 END_TEST
 
+static MaeStatus add_steps(void *ctx, const MaeJson *record, MaeError *err)
+{
+    int64_t step = 0;
+
+    if (!mae_json_get_int(record, "step", &step))
+        MAE_FAIL(err, MAE_ERR_FORMAT, "no step");
+    *(int64_t *)ctx += step;
+    return MAE_OK;
+}
+
+/* Torn and foreign lines are passed over, what the reader says counts. */
+START_TEST(logs_are_read)
+{
+    char *folder = mae_test_folder();
+    const Path path = path_in(folder, "steps.jsonl");
+    static const char text[] = "{\"step\": 1}\n\n{\"step\"\nhello\n{\"step\": 20}\n"
+                               "{\"step\": 300}";
+    int64_t sum = 0;
+    MaeError err = {0};
+
+    ck_assert_ok(mae_jsonl_each(path.text, add_steps, &sum, &err)); /* no file yet */
+    mae_test_write(path.text, text, sizeof text - 1);
+    ck_assert_ok(mae_jsonl_each(path.text, add_steps, &sum, &err));
+    ck_assert_int_eq(sum, 21); /* the last one has not ended */
+    mae_test_write(path.text, "{\"step\": 4000}\n{}\n{\"step\": 1}\n", 30);
+    ck_assert_fails(mae_jsonl_each(path.text, add_steps, &sum, &err), MAE_ERR_FORMAT,
+                    "no step");
+    ck_assert_int_eq(sum, 4021);
+    ck_assert_fails(mae_jsonl_each(folder, add_steps, &sum, &err), MAE_ERR_FORMAT,
+                    folder);
+    mae_test_folder_remove(folder);
+}
+END_TEST
+
 START_TEST(endless_lines_are_refused)
 {
     char *folder = mae_test_folder(), *text = mae_test_alloc(MAE_JSONL_LINE + 10);
     const Path path = path_in(folder, "log.txt");
+    int64_t sum = 0;
     MaeError err = {0};
 
     memset(text, 'x', MAE_JSONL_LINE + 10);
     mae_test_write(path.text, text, MAE_JSONL_LINE + 10);
     ck_assert_fails(mae_jsonl_cut(path.text, "step", 1, &err), MAE_ERR_FORMAT,
+                    "a line exceeds");
+    ck_assert_fails(mae_jsonl_each(path.text, add_steps, &sum, &err), MAE_ERR_FORMAT,
                     "a line exceeds");
     free(text);
     mae_test_folder_remove(folder);
@@ -139,6 +176,7 @@ int main(void)
     tcase_add_test(tc, build_print_parse);
     tcase_add_test(tc, bad_json_is_refused_with_its_place);
     tcase_add_test(tc, logs_are_cut_back);
+    tcase_add_test(tc, logs_are_read);
     tcase_add_test(tc, endless_lines_are_refused);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

@@ -85,7 +85,7 @@ static const char *const BASE[] = {
     "optim.lr=1e-3",           "train.epochs=2",
     "train.batch_size=4",      "train.log_every=1",
     "train.threads=1",         "data.workers=1",
-    "train.save_minutes=none",
+    "train.save_minutes=none", "train.report=false",
 };
 
 enum { BASE_COUNT = sizeof BASE / sizeof *BASE, MOST = BASE_COUNT + 40 };
