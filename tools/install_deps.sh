@@ -12,7 +12,8 @@ through sudo. Does nothing if all of it is there. Where there is no apt-get, che
 pkg-config finds the libraries, and else lists what is missing. oneDNN (libdnnl-dev) is optional:
 without it everything runs in f32, with OpenBLAS.
 
-  --tests   also what the test suite needs
+  --tests   also what the test suite needs, and a browser (Chromium, 125 MB): without it the
+            test of reports is skipped
   --data    also the images of the quick start (Fashion-MNIST, 30 MB)
 END
 }
@@ -20,6 +21,7 @@ END
 packages='gcc libc6-dev pkg-config meson ninja-build libopenblas-dev libjpeg62-turbo-dev
 libpng-dev zlib1g-dev libhdf5-dev libyaml-dev libjansson-dev libdnnl-dev'
 commands='cc pkg-config meson ninja'
+browser=
 modules='openblas libjpeg libpng zlib hdf5-serial yaml-0.1 jansson'
 data=
 
@@ -45,9 +47,10 @@ while [ $# -gt 0 ]; do
     shift
 done
 
+# missing_packages NAME...: those that are not installed.
 missing_packages()
 {
-    for package in $packages; do
+    for package in "$@"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' ||
             printf '%s ' "$package"
     done
@@ -83,8 +86,9 @@ go_on_without()
 if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-query >/dev/null 2>&1; then
     go_on_without 'there is no apt-get here'
 fi
-missing=$(missing_packages)
-if [ -z "$missing" ]; then
+# shellcheck disable=SC2086 # lists of words
+missing=$(missing_packages $packages) more=$(missing_packages $browser)
+if [ -z "$missing$more" ]; then
     echo 'install_deps.sh: all packages are installed'
     exit 0
 fi
@@ -93,11 +97,18 @@ if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null 2>&1 || go_on_without 'neither root nor sudo'
     sudo=sudo
 fi
-echo "install_deps.sh: installing $missing"
+echo "install_deps.sh: installing $missing$more"
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086 # a list of words; sudo may be empty
+install()
 {
-    $sudo apt-get update -q || go_on_without 'apt-get update failed'
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
-        --no-install-recommends $missing </dev/null || go_on_without 'apt-get install failed'
+        --no-install-recommends "$@" </dev/null
+}
+
+$sudo apt-get update -q || go_on_without 'apt-get update failed'
+# shellcheck disable=SC2086 # lists of words
+{
+    [ -z "$missing" ] || install $missing || go_on_without 'apt-get install failed'
+    [ -z "$more" ] || install $more || echo "install_deps.sh: no browser; its test is skipped"
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""test_report.py MAKE_REPORT [FILE...]: reports in a browser, without a network. TAP on stdout.
+"""test_report.py MAKE_REPORT MAE_PRETRAIN: reports in a browser, without a network. TAP on stdout.
 
-Opens the page that MAKE_REPORT writes, full of hostile names, and FILEs from runs. With
+Opens the page that MAKE_REPORT writes, full of hostile names, and that of a small run. With
 MAE_REPORT_SHOTS=FOLDER, leaves screenshots there: light, dark and phone. Needs Chromium,
 its driver and Selenium (Debian: chromium, chromium-driver, python3-selenium); skipped without.
+test_report.py --look FILE... does the same with reports that are there.
 """
 
 import base64
@@ -12,9 +13,11 @@ import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 try:
     from selenium import webdriver
@@ -76,7 +79,7 @@ def shoot(driver, name):
 
 def look(driver, path):
     driver.get_log("browser")  # forget what was said before
-    driver.get(pathlib.Path(path).absolute().as_uri())
+    driver.get(path.absolute().as_uri())
 
 
 def shown(slider):
@@ -169,28 +172,60 @@ def check_hostile(driver):
         By.CSS_SELECTOR, "img[src='x'], [onload]") == [])
 
 
+def png(height, width, seed):
+    """Of RGB noise."""
+    rows = b"".join(b"\0" + bytes((seed * y + x * x * (y + 3)) % 256 for x in range(3 * width))
+                    for y in range(height))
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+              (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks)
+
+
+def pretrain(tool, work):
+    """A run of a few seconds. Returns its report."""
+    images = pathlib.Path(work, "images <b>")
+    images.mkdir()
+    for i in range(12):
+        images.joinpath(f"{i}.png").write_bytes(png(16, 24, i))
+    run = pathlib.Path(work, "run")
+    subprocess.run(
+        [tool, "-q", f"data.train={images}", f"data.val={images}", f"train.output_dir={run}",
+         "model.preset=vit_micro", "model.img_size=[16,24]", "model.depth=1", "train.epochs=3",
+         "train.batch_size=4", "train.log_every=1", "train.preview_every=1"],
+        check=True, stdout=subprocess.DEVNULL)
+    return run / "report.html"
+
+
+def look_at(driver, path):
+    what = path.stem if path.stem != "report" else path.parent.name
+    look(driver, path)
+    check_parts(driver, what)
+    if what == "hostile":
+        check_hostile(driver)
+    check_looks(driver, what)
+    check_sliders(driver, what)
+    check_links(driver, what)
+    check_quiet(driver, what)
+
+
 def main():
-    make, files = sys.argv[1], sys.argv[2:]
     lacking = missing()
     if lacking is not None:
         print(f"1..0 # SKIP {lacking} is not installed: tools/install_deps.sh --tests")
         return
     with tempfile.TemporaryDirectory() as work:
-        page = os.path.join(work, "hostile.html")
-        subprocess.run([make, page], check=True)
-        check_digest(pathlib.Path(page).read_text(encoding="utf-8"))
+        if sys.argv[1] == "--look":
+            pages = [pathlib.Path(path) for path in sys.argv[2:]]
+        else:
+            pages = [pathlib.Path(work, "hostile.html"), pretrain(sys.argv[2], work)]
+            subprocess.run([sys.argv[1], pages[0]], check=True)
+            check_digest(pages[0].read_text(encoding="utf-8"))
         driver = browser(os.path.join(work, "profile"))
         try:
-            for path in [page] + files:
-                what = pathlib.Path(path).stem if path == page else pathlib.Path(path).parent.name
-                look(driver, path)
-                check_parts(driver, what)
-                if path == page:
-                    check_hostile(driver)
-                check_looks(driver, what)
-                check_sliders(driver, what)
-                check_links(driver, what)
-                check_quiet(driver, what)
+            for page in pages:
+                look_at(driver, page)
         finally:
             driver.quit()
     print(f"1..{count}")
