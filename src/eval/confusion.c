@@ -188,25 +188,44 @@ static void draw(MaeImage *canvas, const float *shares, size_t classes, size_t c
     }
 }
 
-static MaeStatus write_png(const MaeConfusion *confusion, const char *path, MaeError *err)
+static MaeStatus expect_cells(const MaeConfusion *confusion, MaeError *err)
+{
+    if (confusion->cells == NULL)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "confusion matrix: expected at most %d classes, got %zu",
+                 MAE_CONFUSION_MAX, confusion->classes);
+    return MAE_OK;
+}
+
+MaeStatus mae_confusion_draw(MaeImage *canvas, const MaeConfusion *confusion,
+                             MaeError *err)
 {
     const size_t k = confusion->classes, cell = cell_side(k);
-    float *shares = malloc(k * k * sizeof *shares);
-    MaeImage canvas = {0};
+    float *shares;
     MaeStatus status;
 
+    MAE_TRY(expect_cells(confusion, err));
+    shares = malloc(k * k * sizeof *shares);
     if (shares == NULL)
-        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
+        MAE_FAIL(err, MAE_ERR_NOMEM, "confusion matrix: out of memory for its picture");
     for (size_t i = 0; i < k * k; i++)
         shares[i] =
             (float)share(confusion->cells[i], confusion->labelled[i / k], (double)NAN);
-    status = mae_canvas_open(&canvas, k * cell, k * cell, err);
-    if (status == MAE_OK) {
-        draw(&canvas, shares, k, cell);
-        status = mae_canvas_write(&canvas, path, err);
-    }
-    mae_image_done(&canvas);
+    status = mae_canvas_open(canvas, k * cell, k * cell, err);
+    if (status == MAE_OK)
+        draw(canvas, shares, k, cell);
     free(shares);
+    return status;
+}
+
+static MaeStatus write_png(const MaeConfusion *confusion, const char *path, MaeError *err)
+{
+    MaeImage canvas = {0};
+    MaeStatus status = mae_confusion_draw(&canvas, confusion, err);
+
+    if (status == MAE_OK)
+        status = mae_canvas_write(&canvas, path, err);
+    mae_image_done(&canvas);
     return status;
 }
 
@@ -216,10 +235,7 @@ MaeStatus mae_confusion_write(const MaeConfusion *confusion, const MaeClasses *n
     static const char *const files[] = {"confusion.csv", "confusion.png"};
     char paths[2][4096];
 
-    if (confusion->cells == NULL)
-        MAE_FAIL(err, MAE_ERR_ARG,
-                 "confusion matrix: expected at most %d classes, got %zu",
-                 MAE_CONFUSION_MAX, confusion->classes);
+    MAE_TRY(expect_cells(confusion, err));
     assert(names->count == confusion->classes);
     for (size_t i = 0; i < 2; i++) {
         const int n = snprintf(paths[i], sizeof paths[i], "%s/%s", folder, files[i]);

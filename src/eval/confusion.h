@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "data/dataset.h"
+#include "image/image.h"
 
 #define MAE_CONFUSION_MAX 2048 /* classes of which all pairs are counted: 16 MB */
 
@@ -60,6 +61,10 @@ double mae_confusion_f1(const MaeConfusion *confusion, size_t c);
 /** Of all, 0 .. 1; NaN before the first image. */
 double mae_confusion_macro_f1(const MaeConfusion *confusion);
 double mae_confusion_balanced(const MaeConfusion *confusion);
+
+/** Make @p canvas the picture of confusion.png, see below. ARG if there are no cells. */
+MaeStatus mae_confusion_draw(MaeImage *canvas, const MaeConfusion *confusion,
+                             MaeError *err);
 
 /**
  * Write confusion.csv and confusion.png into @p folder, which is made if it is missing.

@@ -9,7 +9,7 @@
 
 #include "data/mix.h"
 #include "eval/accuracy.h"
-#include "eval/confusion.h"
+#include "eval/report_confusion.h"
 #include "train/session.h"
 #include "train/trainer.h"
 
@@ -177,6 +177,16 @@ static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
             100.0 * *score, 100.0 * mae_accuracy_top5(&accuracy), 100.0 * macro_f1, loss,
             (unsigned long long)accuracy.count);
     return MAE_OK;
+}
+
+static MaeStatus illustrate(void *ctx, MaeWeights w, MaeReport *report, MaeError *err)
+{
+    const Finetune *f = ctx;
+    const MaeClasses names =
+        mae_dataset_classes(f->session.inputs.train, "data.train", f->cfg->data.train);
+
+    (void)w;
+    return mae_report_confusion(report, &f->confusion, &names, err);
 }
 
 static void describe(void *ctx, MaeSnapshot *snapshot)
@@ -380,6 +390,7 @@ static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
                           .rehearse = rehearse,
                           .step = step,
                           .evaluate = evaluate,
+                          .illustrate = illustrate,
                           .describe = describe};
     const char *history = session->snapshot.history;
 

@@ -96,6 +96,8 @@ START_TEST(fine_tuning_shows_accuracy)
     assert_has(text, ">Top-1 accuracy<");
     assert_has(text, "<title>top 1: ");
     assert_has(text, "label smoothing");
+    assert_has(text, ">Scores of each class<");
+    assert_has(text, "Confusion matrix");
     ck_assert_ptr_null(strstr(text, "predicting the mean"));
     free(text);
 }
