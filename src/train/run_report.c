@@ -19,6 +19,7 @@ typedef enum EpochKey {
     TEST_LOSS,
     TEST_ACC1,
     TEST_ACC5,
+    TEST_F1,
     PROBE_KNN,
     PROBE_RIDGE,
     SPEED,
@@ -28,9 +29,9 @@ typedef enum EpochKey {
 } EpochKey;
 
 static const char *const EPOCH_NAMES[EPOCH_KEYS] = {
-    "train_loss",      "val_loss",          "test_loss",        "test_acc1",
-    "test_acc5",       "probe_knn_acc1",    "probe_ridge_acc1", "images_per_second",
-    "patch_mean_loss", "visible_mean_loss",
+    "train_loss",        "val_loss",        "test_loss",         "test_acc1",
+    "test_acc5",         "test_macro_f1",   "probe_knn_acc1",    "probe_ridge_acc1",
+    "images_per_second", "patch_mean_loss", "visible_mean_loss",
 };
 
 /* And from steps.jsonl. */
@@ -141,8 +142,8 @@ static void add_state(MaeReport *report, const MaeTrainer *trainer,
     mae_report_fact(report, "State", "%s", over ? "finished" : "under way");
     mae_report_fact(report, "Epochs", "%llu of %zu",
                     (unsigned long long)trainer->state.epoch, cfg->train.epochs);
-    mae_report_fact(report, "Updates", "%llu, of %zu images each",
-                    (unsigned long long)trainer->state.step,
+    mae_report_fact(report, "Updates", "%llu", (unsigned long long)trainer->state.step);
+    mae_report_fact(report, "Images of an update", "%zu",
                     mae_config_effective_batch(cfg));
     mae_report_fact(report, "Time", "%s", time);
     mae_report_fact(report, "Training loss", "%.4f", epochs[TRAIN_LOSS].newest);
@@ -221,7 +222,8 @@ static void add_curves(MaeReport *report, const History *history)
 {
     const MaeCurve *epochs = history->epochs, *steps = history->steps;
     const MaeChartSeries accuracy[] = {series_of("top 1", &epochs[TEST_ACC1]),
-                                       series_of("top 5", &epochs[TEST_ACC5])};
+                                       series_of("top 5", &epochs[TEST_ACC5]),
+                                       series_of("macro F1", &epochs[TEST_F1])};
     const MaeChartSeries probes[] = {series_of("kNN", &epochs[PROBE_KNN]),
                                      series_of("ridge probe", &epochs[PROBE_RIDGE])};
     const MaeChartSeries rate = series_of("learning rate", &steps[RATE]);
@@ -231,7 +233,7 @@ static void add_curves(MaeReport *report, const History *history)
     mae_report_section(report, "curves", "Curves");
     add_loss(report, history);
     add_chart(report, "On held-out images.",
-              (MaeChart){.title = "Accuracy", .y_label = "%"}, accuracy, 2);
+              (MaeChart){.title = "Accuracy", .y_label = "%"}, accuracy, COUNT(accuracy));
     add_chart(report, "What features are worth, on held-out images.",
               (MaeChart){.title = "Accuracy of features", .y_label = "%"}, probes, 2);
     add_chart(report, NULL, (MaeChart){.title = "Learning rate", .y_label = "rate"},
@@ -328,6 +330,7 @@ static MaeStatus write_report(MaeTrainer *trainer, bool over, MaeError *err)
 void mae_run_report_update(MaeTrainer *trainer, bool over)
 {
     const double start = mae_clock_now();
+    double took;
     MaeError why = {0};
 
     if (!trainer->cfg->train.report || (!over && start < trainer->next_report))
@@ -335,5 +338,7 @@ void mae_run_report_update(MaeTrainer *trainer, bool over)
     if (write_report(trainer, over, &why) != MAE_OK)
         mae_log(&trainer->hooks->log, MAE_LOG_WARN, "report.html: %s; training goes on",
                 why.msg);
-    trainer->next_report = mae_clock_now() + PATIENCE * (mae_clock_now() - start);
+    took = mae_clock_now() - start;
+    mae_log(&trainer->hooks->log, MAE_LOG_DEBUG, "report.html took %.3f s", took);
+    trainer->next_report = start + took + PATIENCE * took;
 }
