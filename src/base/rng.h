@@ -30,6 +30,8 @@ typedef enum MaeRngPurpose {
     MAE_RNG_MIX,        /* mixing of a batch; sample = its index in the epoch */
     MAE_RNG_AUGMENT,    /* operations on a sample's colours and geometry */
     MAE_RNG_ERASE,      /* what is erased of a sample, and its noise */
+    MAE_RNG_LOOK,       /* choice of samples that are looked at; sample = 0 */
+    MAE_RNG_EMBED,      /* where points of a map begin; sample = 0 */
     MAE_RNG_TEST = 100, /* tests and benchmarks */
 } MaeRngPurpose;
 

@@ -128,3 +128,19 @@ MaeStatus mae_subset_select(size_t **out, size_t *out_count, const MaeDataset *d
     *out_count = count;
     return MAE_OK;
 }
+
+MaeStatus mae_subset_draw(size_t **indices, size_t *count, size_t total, uint64_t seed,
+                          MaeError *err)
+{
+    size_t *order = malloc(total * sizeof *order);
+    MaeRng rng;
+
+    if (order == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "subset: out of memory for %zu samples", total);
+    mae_rng_init(&rng, seed, 0, 0, MAE_RNG_LOOK);
+    mae_rng_permute(&rng, order, total);
+    *count = *count < total ? *count : total;
+    qsort(order, *count, sizeof *order, by_value);
+    *indices = order;
+    return MAE_OK;
+}

@@ -1,12 +1,12 @@
 /**
  * @file subset.h
  * Which samples of a dataset take part: the first n, a fraction of each class, or a
- * number per class.
+ * number per class; or any, to look at.
  *
  * A class's share is the beginning of its permutation by the stream (seed, 0, class,
  * MAE_RNG_SUBSET): with one seed smaller subsets are part of larger ones.
  *
- * Memory   select allocates the list.
+ * Memory   select and draw allocate the list.
  * Threads  Reentrant.
  */
 #ifndef MAE_DATA_SUBSET_H
@@ -33,5 +33,14 @@ typedef struct MaeSubset {
  */
 MaeStatus mae_subset_select(size_t **indices, size_t *count, const MaeDataset *ds,
                             const MaeSubset *subset, MaeError *err);
+
+/**
+ * Draw samples to look at from the stream (seed, 0, 0, MAE_RNG_LOOK): the beginning of
+ * its permutation.
+ * @param[out] indices ascending, malloc'ed, freed by the caller; untouched on failure.
+ * @param[in,out] count wanted; out: at most @p total.
+ */
+MaeStatus mae_subset_draw(size_t **indices, size_t *count, size_t total, uint64_t seed,
+                          MaeError *err);
 
 #endif /* MAE_DATA_SUBSET_H */

@@ -120,6 +120,33 @@ START_TEST(refuses)
 }
 END_TEST
 
+/* Ascending, nested, another for another seed, never more than there are. */
+START_TEST(draws_to_look_at)
+{
+    size_t *other = NULL, few = 5, member = 0;
+
+    count = 20;
+    ck_assert_ok(mae_subset_draw(&picked, &count, 100, 3, &err));
+    ck_assert_ok(mae_subset_draw(&other, &few, 100, 3, &err));
+    ck_assert(count == 20 && few == 5);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_uint_lt(picked[i], 100);
+        ck_assert(i == 0 || picked[i - 1] < picked[i]);
+        member += member < few && picked[i] == other[member];
+    }
+    ck_assert_uint_eq(member, few);
+    free(other);
+    few = 20;
+    ck_assert_ok(mae_subset_draw(&other, &few, 100, 4, &err));
+    ck_assert_int_ne(memcmp(picked, other, 20 * sizeof *other), 0);
+    free(other);
+    few = 9;
+    ck_assert_ok(mae_subset_draw(&other, &few, 4, 3, &err));
+    ck_assert(few == 4 && other[0] == 0 && other[3] == 3);
+    free(other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("data_subset");
@@ -130,6 +157,7 @@ int main(void)
     tcase_add_test(tc, stratified_shares);
     tcase_add_test(tc, seeded_and_nested);
     tcase_add_test(tc, refuses);
+    tcase_add_test(tc, draws_to_look_at);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }
