@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/eval_report.h"
+#include "common/eval_sheet.h"
 #include "data/subset.h"
 
 typedef struct Values {
@@ -10,13 +11,13 @@ typedef struct Values {
     size_t k, retrieved, labels_per_class;
     double temperature;
     FeatureChoice features;
+    EvalSheet sheet;
 } Values;
 
 static const Values DEFAULTS = {
     .probes = "knn,ridge,logistic,retrieval",
-    .k = 20,
-    .retrieved = 10,
     .temperature = 0.07,
+    .sheet = {.queries = 8},
     .features = {.layers = "last", .batch = 64, .workers = 2, .head = true}};
 
 static const MaeToolOperand OPERANDS[] = {
@@ -33,18 +34,19 @@ static const MaeOption OPTIONS[] = {
      .help = "labelled images that are scored; required"},
     {"probes", 0, MAE_OPTION_TEXT, FIELD(probes), .value = "LIST",
      .help = "what is computed: knn, ridge, logistic, retrieval"},
-    {"k", 'k', MAE_OPTION_SIZE, FIELD(k), .value = "N", .min = 1, .max = 10000,
-     .help = "neighbours that vote"},
+    {"k", 'k', MAE_OPTION_SIZE, FIELD(k), .value = "N", .max = 10000,
+     .help = "neighbours that vote; 0 = 20, or all training images if they are fewer"},
     {"temperature", 't', MAE_OPTION_REAL, FIELD(temperature), .value = "T", .min = 1e-3,
      .max = 1e3, .help = "of their votes, exp(similarity / T)"},
-    {"retrieved", 'r', MAE_OPTION_SIZE, FIELD(retrieved), .value = "N", .min = 1,
-     .max = 10000, .help = "neighbours that precision, recall and mAP look at"},
+    {"retrieved", 'r', MAE_OPTION_SIZE, FIELD(retrieved), .value = "N", .max = 10000,
+     .help = "neighbours that precision, recall and mAP look at; 0 = 10, or all"},
     {"labels-per-class", 0, MAE_OPTION_SIZE, FIELD(labels_per_class), .value = "N",
      .help = "use so many training images of each class, drawn by --seed; 0 = all"},
     {"confusion", 0, MAE_OPTION_TEXT, FIELD(confusion), .value = "FOLDER",
      .help = "write what a classifier takes for what: confusion.csv and confusion.png"},
     {"random-weights", 0, MAE_OPTION_FLAG, FIELD(features.random),
      .help = "the baseline: the same architecture with new weights, drawn by --seed"},
+    EVAL_SHEET_OPTIONS(offsetof(Values, sheet)),
     FEATURE_OPTIONS(offsetof(Values, features)),
     {.name = NULL},
 };
@@ -73,6 +75,7 @@ typedef struct Session {
     size_t *subset, subset_count;
     MaeFeatures memory, queries;
     MaeGemm *f32; /* of neighbours and probes */
+    MaeCompute compute;
     MaeScoreOptions options;
     MaeScores *scores; /* [spec.count] */
     EvalHead head;
@@ -108,12 +111,12 @@ static MaeStatus open_sets(Session *s, MaeError *err)
 
 static MaeStatus score(Session *s, MaeError *err)
 {
-    const MaeCompute compute = {.pool = s->source.pool, .gemm = s->f32};
-    const size_t count = s->source.spec.count,
-                 classes = mae_dataset_info(s->test)->classes;
+    const size_t count = s->source.spec.count;
 
     MAE_TRY(feature_source_read(&s->source, &s->memory, s->train, "train", s->subset,
                                 s->subset_count, err));
+    MAE_TRY(
+        eval_report_defaults(&s->options, s->memory.count, &s->source.tool->log, err));
     s->scores = calloc(count, sizeof *s->scores);
     if (s->scores == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the scores of %zu features",
@@ -121,12 +124,14 @@ static MaeStatus score(Session *s, MaeError *err)
     for (size_t i = 0; i < count; i++) {
         mae_log(&s->source.tool->log, MAE_LOG_DEBUG, "scoring feature %zu of %zu", i + 1,
                 count);
-        MAE_TRY(mae_score_feature(&s->scores[i], &s->memory, &s->queries, i, classes,
-                                  &s->options, &compute, err));
+        MAE_TRY(mae_score_feature(&s->scores[i], &s->memory, &s->queries, i,
+                                  s->report.classes, &s->options, &s->compute, err));
     }
     s->report.train_count = s->memory.count;
     s->report.scores = s->scores;
-    return MAE_OK;
+    s->report.sheet = s->values->sheet.path;
+    return eval_sheet_write(&s->values->sheet, &s->source, s->train, s->test, &s->memory,
+                            &s->queries, s->options.retrieved, &s->compute, err);
 }
 
 static MaeStatus run(Session *s, MaeTool *tool, MaeError *err)
@@ -134,13 +139,13 @@ static MaeStatus run(Session *s, MaeTool *tool, MaeError *err)
     const Values *v = s->values;
     const char *checkpoint = tool->args.operands[0];
     const char *const data[] = {v->train, v->test};
-    MaeCompute compute;
 
     if (v->test == NULL)
         MAE_FAIL(err, MAE_ERR_ARG, "--test: expected a labelled data set, got none");
     s->options = (MaeScoreOptions){
         .k = v->k, .temperature = v->temperature, .retrieved = v->retrieved};
     MAE_TRY(eval_report_probes(&s->options, v->probes, err));
+    MAE_TRY(eval_sheet_check(&v->sheet, checkpoint, data, err));
     MAE_TRY(feature_source_open(&s->source, tool, checkpoint, &v->features, err));
     if (v->train == NULL && feature_source_classifier(&s->source) == NULL)
         MAE_FAIL(
@@ -151,6 +156,7 @@ static MaeStatus run(Session *s, MaeTool *tool, MaeError *err)
     MAE_TRY(eval_head_open(&s->head, &s->source, v->confusion, data, err));
     MAE_TRY(mae_gemm_open(
         &s->f32, &(MaeGemmOptions){.threads = mae_pool_threads(s->source.pool)}, err));
+    s->compute = (MaeCompute){.pool = s->source.pool, .gemm = s->f32};
     MAE_TRY(feature_source_read(&s->source, &s->queries, s->test, "test", NULL, 0, err));
     s->report = (EvalReport){.checkpoint = checkpoint,
                              .train = v->train,
@@ -164,10 +170,9 @@ static MaeStatus run(Session *s, MaeTool *tool, MaeError *err)
                              .options = &s->options};
     if (s->train != NULL)
         MAE_TRY(score(s, err));
-    compute = (MaeCompute){.pool = s->source.pool, .gemm = s->f32};
     if (s->head.model != NULL)
-        MAE_TRY(
-            eval_head_score(&s->head, &s->source, &s->queries, s->test, &compute, err));
+        MAE_TRY(eval_head_score(&s->head, &s->source, &s->queries, s->test, &s->compute,
+                                err));
     return eval_report_print(&s->report, tool->args.json, err);
 }
 

@@ -135,6 +135,16 @@ void mae_canvas_image(MaeImage *canvas, size_t top, size_t left, size_t scale,
     }
 }
 
+void mae_canvas_paste(MaeImage *canvas, size_t top, size_t left, const MaeImage *picture)
+{
+    const uint8_t *pixel = picture->data;
+
+    assert(picture->type == MAE_PIXEL_U8 && picture->channels == 3);
+    for (size_t y = 0; y < picture->height; y++)
+        for (size_t x = 0; x < picture->width; x++, pixel += 3)
+            mae_canvas_fill(canvas, (MaeBox){top + y, left + x, 1, 1}, pixel);
+}
+
 void mae_canvas_map(MaeImage *canvas, size_t top, size_t left, size_t cell,
                     const float *map, size_t rows, size_t columns,
                     const MaePalette *palette)

@@ -65,6 +65,9 @@ void mae_canvas_frame(MaeImage *canvas, MaeBox box, size_t thick, const uint8_t 
 void mae_canvas_image(MaeImage *canvas, size_t top, size_t left, size_t scale,
                       const float *image, size_t channels, size_t height, size_t width);
 
+/** Copy @p picture, u8 RGB, with its corner at (top, left). */
+void mae_canvas_paste(MaeImage *canvas, size_t top, size_t left, const MaeImage *picture);
+
 /** Draw @p map [rows,columns] likewise, each number cell x cell pixels. */
 void mae_canvas_map(MaeImage *canvas, size_t top, size_t left, size_t cell,
                     const float *map, size_t rows, size_t columns,

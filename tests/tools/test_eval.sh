@@ -30,6 +30,14 @@ check 'no such probe' 2 "some of knn,ridge,logistic,retrieval, got 'svm'" \
     "$eval" m.h5 --train set --test set --probes svm
 check 'k above the memory' 2 '--k: expected at most 12, the training images, got 13' \
     "$eval" m.h5 --train set --test set --probes knn -k 13
+check 'retrieved above the memory' 2 '--retrieved: expected at most 12' \
+    "$eval" m.h5 --train set --test set --probes retrieval -r 13
+check 'defaults shrink with the memory' 0 '^kNN: k = 12, ' \
+    "$eval" m.h5 --train set --test set --probes knn
+check 'with a note' 0 'info.*: --k: 12 instead of 20\|--k: 12 instead of 20' \
+    "$eval" m.h5 --train set --test set --probes knn
+check 'a legend for retrieval' 0 'R@10: how many of that class' \
+    "$eval" m.h5 --train set --test set --probes retrieval
 check 'labels that are not there' 2 'cat' \
     "$eval" m.h5 --train set --test set --labels-per-class 7
 
@@ -77,4 +85,25 @@ check 'among the images' 2 'lies inside set' \
     "$eval" run/last.h5 --test set --confusion set/cat
 check 'other classes than the head' 2 'classes differ: checkpoint run/last.h5 has 2' \
     "$eval" run/last.h5 --test other
+
+mkdir sheets
+check 'a sheet needs training images' 2 'contact-sheet: expected --train' \
+    "$eval" m.h5 --test set --contact-sheet s.png
+check 'a sheet is no folder' 2 'sheets: expected a file to write, found a folder' \
+    "$eval" m.h5 "$@" --contact-sheet sheets
+check 'a sheet lies outside the data' 2 'set/s.png: lies inside set' \
+    "$eval" m.h5 "$@" --contact-sheet set/s.png
+check 'a sheet has a folder' 2 'no/s.png: cannot write into no' \
+    "$eval" m.h5 "$@" --contact-sheet no/s.png
+check 'too many queries' 2 'queries: expected 1 to 100' \
+    "$eval" m.h5 "$@" --contact-sheet s.png --queries 101
+check 'nothing was written' 0 '^absent$' absent s.png set/s.png sheets/s.png
+check 'a sheet' 0 '^s.png: first column test images' \
+    "$eval" m.h5 "$@" --contact-sheet s.png --queries 3
+check 'is a picture of its size' 0 '^000004cc00000150$' \
+    sh -c "od -An -tx1 -j16 -N8 s.png | tr -d ' '"
+"$eval" m.h5 "$@" --contact-sheet t.png --queries 3 --threads 1 -w 0 -q >/dev/null
+check 'the same from one thread' 0 '^same$' sh -c 'cmp s.png t.png && echo same'
+check 'a sheet in JSON' 0 '"contact_sheet": "s.png"' \
+    "$eval" m.h5 "$@" --contact-sheet s.png --queries 99 --json
 echo "1..$count"

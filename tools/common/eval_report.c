@@ -47,6 +47,27 @@ MaeStatus eval_report_counts(const MaeScoreOptions *o, size_t images, MaeError *
     return MAE_OK;
 }
 
+static void set_default(size_t *count, size_t usual, size_t images, bool wanted,
+                        const char *option, const MaeLog *log)
+{
+    if (*count > 0)
+        return;
+    *count = usual < images ? usual : images;
+    if (wanted && *count < usual)
+        mae_log(log, MAE_LOG_INFO,
+                "--%s: %zu instead of %zu, there are no more training "
+                "images",
+                option, *count, usual);
+}
+
+MaeStatus eval_report_defaults(MaeScoreOptions *o, size_t images, const MaeLog *log,
+                               MaeError *err)
+{
+    set_default(&o->k, 20, images, o->knn, "k", log);
+    set_default(&o->retrieved, 10, images, o->retrieval, "retrieved", log);
+    return eval_report_counts(o, images, err);
+}
+
 /* --- table ------------------------------------------------------------------------ */
 
 static double percent(double fraction)
@@ -112,6 +133,16 @@ static void put_unfinished(const EvalReport *r)
     }
 }
 
+static void put_retrieval(size_t k)
+{
+    (void)printf(
+        "retrieval: of the %zu nearest training images, P@%zu: how many have the "
+        "image's class;\n    R@%zu: how many of that class they are (small, "
+        "classes have more images than %zu);\n    mAP@%zu: mean precision at "
+        "each hit, so early hits count more\n",
+        k, k, k, k, k);
+}
+
 static void print_text(const EvalReport *r)
 {
     if (r->head->model != NULL)
@@ -121,15 +152,23 @@ static void print_text(const EvalReport *r)
     put_head(r->options);
     for (size_t i = 0; i < r->spec->count; i++)
         put_row(r, i);
+    (void)printf("percent of %zu test images; %zu training images, %zu classes%s\n",
+                 r->test_count, r->train_count, r->classes,
+                 r->random ? "; random weights" : "");
     (void)printf(
-        "percent of %zu test images, +- half of the 95 %% interval; %zu training "
-        "images, %zu classes%s\n",
-        r->test_count, r->train_count, r->classes, r->random ? "; random weights" : "");
+        "+-: half of Wilson's 95 %% interval; it tells what another draw of test "
+        "images would change,\n    not another training run\n");
     if (r->options->knn)
         (void)printf("kNN: k = %zu, temperature %g, cosine similarity\n", r->options->k,
                      r->options->temperature);
+    if (r->options->retrieval)
+        put_retrieval(r->options->retrieved);
     if (r->options->logistic)
         put_unfinished(r);
+    if (r->sheet != NULL)
+        (void)printf("%s: first column test images, then their nearest training images "
+                     "by the last feature;\n    green frames: same class, red: another\n",
+                     r->sheet);
 }
 
 /* --- JSON ------------------------------------------------------------------------- */
@@ -194,6 +233,8 @@ static MaeStatus print_json(const EvalReport *r, MaeError *err)
     }
     for (size_t i = 0; r->scores != NULL && i < r->spec->count; i++)
         mae_json_append(list, feature_json(r, i));
+    if (r->sheet != NULL)
+        mae_json_set_text(root, "contact_sheet", r->sheet);
     mae_json_set(root, "features", list);
     return mae_tool_print_json(root, 0, err);
 }

@@ -19,6 +19,7 @@ typedef struct EvalReport {
     const MaeScoreOptions *options;
     const MaeScores *scores; /* [spec->count], or NULL */
     const EvalHead *head;
+    const char *sheet; /* path of the contact sheet; NULL: none */
 } EvalReport;
 
 /** Read which probes are wanted, "knn,ridge"; the rest of @p options is left alone. */
@@ -27,6 +28,13 @@ MaeStatus eval_report_probes(MaeScoreOptions *options, const char *list, MaeErro
 /** ARG if more neighbours are asked for than there are training images. */
 MaeStatus eval_report_counts(const MaeScoreOptions *options, size_t images,
                              MaeError *err);
+
+/**
+ * Counts of 0 become 20 neighbours that vote and 10 retrieved, or @p images if they are
+ * fewer, with a note; @p images are those that could be read. ARG as above.
+ */
+MaeStatus eval_report_defaults(MaeScoreOptions *options, size_t images, const MaeLog *log,
+                               MaeError *err);
 
 /** Write it on stdout. */
 MaeStatus eval_report_print(const EvalReport *report, bool json, MaeError *err);

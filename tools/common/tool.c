@@ -124,15 +124,19 @@ static char *folder_of(const char *path)
     return slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
 }
 
-/* Hours of work must not end at a folder that was never there. */
+/* Hours of work must not end at a folder that was never there, or at one in the way. */
 static MaeStatus check_folder(const char *output, MaeError *err)
 {
+    struct stat st;
     char *folder = folder_of(output);
     MaeStatus status = MAE_OK;
 
     if (folder == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", output);
-    if (access(folder, W_OK | X_OK) != 0)
+    if (stat(output, &st) == 0 && S_ISDIR(st.st_mode))
+        status = mae_error_set(err, MAE_ERR_ARG, __FILE__, __LINE__,
+                               "%s: expected a file to write, found a folder", output);
+    else if (access(folder, W_OK | X_OK) != 0)
         status = mae_error_set(err, MAE_ERR_ARG, __FILE__, __LINE__,
                                "%s: cannot write into %s: %s", output, folder,
                                strerror(errno));
