@@ -1,6 +1,7 @@
 /**
  * @file transform.h
- * From a decoded image to the model's input: crop, resize, flip, change, normalise, erase.
+ * From a decoded image to the model's input: crop, resize, flip, change, normalise,
+ * erase.
  *
  *   none       scaled until it just covers the output, the centre is cropped
  *   flip       none, then mirrored with probability 1/2
@@ -15,16 +16,17 @@
  * on pictures with the spectrum of photographs by 0.7 levels of 255 on average at 1/2,
  * 1.4 at 1/4, 3.8 at 1/8, by 10, 16, 24 at most (tests allow 1, 2, 5 and 15, 25, 40).
  *
- * Training may also change what was cropped and flipped: by a RandAugment policy, or else
- * by color jitter, while pixels are 8-bit; and erase a part of the normalised image. Order
- * and fill colour (the mean) are timm's. Without these, everything is one pass.
+ * Training may also change what was cropped and flipped, while pixels are 8-bit: by a
+ * RandAugment policy, or else by color jitter; and erase a part of the normalised image.
+ * Order and fill colour (the mean) are timm's. Without these, everything is one pass.
  *
  * Source   torchvision RandomResizedCrop.get_params, Resize, CenterCrop; bicubic with
  *          antialiasing as Pillow. MAE: scale 0.2..1, eval_crop 224/256. timm
  *          transforms_factory.py, transforms_imagenet_train.
  * Shapes   Output float [C,H,W].
  * Units    (u8/255 | u16/65535 | f32 - mean) / std.
- * Random   Only from the streams (seed, epoch, sample, MAE_RNG_CROP), .._AUGMENT, .._ERASE.
+ * Random   Only from the streams (seed, epoch, sample) of MAE_RNG_CROP, .._AUGMENT and
+ *          .._ERASE.
  * Memory   Only the scratch grows.
  * Threads  A transform is read-only; scratch and image belong to one thread.
  */

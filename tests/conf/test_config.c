@@ -44,9 +44,6 @@ START_TEST(defaults_of_pretraining)
     ck_assert_double_eq(c.data.crop_scale[0], 0.2);
     ck_assert_double_eq(c.data.crop_scale[1], 1.0);
     ck_assert_double_eq(c.data.max_bad_fraction, 0.01);
-    ck_assert_str_eq(c.data.rand_augment, "none");
-    ck_assert_double_eq(c.data.color_jitter, 0.0);
-    ck_assert_double_eq(c.data.random_erasing, 0.0);
     ck_assert_double_eq(c.optim.blr, 1.5e-4);
     ck_assert_double_eq(c.optim.betas[1], 0.95);
     ck_assert_double_eq(c.optim.eps, 1e-8);
@@ -190,13 +187,6 @@ static const struct {
     {"train:\n  lr: 1", "f.yaml:2:3: train.lr: unknown key; did you mean optim.lr?"},
     {"data: {num_workers: 3}",
      "f.yaml:1:8: data.num_workers: unknown key; did you mean data.workers?"},
-    {"data: {aa: rand-m9}",
-     "f.yaml:1:8: data.aa: unknown key; did you mean data.rand_augment?"},
-    {"data: {reprob: 0.25}",
-     "f.yaml:1:8: data.reprob: unknown key; did you mean data.random_erasing?"},
-    {"data: {random_erasing: 1.5}",
-     "f.yaml:1:24: data.random_erasing: out of range: expected a number >= 0 and "
-     "<= 1, found '1.5'"},
     {"data: {zzzzzzzz: 3}", "f.yaml:1:8: data.zzzzzzzz: unknown key"},
     {"optimizer: {lr: 1}", "f.yaml:1:1: optimizer: unknown section; did you mean optim?"},
     {"batch_size: 3",

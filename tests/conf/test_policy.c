@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "conf/config.h"
 #include "support/test.h"
 
 static MaeError err;
@@ -88,6 +89,52 @@ START_TEST(refuses_the_rest)
 }
 END_TEST
 
+/* --- the keys of augmentation ------------------------------------------------------- */
+
+static MaeStatus load(MaeConfig *cfg, const char *text)
+{
+    return mae_config_parse_text(cfg, MAE_CONF_FINETUNE, "f.yaml", text, strlen(text),
+                                 NULL, 0, &err);
+}
+
+START_TEST(keys_and_their_defaults)
+{
+    static MaeConfig c;
+
+    ck_assert_ok(load(&c, ""));
+    ck_assert_str_eq(c.data.rand_augment, "none");
+    ck_assert_double_eq(c.data.color_jitter, 0.0);
+    ck_assert_double_eq(c.data.random_erasing, 0.0);
+    ck_assert_ok(load(&c, "data: {rand_augment: rand-m9, color-jitter: 0.4, "
+                          "random_erasing: 0.25}"));
+    ck_assert_str_eq(c.data.rand_augment, "rand-m9");
+    ck_assert_double_eq(c.data.color_jitter, 0.4);
+    ck_assert_double_eq(c.data.random_erasing, 0.25);
+}
+END_TEST
+
+static const struct {
+    const char *text, *message;
+} BAD_KEYS[] = {
+    {"data: {aa: rand-m9}",
+     "f.yaml:1:8: data.aa: unknown key; did you mean data.rand_augment?"},
+    {"data: {reprob: 0.25}",
+     "f.yaml:1:8: data.reprob: unknown key; did you mean data.random_erasing?"},
+    {"data: {random_erasing: 1.5}", "f.yaml:1:24: data.random_erasing: out of range: "
+                                    "expected a number >= 0 and <= 1, found '1.5'"},
+    {"data: {rand_augment: rand-m9-n0}",
+     "f.yaml:1: data.rand_augment: `n0`: expected n and a whole number from 1 to 16"},
+};
+
+START_TEST(bad_keys)
+{
+    static MaeConfig c;
+
+    ck_assert_int_eq(load(&c, BAD_KEYS[_i].text), MAE_ERR_ARG);
+    ck_assert_str_eq(err.msg, BAD_KEYS[_i].message);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("conf_policy");
@@ -95,6 +142,8 @@ int main(void)
 
     tcase_add_test(tc, parts_and_their_defaults);
     tcase_add_loop_test(tc, refuses_the_rest, 0, sizeof BAD / sizeof *BAD);
+    tcase_add_test(tc, keys_and_their_defaults);
+    tcase_add_loop_test(tc, bad_keys, 0, sizeof BAD_KEYS / sizeof *BAD_KEYS);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }
