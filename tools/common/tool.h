@@ -84,9 +84,9 @@ MaeStatus mae_tool_print_json(MaeJson *root, int indent, MaeError *err);
 /**
  * Before any work: ARG if @p output, or the file that is written first (store/output.h),
  * is the same as one of the inputs (links followed), since writing it would destroy what
- * is being read, if it is a folder, or if its folder cannot be written into. NULL is fine as an output and
- * passed over as an input. From here on a signal that ends the tool removes what was
- * written so far.
+ * is being read, if it is a folder, or if its folder cannot be written into. NULL is fine
+ * as an output and passed over as an input. From here on a signal that ends the tool
+ * removes what was written so far.
  */
 MaeStatus mae_tool_check_output(const char *output, const char *const *inputs,
                                 size_t count, MaeError *err);
