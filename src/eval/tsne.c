@@ -278,7 +278,7 @@ static void reserve(Tsne *t, MaeArena *arena)
     t->scratch = mae_arena_floats(arena, 3 * n);
 }
 
-/* @return the standard deviation of the first coordinate, 0 if there is nothing to see. */
+/* @param[out] spread deviation of the first component; 0 if there is nothing to see. */
 static MaeStatus start_on_components(Tsne *t, double *spread, const float *x, size_t ld,
                                      size_t width, MaeError *err)
 {
