@@ -222,7 +222,7 @@ START_TEST(averages_are_evaluated_and_stored)
 }
 END_TEST
 
-/* Statistics of a linear probe are averages themselves: the model has them as they are. */
+/* Statistics of a linear probe are averages themselves: they are left as they are. */
 START_TEST(averages_of_a_linear_probe)
 {
     static const char *const stats[] = {"head.0.running_mean", "head.0.running_var"};
