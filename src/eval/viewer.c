@@ -19,8 +19,7 @@ MaeStatus mae_view_score(MaePreviewScore *score, const MaeView *view, MaeError *
     return MAE_OK;
 }
 
-/* Smallest and largest value of @p count images in data units; one apart if equal. */
-static void find_range(MaeReconstructSpec *spec, const float *images, size_t count)
+void mae_viewer_range(MaeReconstructSpec *spec, const float *images, size_t count)
 {
     const MaePatchGrid *grid = &spec->grid;
     const size_t plane = grid->height * grid->width;
@@ -52,7 +51,7 @@ MaeStatus mae_view_pictures(MaeReconstruct *pictures, const MaeAutoencoder *mode
                                .high = spec->high};
 
     if (look.low == 0.0f && look.high == 0.0f)
-        find_range(&look, images, count);
+        mae_viewer_range(&look, images, count);
     return mae_reconstruct_open(pictures, &look, err);
 }
 

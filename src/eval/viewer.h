@@ -34,6 +34,12 @@ typedef MaeStatus (*MaeViewFn)(void *ctx, const MaeView *view, MaeError *err);
 /** Scores of @p view over its hidden patches. */
 MaeStatus mae_view_score(MaePreviewScore *score, const MaeView *view, MaeError *err);
 
+/**
+ * Set low and high to the smallest and largest value of images in data units, one apart if
+ * they are equal. @param spec its grid, mean and std are read.  @param images [N,C,H,W].
+ */
+void mae_viewer_range(MaeReconstructSpec *spec, const float *images, size_t count);
+
 /** Pictures as @p spec wants them; where it has no range, that of the images. */
 MaeStatus mae_view_pictures(MaeReconstruct *pictures, const MaeAutoencoder *model,
                             const MaePreviewSpec *spec, const float *images, size_t count,

@@ -1,0 +1,52 @@
+/**
+ * @file thumb.h
+ * Images beside maps of their patches: of about the same size whatever the image's, with
+ * a whole number of pixels for each patch.
+ *
+ * Small images are enlarged by a whole factor, large ones shrunk by one that divides the
+ * patch (means over squares of pixels).
+ *
+ * Units    Images are normalised; what is shown is low (black) to high (white) of the
+ *          gallery, or its smallest and largest value if these are unknown.
+ * Memory   Opening allocates one image.
+ * Errors   Opening: NOMEM.
+ * Threads  One thread at a time per object.
+ */
+#ifndef MAE_EVAL_THUMB_H
+#define MAE_EVAL_THUMB_H
+
+#include <stddef.h>
+
+#include "eval/canvas.h"
+#include "eval/visual.h"
+
+/** Zero-initialised is closed. */
+typedef struct MaeThumb {
+    size_t cell;          /* pixels of a patch's side */
+    size_t height, width; /* pixels of a panel: the grid of patches times cell */
+    /* private */
+    MaePatchGrid grid;
+    size_t up, down; /* factors; one of them is 1 */
+    const float *mean, *std;
+    float low, high;
+    float *shown; /* [C,H/down,W/down] owned */
+} MaeThumb;
+
+/** @param model with a gallery; borrowed. */
+MaeStatus mae_thumb_open(MaeThumb *thumb, const MaeVisualModel *model, MaeError *err);
+
+/** Accepts NULL and a closed object. */
+void mae_thumb_close(MaeThumb *thumb);
+
+/** @param image [C,H,W] of the gallery. */
+void mae_thumb_image(MaeThumb *thumb, MaeImage *canvas, MaeBox box, const float *image);
+
+/** Darken what is drawn in @p box, patch by patch. @param light [L] 0 dark .. 1 as it is. */
+void mae_thumb_shade(const MaeThumb *thumb, MaeImage *canvas, MaeBox box,
+                     const float *light);
+
+/** Colour the patches. @param map [L]. */
+void mae_thumb_map(const MaeThumb *thumb, MaeImage *canvas, MaeBox box, const float *map,
+                   const MaePalette *palette);
+
+#endif /* MAE_EVAL_THUMB_H */

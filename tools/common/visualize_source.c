@@ -1,0 +1,174 @@
+#include "common/visualize_source.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "eval/feature_set.h"
+
+/* Hidden where the model does not say: a classifier was not trained on masks. */
+#define MASK_RATIO 0.75
+
+static unsigned supplied(const VisualizeChoice *choice)
+{
+    const bool images = choice->images.count > 0 || choice->data != NULL;
+
+    return (images ? (unsigned)MAE_VISUAL_NEEDS_IMAGES : 0u) |
+           (choice->data != NULL ? (unsigned)MAE_VISUAL_NEEDS_DATA : 0u);
+}
+
+bool visualize_source_allows(const VisualizeChoice *choice, const MaeVisual *view)
+{
+    return (view->needs & ~supplied(choice)) == 0;
+}
+
+static MaeStatus unknown_view(const char *name, MaeError *err)
+{
+    const char *names[64], *near;
+    size_t count = 0;
+
+    while (mae_visuals[count] != NULL && count < 64) {
+        names[count] = mae_visuals[count]->name;
+        count++;
+    }
+    near = mae_options_nearest(name, names, count);
+    if (near != NULL)
+        MAE_FAIL(err, MAE_ERR_ARG, "unknown view \"%s\"; did you mean %s?", name, near);
+    MAE_FAIL(err, MAE_ERR_ARG, "unknown view \"%s\"; --help lists the views", name);
+}
+
+MaeStatus visualize_source_view(const char *name, const VisualizeChoice *choice,
+                                MaeError *err)
+{
+    const MaeVisual *view = mae_visual_find(name);
+    unsigned missing;
+
+    if (view == NULL)
+        return unknown_view(name, err);
+    missing = view->needs & ~supplied(choice);
+    if (missing & MAE_VISUAL_NEEDS_DATA)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: needs a data set: --data DATASET", name);
+    if (missing & MAE_VISUAL_NEEDS_IMAGES)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: needs images: --image FILE... or --data DATASET",
+                 name);
+    return MAE_OK;
+}
+
+static MaeStatus load_model(VisualizeSource *s, size_t index, const char *path,
+                            const char *name, MaeError *err)
+{
+    MAE_TRY(mae_tool_expect(path, err));
+    MAE_TRY(mae_loaded_model_open(&s->loaded[index], path, err));
+    s->input.models[index] = (MaeVisualModel){.name = name, .loaded = &s->loaded[index]};
+    s->input.model_count = index + 1;
+    return MAE_OK;
+}
+
+static MaeStatus load_models(VisualizeSource *s, MaeError *err)
+{
+    const char *path = s->tool->args.operands[0], *other = s->choice->compare;
+
+    MAE_TRY(load_model(s, 0, path, path, err));
+    if (other != NULL && strcmp(other, "random") == 0) {
+        MAE_TRY(load_model(s, 1, path, "random weights", err));
+        mae_loaded_model_init(&s->loaded[1], s->tool->args.seed);
+    } else if (other != NULL) {
+        MAE_TRY(load_model(s, 1, other, other, err));
+    }
+    return MAE_OK;
+}
+
+/* The same images for each model, as it takes them. */
+static MaeStatus load_images(VisualizeSource *s, size_t index, MaeError *err)
+{
+    const VisualizeChoice *c = s->choice;
+    const MaeTransform transform = mae_features_transform(&s->loaded[index]);
+    MaeGallery *gallery = &s->galleries[index];
+
+    if (c->images.count > 0)
+        MAE_TRY(mae_gallery_files(gallery, &transform, c->images.items, c->images.count,
+                                  err));
+    else
+        MAE_TRY(mae_gallery_dataset(gallery, &transform, c->data, c->count, &s->tool->log,
+                                    err));
+    s->input.models[index].gallery = gallery;
+    return MAE_OK;
+}
+
+static MaeStatus load_data(VisualizeSource *s, MaeError *err)
+{
+    const MaeDatasetOptions options = {
+        .in_chans = s->loaded[0].snapshot.arch.grid.channels, .log = &s->tool->log};
+
+    for (size_t i = 0; i < s->choice->images.count; i++)
+        MAE_TRY(mae_tool_expect(s->choice->images.items[i], err));
+    for (size_t m = 0; m < s->input.model_count; m++)
+        if (supplied(s->choice) & MAE_VISUAL_NEEDS_IMAGES)
+            MAE_TRY(load_images(s, m, err));
+    if (s->choice->data == NULL)
+        return MAE_OK;
+    MAE_TRY(mae_dataset_open(&s->ds, s->choice->data, &options, err));
+    s->input.ds = s->ds;
+    return MAE_OK;
+}
+
+static MaeStatus check_ratio(double *ratio, const VisualizeSource *s, MaeError *err)
+{
+    const MaeSnapshot *snapshot = &s->loaded[0].snapshot;
+
+    *ratio = s->choice->mask_ratio;
+    if (*ratio == -1.0)
+        *ratio = snapshot->kind == MAE_SNAPSHOT_AUTOENCODER ? snapshot->mask_ratio
+                                                            : MASK_RATIO;
+    if (!(*ratio >= 0.0 && *ratio < 1.0))
+        MAE_FAIL(err, MAE_ERR_ARG, "--mask-ratio: expected 0 to below 1, got %g", *ratio);
+    return MAE_OK;
+}
+
+static void show(void *ctx, size_t done, size_t total)
+{
+    const VisualizeSource *s = ctx;
+
+    mae_terminal_images(&s->tool->terminal, s->label, done, total, s->began);
+}
+
+void visualize_source_begin(VisualizeSource *source, const MaeVisual *view)
+{
+    source->label = view->name;
+    source->began = mae_clock_now();
+}
+
+MaeStatus visualize_source_open(VisualizeSource *source, MaeTool *tool,
+                                const VisualizeChoice *choice, MaeError *err)
+{
+    VisualizeSource *s = source;
+    MaeGemmOptions options = {.operand = MAE_F32};
+
+    *s = (VisualizeSource){.tool = tool, .choice = choice};
+    s->input.layer = choice->layer;
+    s->input.query = (MaeVisualQuery)choice->query;
+    s->input.seed = tool->args.seed;
+    s->input.log = &tool->log;
+    s->input.compute = &s->compute;
+    s->input.watch = (MaeWatch){show, s};
+    MAE_TRY(load_models(s, err));
+    MAE_TRY(mae_visual_check(&s->input, err));
+    MAE_TRY(check_ratio(&s->input.mask_ratio, s, err));
+    MAE_TRY(load_data(s, err));
+    MAE_TRY(mae_pool_open(&s->pool, tool->args.threads, err));
+    options.threads = mae_pool_threads(s->pool);
+    MAE_TRY(mae_gemm_open(&s->gemm, &options, err));
+    s->compute = (MaeCompute){.pool = s->pool, .gemm = s->gemm};
+    return MAE_OK;
+}
+
+void visualize_source_close(VisualizeSource *source)
+{
+    mae_gemm_close(source->gemm);
+    mae_pool_close(source->pool);
+    mae_dataset_close(source->ds);
+    for (size_t m = 0; m < MAE_VISUAL_MODELS; m++) {
+        mae_gallery_close(&source->galleries[m]);
+        mae_loaded_model_close(&source->loaded[m]);
+    }
+    *source = (VisualizeSource){0};
+}

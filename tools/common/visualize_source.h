@@ -1,0 +1,56 @@
+/**
+ * @file visualize_source.h
+ * What mae-visualize looks at: models, images and a data set, opened as the command line
+ * says.
+ *
+ * Threads  Main thread only.
+ */
+#ifndef MAE_TOOLS_COMMON_VISUALIZE_SOURCE_H
+#define MAE_TOOLS_COMMON_VISUALIZE_SOURCE_H
+
+#include "common/tool.h"
+#include "eval/visual.h"
+
+typedef struct VisualizeChoice {
+    MaeOptionList images;
+    const char *data;    /* NULL: none */
+    const char *compare; /* a checkpoint, or "random"; NULL: nothing */
+    size_t count;        /* images to take from data */
+    size_t layer;        /* as MaeVisualInput */
+    double mask_ratio;   /* -1: the checkpoint's */
+    int query;           /* MaeVisualQuery */
+} VisualizeChoice;
+
+/** Everything open; zero-initialised is closed. */
+typedef struct VisualizeSource {
+    MaeTool *tool;
+    const VisualizeChoice *choice;
+    MaeLoadedModel loaded[MAE_VISUAL_MODELS];
+    MaeGallery galleries[MAE_VISUAL_MODELS];
+    MaeDataset *ds;
+    MaePool *pool;
+    MaeGemm *gemm;
+    MaeCompute compute;
+    MaeVisualInput input;
+    const char *label; /* of the progress line */
+    double began;
+} VisualizeSource;
+
+/** Whether the view has all it needs. */
+bool visualize_source_allows(const VisualizeChoice *choice, const MaeVisual *view);
+
+/** ARG unless there is a view of this name that has all it needs. */
+MaeStatus visualize_source_view(const char *name, const VisualizeChoice *choice,
+                                MaeError *err);
+
+/** Open all that was chosen. The first operand of the tool is the checkpoint. */
+MaeStatus visualize_source_open(VisualizeSource *source, MaeTool *tool,
+                                const VisualizeChoice *choice, MaeError *err);
+
+/** Progress is that of @p view from here on. */
+void visualize_source_begin(VisualizeSource *source, const MaeVisual *view);
+
+/** Accepts a zeroed or half-open source. */
+void visualize_source_close(VisualizeSource *source);
+
+#endif /* MAE_TOOLS_COMMON_VISUALIZE_SOURCE_H */
