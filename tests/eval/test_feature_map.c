@@ -1,0 +1,155 @@
+#include "eval/feature_map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/fixture.h"
+#include "support/model.h"
+
+static const MaeArch arch = {
+    .grid = {.channels = 3, .height = 8, .width = 12, .patch = 4},
+    .embed_dim = 12,
+    .depth = 2,
+    .heads = 3,
+    .mlp_ratio = 2.0,
+    .decoder_dim = 8,
+    .decoder_depth = 1,
+    .decoder_heads = 2};
+
+static MaeError err;
+static char *folder;
+static MaeDataset *ds;
+static MaeLoadedModel loaded;
+
+/* 3 classes of 7 images of another size than the model's. */
+static void setup(void)
+{
+    folder = mae_test_folder();
+    fixture_classes(folder, 3, 7, 10, 14);
+    ck_assert_ok(mae_dataset_open(&ds, folder, NULL, &err));
+    loaded = (MaeLoadedModel){.snapshot = {.arch = arch}};
+    ck_assert_ok(
+        mae_snapshot_model_open(&loaded.model, MAE_SNAPSHOT_AUTOENCODER, &arch, &err));
+    loaded.weights = mae_snapshot_alloc(mae_snapshot_model_table(&loaded.model));
+    mae_autoencoder_init(&loaded.model.as.autoencoder, loaded.weights, 3);
+}
+
+static void teardown(void)
+{
+    free(loaded.weights);
+    mae_snapshot_model_close(&loaded.model);
+    mae_dataset_close(ds);
+    mae_test_folder_remove(folder);
+}
+
+static size_t times(const char *text, const char *piece)
+{
+    size_t count = 0;
+
+    while ((text = strstr(text, piece)) != NULL) {
+        text += strlen(piece);
+        count++;
+    }
+    return count;
+}
+
+static MaeStatus draw(char **svg, const MaeFeatureMap *map, size_t threads)
+{
+    TestCompute compute;
+    MaeStatus status;
+
+    test_compute_open(&compute, MAE_F32, threads);
+    status = mae_feature_map_draw(svg, map, &compute.compute, &err);
+    test_compute_close(&compute);
+    return status;
+}
+
+static MaeFeatureMap usual(void)
+{
+    return (MaeFeatureMap){.models = {{"a<b", &loaded}, {"random", &loaded}},
+                           .model_count = 1,
+                           .ds = ds,
+                           .images = 2000,
+                           .perplexity = 30.0};
+}
+
+/* All images twice, each with its name; the same from any number of threads. */
+START_TEST(shows_every_image_in_both_ways)
+{
+    MaeFeatureMap map = usual();
+    char *svg = NULL, *again = NULL;
+
+    ck_assert_ok(draw(&svg, &map, 1));
+    ck_assert_uint_eq(times(svg, " dot\""), 2 * 21);
+    ck_assert_uint_eq(times(svg, "<title>c2/006.png: c2</title>"), 2);
+    ck_assert_ptr_nonnull(strstr(svg, "t-SNE, perplexity 6.67: a&lt;b</text>"));
+    ck_assert_ptr_null(strstr(svg, "<image"));
+    map.workers = 3;
+    ck_assert_ok(draw(&again, &map, 3));
+    ck_assert_str_eq(svg, again);
+    free(svg);
+    free(again);
+}
+END_TEST
+
+START_TEST(compares_models_on_images_that_were_drawn)
+{
+    MaeFeatureMap map = usual();
+    char *svg = NULL;
+
+    map.model_count = 2;
+    map.images = 9;
+    map.thumbnails = true;
+    ck_assert_ok(draw(&svg, &map, 2));
+    ck_assert_uint_eq(times(svg, " dot\""), 4 * 9);
+    ck_assert_uint_eq(times(svg, "<image id="), 9);
+    ck_assert_uint_eq(times(svg, ": random</text>"), 2);
+    free(svg);
+}
+END_TEST
+
+START_TEST(needs_no_classes)
+{
+    MaeFeatureMap map = usual();
+    char *svg = NULL;
+
+    mae_dataset_close(ds);
+    ck_assert_ok(
+        mae_dataset_open(&ds, folder, &(MaeDatasetOptions){.unlabelled = true}, &err));
+    map.ds = ds;
+    ck_assert_ok(draw(&svg, &map, 2));
+    ck_assert_uint_eq(times(svg, "class=\"k dot\""), 2 * 21);
+    ck_assert_ptr_null(strstr(svg, "<text x=\"20\""));
+    free(svg);
+}
+END_TEST
+
+START_TEST(too_few_images_are_refused)
+{
+    MaeFeatureMap map = usual();
+    char *svg = NULL;
+
+    map.images = 3;
+    ck_assert_fails(draw(&svg, &map, 1), MAE_ERR_ARG,
+                    "map: expected at least 4 images, got 3");
+    ck_assert_ptr_null(svg);
+    map.images = 4;
+    ck_assert_ok(draw(&svg, &map, 1));
+    free(svg);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("eval_feature_map");
+    TCase *tc = tcase_create("unit");
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, shows_every_image_in_both_ways);
+    tcase_add_test(tc, compares_models_on_images_that_were_drawn);
+    tcase_add_test(tc, needs_no_classes);
+    tcase_add_test(tc, too_few_images_are_refused);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}
