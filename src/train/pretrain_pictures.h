@@ -3,8 +3,8 @@
  * What a pretraining run has to show in its report: the images of its previews under one
  * mask ratio after another, and how their reconstructions became better.
  *
- * Memory   Pictures of at most four images at eight ratios, and activations of them; freed
- *          before the functions return.
+ * Memory   Pictures of at most four images at eight ratios, and activations of them;
+ *          freed before the functions return.
  * Errors   As sweeps (eval/sweep.h) and image files report them.
  * Threads  One thread, which drives the pool.
  */

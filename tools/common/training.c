@@ -106,6 +106,8 @@ static void print_text(const MaeConfig *cfg, const MaeTrainResult *r)
         printf("nothing was left to do\n");
     if (isfinite(r->train_loss))
         printf("training loss %.4f\n", r->train_loss);
+    if (isfinite(r->train_loss) && cfg->train.report) /* an epoch ended */
+        printf("report: %s/report.html\n", folder);
     if (cfg->tool == MAE_CONF_FINETUNE) {
         print_scores("top-1 accuracy", 100.0 * r->score, 100.0 * r->last_score, 2, " %");
         printf("classifier: %s/last.h5\nnext: mae-inspect %s/last.h5\n", folder, folder);
