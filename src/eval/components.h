@@ -14,8 +14,8 @@
  * Memory   An object owns its arrays; fitting takes about 4 min(n,D)^2 doubles more.
  * Errors   SHAPE if both sides exceed MAE_COMPONENTS_SIDE, NOMEM; NUMERIC if rows are not
  *          finite.
- * Threads  Fitting drives the pool; the bits do not depend on its size. OpenBLAS must have
- *          been set to one thread, as mae_gemm_open does.
+ * Threads  Fitting drives the pool; the bits do not depend on its size. OpenBLAS must
+ *          have been set to one thread, as mae_gemm_open does.
  */
 #ifndef MAE_EVAL_COMPONENTS_H
 #define MAE_EVAL_COMPONENTS_H

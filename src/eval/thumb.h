@@ -41,7 +41,7 @@ void mae_thumb_close(MaeThumb *thumb);
 /** @param image [C,H,W] of the gallery. */
 void mae_thumb_image(MaeThumb *thumb, MaeImage *canvas, MaeBox box, const float *image);
 
-/** Darken what is drawn in @p box, patch by patch. @param light [L] 0 dark .. 1 as it is. */
+/** Darken what is drawn in @p box by patches. @param light [L] 0 dark, 1 as it is. */
 void mae_thumb_shade(const MaeThumb *thumb, MaeImage *canvas, MaeBox box,
                      const float *light);
 

@@ -35,8 +35,9 @@ typedef MaeStatus (*MaeViewFn)(void *ctx, const MaeView *view, MaeError *err);
 MaeStatus mae_view_score(MaePreviewScore *score, const MaeView *view, MaeError *err);
 
 /**
- * Set low and high to the smallest and largest value of images in data units, one apart if
- * they are equal. @param spec its grid, mean and std are read.  @param images [N,C,H,W].
+ * Set low and high to the smallest and largest value of images in data units, one apart
+ * if they are equal.
+ * @param spec its grid, mean and std are read.  @param images [N,C,H,W].
  */
 void mae_viewer_range(MaeReconstructSpec *spec, const float *images, size_t count);
 

@@ -86,8 +86,10 @@ static void draw_kernel(MaeImage *canvas, MaeBox box, const float *values, float
                      grid->channels, grid->patch, grid->patch);
 }
 
-/* A grid of up to @p count panels that is about square and no wider than a screen. @param wanted pixels of a
- * panel, at least. */
+/*
+ * A grid of up to @p count panels that is about square and no wider than a screen.
+ * @param wanted pixels of a panel, at least.
+ */
 static MaeMosaic layout(const MaeVisualInput *input, size_t count, size_t wanted)
 {
     const size_t patch = mae_visual_encoder(&input->models[0])->grid.patch;
