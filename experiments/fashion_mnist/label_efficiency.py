@@ -23,9 +23,9 @@ sys.path.append(str(HERE.parent))
 from chart import COLOURS, Panel, picture
 
 CLASSES = 10
-EPOCHS = {10: 200, 60: 60, 600: 15, 6000: 5}          # by labels of each class
+EPOCHS = {10: 100, 60: 50, 600: 12, 6000: 3}          # by labels of each class
 MODES = {
-    "linear": ["finetune.mode=linear", "finetune.pool=mean", "optim.lr=3.2"],
+    "linear": [],
     "partial": ["finetune.mode=partial", "finetune.trained_blocks=1"],
     "full": [],
 }
@@ -53,9 +53,8 @@ def accuracy(folder):
 
 def finetune(tools, output, checkpoint, labels, mode, init, seed):
     folder = output / f"{mode}-{init}-{labels}-{seed}"
-    # The head's optimiser has its own settings: those of finetune.yaml are for AdamW.
     config = HERE / ("linear.yaml" if mode == "linear" else "finetune.yaml")
-    settings = INITS[init] if mode != "linear" else INITS[init][:1]
+    settings = [s for s in INITS[init] if mode != "linear" or "layer_decay" not in s]
     run([str(tools / "mae-finetune"), str(config), "-q", "train.preflight=false",
          f"finetune.checkpoint={checkpoint}", f"train.output_dir={folder}",
          f"data.labels_per_class={labels}", "data.first_n=all", f"train.seed={seed}",
