@@ -25,14 +25,15 @@ static MaeReport *opened(void)
 /* Write, close and read the report. */
 static char *written(MaeReport *report, size_t *size)
 {
-    char path[512];
+    char path[512], *folder = mae_test_folder();
     unsigned char *text = NULL;
     MaeError err = {0};
 
-    (void)snprintf(path, sizeof path, "%s/report.html", mae_test_folder());
+    (void)snprintf(path, sizeof path, "%s/report.html", folder);
     ck_assert_ok(mae_report_write(report, path, &err));
     mae_report_close(report);
     ck_assert_ok(mae_file_read_all(path, (size_t)64 << 20, &text, size, &err));
+    mae_test_folder_remove(folder);
     return (char *)text;
 }
 
@@ -196,7 +197,7 @@ END_TEST
 
 START_TEST(failures_are_kept_and_harm_nothing)
 {
-    char path[512];
+    char path[512], *folder = mae_test_folder();
     MaeReport *report = opened();
     MaeImage empty = {0};
     const char *label = "";
@@ -207,9 +208,10 @@ START_TEST(failures_are_kept_and_harm_nothing)
     mae_report_figure(
         report,
         &(MaeReportFigure){.title = "t", .images = &empty, .labels = &label, .count = 1});
-    (void)snprintf(path, sizeof path, "%s/never.html", mae_test_folder());
+    (void)snprintf(path, sizeof path, "%s/never.html", folder);
     ck_assert_fails(mae_report_write(report, path, &err), MAE_ERR_ARG, "never.html");
     ck_assert_ptr_null(fopen(path, "r"));
+    mae_test_folder_remove(folder);
     mae_report_close(report);
     mae_report_close(NULL);
 }

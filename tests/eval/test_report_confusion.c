@@ -15,15 +15,16 @@ static const MaeClasses CLASSES = {
 /* Write, close and read. */
 static char *written(MaeReport *report)
 {
-    char path[512];
+    char path[512], *folder = mae_test_folder();
     unsigned char *text = NULL;
     size_t size;
     MaeError err = {0};
 
-    (void)snprintf(path, sizeof path, "%s/report.html", mae_test_folder());
+    (void)snprintf(path, sizeof path, "%s/report.html", folder);
     ck_assert_ok(mae_report_write(report, path, &err));
     mae_report_close(report);
     ck_assert_ok(mae_file_read_all(path, (size_t)1 << 20, &text, &size, &err));
+    mae_test_folder_remove(folder);
     return (char *)text;
 }
 
