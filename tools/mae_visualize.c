@@ -3,6 +3,7 @@
 
 #include "common/visualize_report.h"
 #include "common/visualize_source.h"
+#include "eval/tsne.h"
 #include "store/file.h"
 
 typedef struct Values {
@@ -10,8 +11,8 @@ typedef struct Values {
     VisualizeChoice choice;
 } Values;
 
-static const Values DEFAULTS = {.out = "figures",
-                                .choice = {.count = 8, .mask_ratio = -1.0}};
+static const Values DEFAULTS = {
+    .out = "figures", .choice = {.count = 8, .map_images = 1000, .mask_ratio = -1.0}};
 
 static const char *const QUERIES[] = {"auto", "cls", "mean", NULL};
 
@@ -42,6 +43,11 @@ static const MaeOption OPTIONS[] = {
     {"query", 0, MAE_OPTION_CHOICE, FIELD(query), .choices = QUERIES,
      .help = "whose attention: the class token's or the mean over patches; auto takes "
              "the mean for classifiers that pool by the mean"},
+    {"map-images", 0, MAE_OPTION_SIZE, FIELD(map_images), .value = "N", .min = 4,
+     .max = (double)MAE_TSNE_MAX,
+     .help = "images of --data on a map, drawn by --seed; time grows with their square"},
+    {"thumbnails", 0, MAE_OPTION_FLAG, FIELD(thumbnails),
+     .help = "small pictures in place of the points of a map"},
     {"mask-ratio", 'm', MAE_OPTION_REAL, FIELD(mask_ratio), .value = "R", .min = -1,
      .max = 1,
      .help = "share of patches to hide where a view hides some, below 1; -1 = "

@@ -9,7 +9,7 @@
 #include "eval/scatter.h"
 #include "eval/thumbnail.h"
 
-enum { WAYS = 2, PANELS = WAYS * MAE_FEATURE_MAP_MODELS, FEWEST = 4, NAME = 120 };
+enum { WAYS = 2, PANELS = WAYS * MAE_FEATURE_MAP_MODELS, NAME = 120 };
 
 /* A map in the making. */
 typedef struct Making {
@@ -74,9 +74,9 @@ static MaeStatus place_model(Making *m, size_t at, MaeError *err)
     const MaeFeatures *f = &m->features;
 
     MAE_TRY(read_features(m, model->loaded, err));
-    if (f->count < FEWEST)
-        MAE_FAIL(err, MAE_ERR_ARG, "map: expected at least %d images, got %zu", FEWEST,
-                 f->count);
+    if (f->count < MAE_FEATURE_MAP_FEWEST)
+        MAE_FAIL(err, MAE_ERR_ARG, "map: expected at least %d images, got %zu",
+                 MAE_FEATURE_MAP_FEWEST, f->count);
     options.perplexity = smaller(map->perplexity, (double)(f->count - 1) / 3.0);
     for (size_t w = 0; w < WAYS; w++) {
         points[w] = malloc(f->count * 2 * sizeof *points[w]);

@@ -20,6 +20,9 @@
 #include "eval/feature_set.h"
 #include "eval/tsne.h"
 
+/** Images, at least. */
+#define MAE_FEATURE_MAP_FEWEST 4
+
 /** Models, at most. */
 #define MAE_FEATURE_MAP_MODELS 2
 

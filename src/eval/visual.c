@@ -10,6 +10,7 @@ const MaeVisual *const mae_visuals[] = {
     &mae_visual_positions,
     &mae_visual_attention,
     &mae_visual_features,
+    &mae_visual_map,
     NULL,
 };
 

@@ -15,6 +15,7 @@
 #ifndef MAE_EVAL_VISUAL_H
 #define MAE_EVAL_VISUAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,6 +59,8 @@ typedef struct MaeVisualInput {
     MaeVisualQuery query;
     double mask_ratio; /* share of patches hidden where a view hides some */
     uint64_t seed;     /* of random choices */
+    size_t map_images; /* of ds on a map, at most, drawn by the seed */
+    bool thumbnails;   /* pictures on it in place of points */
     const MaeLog *log;
     MaeWatch watch; /* hears of images that are done */
 } MaeVisualInput;
@@ -74,6 +77,7 @@ extern const MaeVisual mae_visual_kernels;   /* filters of the patch embedding *
 extern const MaeVisual mae_visual_positions; /* how alike positions are */
 extern const MaeVisual mae_visual_attention; /* where a block looks */
 extern const MaeVisual mae_visual_features;  /* what patch tokens have in common */
+extern const MaeVisual mae_visual_map;       /* where images of a data set lie */
 
 /** All of them in the order in which they are drawn; NULL ends the list. */
 extern const MaeVisual *const mae_visuals[];

@@ -61,4 +61,19 @@ cp m.h5 one/kernels.png
 check 'a figure that is the checkpoint' 2 'one/kernels.png: is an input too' \
     "$tool" one/kernels.png kernels -o one
 check 'which stays' 0 '^same$' sh -c 'cmp m.h5 one/kernels.png && echo same'
+
+check 'a map needs data' 2 'map: needs' "$tool" m.h5 map -i set/cat/1.png
+check 'too few images on a map' 2 'map-images: expected 4 to 10000, got 3' \
+    "$tool" m.h5 map --data set --map-images 3
+check 'a map' 0 '^maps/map.svg: Maps' \
+    "$tool" m.h5 map --data set --thumbnails -c random -o maps
+check 'is strict XML with all images' 0 '^24 6$' python3 -c "
+import xml.etree.ElementTree as x
+names = [e.tag.split('}')[1] for e in x.parse('maps/map.svg').iter()]
+print(names.count('use'), names.count('image'))"
+mkdir few && cp -r set/cat few/ && rm few/cat/3.png
+check 'too few data for a map' 0 'map: left out' "$tool" m.h5 --data few -o few-figures
+mkdir flat && cp set/cat/1.png flat/a.png
+for i in b c d e; do cp flat/a.png flat/$i.png; done
+check 'unlabelled data' 0 'map.svg' "$tool" m.h5 map --data flat -o unlabelled
 echo "1..$count"

@@ -147,6 +147,8 @@ MaeStatus visualize_source_open(VisualizeSource *source, MaeTool *tool,
     s->input.layer = choice->layer;
     s->input.query = (MaeVisualQuery)choice->query;
     s->input.seed = tool->args.seed;
+    s->input.map_images = choice->map_images;
+    s->input.thumbnails = choice->thumbnails;
     s->input.log = &tool->log;
     s->input.compute = &s->compute;
     s->input.watch = (MaeWatch){show, s};

@@ -17,8 +17,10 @@ typedef struct VisualizeChoice {
     const char *compare; /* a checkpoint, or "random"; NULL: nothing */
     size_t count;        /* images to take from data */
     size_t layer;        /* as MaeVisualInput */
-    double mask_ratio;   /* -1: the checkpoint's */
-    int query;           /* MaeVisualQuery */
+    size_t map_images;   /* likewise */
+    bool thumbnails;
+    double mask_ratio; /* -1: the checkpoint's */
+    int query;         /* MaeVisualQuery */
 } VisualizeChoice;
 
 /** Everything open; zero-initialised is closed. */
