@@ -6,12 +6,8 @@
 #include <string.h>
 
 const MaeVisual *const mae_visuals[] = {
-    &mae_visual_kernels,
-    &mae_visual_positions,
-    &mae_visual_attention,
-    &mae_visual_features,
-    &mae_visual_map,
-    NULL,
+    &mae_visual_kernels,  &mae_visual_positions, &mae_visual_attention,
+    &mae_visual_features, &mae_visual_map,       NULL,
 };
 
 const MaeVisual *mae_visual_find(const char *name)
