@@ -34,7 +34,7 @@
 #include "data/survey.h"
 #include "nn/compute.h"
 
-/** Rows, at most: 400 MB. 2,000 rows take 4 seconds of one core of 2022, 10,000 a hundred. */
+/** Rows, at most: 400 MB, a hundred seconds of a core; 2,000 rows take four. */
 #define MAE_TSNE_MAX ((size_t)10000)
 
 /** Where points begin, with a standard deviation of 1e-4. */
