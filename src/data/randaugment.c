@@ -60,13 +60,12 @@ size_t mae_randaugment_draw(MaeRandStep steps[MAE_POLICY_LAYERS], const MaePolic
         const bool done = mae_rng_double(rng) < policy->probability;
         const double level = draw_level(policy, rng);
         const bool negate = mae_rng_below(rng, 2) == 1;
-        const MaeFilter filter = mae_rng_below(rng, 2) == 1 ? MAE_BILINEAR : MAE_BICUBIC;
 
         if (done)
             steps[count++] = (MaeRandStep){
                 .op = op,
                 .arg = mae_randaugment_arg(op, level, policy->increasing, negate),
-                .filter = filter,
+                .filter = MAE_BICUBIC,
             };
     }
     return count;

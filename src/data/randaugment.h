@@ -12,12 +12,12 @@
  *   solarize    from min(256, int(256 L))  solarize_add              min(128, int(110 L))
  *   saturation, contrast, brightness, sharpness    factor 0.1 + 1.8 L
  * Increasing: posterize keeps 4 - int(4 L) bits, solarize begins at 256 - min(...), the
- * factors are max(0.1, 1 +- 0.9 L). Signs are even chances, as is the interpolation,
- * bilinear or bicubic. What comes in from outside of the image has the fill colour.
+ * factors are max(0.1, 1 +- 0.9 L). Signs are even chances. Interpolation is
+ * bicubic. What comes in from outside of the image has the fill colour.
  *
  * Source   Cubuk et al. 2019, arXiv:1909.13719; timm auto_augment.py (AugmentOp,
- *          rand_augment_transform, the functions *_level_to_arg). Interpolation is drawn
- *          as in timm by default; MAE's fine-tuning script always takes bicubic.
+ *          rand_augment_transform, the functions *_level_to_arg). timm by itself draws
+ *          bilinear or bicubic; MAE's fine-tuning (util/datasets.py) asks for bicubic.
  * Shapes   U8 [H,W,1] or [H,W,3].
  * Memory   The spare image grows to the size of the image.
  * Threads  Reentrant.
