@@ -83,7 +83,7 @@ def main():
 
         run("mae-visualize", f"--data={data}", "-n4", "--map-images=500", "--out=.")
         for name, (_, options) in RECONSTRUCTED.items():
-            run("mae-reconstruct", f"--data={data}", "-n4", f"--out={name}", *options)
+            run("mae-reconstruct", f"--data={data}", "-n3", f"--out={name}", *options)
         learned = [(title, (folder / name).read_bytes()) for name, title in LEARNED.items()
                    if (folder / name).exists()]
         shown = [(title, (folder / name).read_bytes())
