@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/size.h"
+
 bool mae_text_ends(const char *text, const char *end)
 {
     const size_t length = strlen(text), tail = strlen(end);
@@ -44,11 +46,6 @@ static int fold(char c)
     return c == '-' ? '_' : tolower((unsigned char)c);
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 size_t mae_text_distance(const char *a, size_t na, const char *b, size_t nb)
 {
     size_t d[3][MAE_TEXT_WORD + 1]; /* the rows i - 2, i - 1 and i, by i mod 3 */
@@ -66,9 +63,10 @@ size_t mae_text_distance(const char *a, size_t na, const char *b, size_t nb)
         for (size_t j = 1; j <= nb; j++) {
             const int y = fold(b[j - 1]);
 
-            now[j] = least(least(up[j], now[j - 1]) + 1, up[j - 1] + (x != y));
+            now[j] =
+                mae_smaller(mae_smaller(up[j], now[j - 1]) + 1, up[j - 1] + (x != y));
             if (i > 1 && j > 1 && x == fold(b[j - 2]) && fold(a[i - 2]) == y)
-                now[j] = least(now[j], up2[j - 2] + 1);
+                now[j] = mae_smaller(now[j], up2[j - 2] + 1);
         }
     }
     return d[na % 3][nb];

@@ -7,15 +7,11 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/size.h"
 #include "kernel/rows.h"
 
 /* Queries of a tile, rows of a product, similarities that are passed over at once. */
 enum { QUERIES = 256, ROWS = 1024, CHUNK = 16 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* --- the best of a query ---------------------------------------------------------- */
 
@@ -95,7 +91,7 @@ static bool any_above(const float *similarity, float limit)
 static void offer_rows(Best *b, const float *similarity, size_t first, size_t count)
 {
     for (size_t j = 0; j < count; j += CHUNK) {
-        const size_t end = smaller(j + CHUNK, count);
+        const size_t end = mae_smaller(j + CHUNK, count);
 
         if (b->count == b->k && !any_above(similarity + j, b->similarity[0]))
             continue;
@@ -139,7 +135,8 @@ typedef struct Scaling {
 static void scale_tile(void *ctx, size_t tile, size_t thread)
 {
     const Scaling *s = ctx;
-    const size_t first = tile * QUERIES, end = smaller(first + QUERIES, s->set->count);
+    const size_t first = tile * QUERIES,
+                 end = mae_smaller(first + QUERIES, s->set->count);
 
     (void)thread;
     for (size_t r = first; r < end; r++) {
@@ -177,7 +174,7 @@ static void search_tile(void *ctx, size_t tile, size_t thread)
 {
     const Search *s = ctx;
     const size_t first = tile * QUERIES, width = s->width, rows = s->memory->count;
-    const size_t queries = smaller(QUERIES, s->queries->count - first);
+    const size_t queries = mae_smaller(QUERIES, s->queries->count - first);
     const MaeGemm *gemm = mae_gemm_thread(s->compute->gemm, thread);
     float *products = s->products + thread * QUERIES * ROWS;
     Best best[QUERIES];
@@ -189,7 +186,7 @@ static void search_tile(void *ctx, size_t tile, size_t thread)
                     s->unit_queries + first * width, width, s->unit_memory + row * width,
                     width, QUERIES, ROWS, width, NULL, NULL);
         for (size_t q = 0; q < queries; q++)
-            offer_rows(&best[q], products + q * ROWS, row, smaller(ROWS, rows - row));
+            offer_rows(&best[q], products + q * ROWS, row, mae_smaller(ROWS, rows - row));
     }
     for (size_t q = 0; q < queries; q++)
         sort(&best[q]);
@@ -321,7 +318,7 @@ static void add_query(MaeRetrieval *sum, const uint32_t *index, int64_t label,
     }
     sum->precision += hits / (double)k;
     sum->recall += hits / (double)relevant;
-    sum->map += precisions / (double)smaller(relevant, k);
+    sum->map += precisions / (double)mae_smaller(relevant, k);
     sum->queries++;
 }
 

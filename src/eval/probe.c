@@ -3,16 +3,12 @@
 #include <assert.h>
 #include <math.h>
 
+#include "base/size.h"
 #include "eval/probe_parts.h"
 #include "kernel/rows.h"
 
 /* Features whose sums one thread takes: a cache line or more of each row. */
 #define BAND 64
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* --- what is refused -------------------------------------------------------------- */
 
@@ -81,7 +77,8 @@ static void measure_band(void *ctx, size_t index, size_t thread)
 {
     const BandJob *job = ctx;
     const MaeProbeSet *train = job->train;
-    const size_t first = index * BAND, width = smaller(BAND, job->probe->width - first);
+    const size_t first = index * BAND,
+                 width = mae_smaller(BAND, job->probe->width - first);
     double mean[BAND], sum[BAND] = {0}, squares[BAND] = {0};
 
     (void)thread;
@@ -165,7 +162,7 @@ static void logits_tile(void *ctx, size_t index, size_t thread)
     const LogitsJob *job = ctx;
     const size_t width = job->probe->width, classes = job->probe->classes;
     const size_t first = index * MAE_PROBE_ROWS;
-    const size_t rows = smaller(MAE_PROBE_ROWS, job->count - first);
+    const size_t rows = mae_smaller(MAE_PROBE_ROWS, job->count - first);
     float *z = job->z + thread * MAE_PROBE_ROWS * width;
 
     mae_probe_standardise(job->probe, z, job->values + first * job->ld, job->ld, rows);

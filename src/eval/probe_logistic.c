@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "base/size.h"
 #include "eval/lbfgs.h"
 #include "eval/probe.h"
 #include "eval/probe_parts.h"
@@ -57,11 +58,6 @@ typedef struct WaveJob {
     size_t first, chunks; /* the first row, chunks from there */
 } WaveJob;
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static void carve(Logistic *l, MaeArena *arena)
 {
     const size_t width = l->probe->width, classes = l->probe->classes;
@@ -104,7 +100,7 @@ static void run_chunk(void *ctx, size_t index, size_t thread)
     const Logistic *l = job->of;
     const size_t width = l->probe->width, classes = l->probe->classes;
     const size_t first = job->first + index * MAE_PROBE_ROWS;
-    const size_t rows = smaller(MAE_PROBE_ROWS, l->train->count - first);
+    const size_t rows = mae_smaller(MAE_PROBE_ROWS, l->train->count - first);
     const MaeGemm *gemm = mae_gemm_thread(l->compute->gemm, thread);
     const Scratch *s = &l->scratch[thread];
     const float *bias = l->w + classes * width;
@@ -129,7 +125,7 @@ static void run_chunk(void *ctx, size_t index, size_t thread)
 static void add_band(void *ctx, size_t index, size_t thread)
 {
     const WaveJob *job = ctx;
-    const size_t count = job->of->count, end = smaller((index + 1) * BAND, count);
+    const size_t count = job->of->count, end = mae_smaller((index + 1) * BAND, count);
 
     (void)thread;
     for (size_t c = 0; c < job->chunks; c++) {
@@ -169,7 +165,8 @@ static double objective(void *ctx, double *grad, const double *x)
         grad[i] = 0.0;
     }
     for (size_t first = 0; first < chunks; first += WAVE) {
-        WaveJob job = {l, grad, first * MAE_PROBE_ROWS, smaller(WAVE, chunks - first)};
+        WaveJob job = {l, grad, first * MAE_PROBE_ROWS,
+                       mae_smaller(WAVE, chunks - first)};
 
         mae_pool_run(pool, job.chunks, run_chunk, &job);
         mae_pool_run(pool, (l->count + BAND - 1) / BAND, add_band, &job);

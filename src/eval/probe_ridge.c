@@ -6,6 +6,7 @@
  *
  * so every lambda, and the last fit to all rows, costs one Cholesky factorisation.
  */
+#include "base/size.h"
 #include "eval/accuracy.h"
 #include "eval/probe.h"
 #include "eval/probe_parts.h"
@@ -28,11 +29,6 @@ typedef struct Ridge {
     float *logits;          /* [SCORED,K] */
     int64_t *labels;        /* [SCORED] */
 } Ridge;
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static void carve(Ridge *ridge, MaeArena *arena)
 {
@@ -85,7 +81,7 @@ static MaeStatus score(const Ridge *ridge, double *accuracy, MaeError *err)
     MaeAccuracy acc = {0};
 
     for (size_t first = 0; first < count; first += SCORED) {
-        const size_t rows = smaller(SCORED, count - first);
+        const size_t rows = mae_smaller(SCORED, count - first);
 
         MAE_TRY(mae_probe_logits(probe, ridge->logits,
                                  train->values + first * MAE_PROBE_HOLD * train->ld,

@@ -1,5 +1,6 @@
 #include "eval/probe_sums.h"
 
+#include "base/size.h"
 #include "eval/probe_parts.h"
 #include "kernel/solve.h"
 
@@ -16,11 +17,6 @@ typedef struct BlockJob {
     MaeProbePart part;
     size_t first, rows;
 } BlockJob;
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 void mae_probe_sums_reserve(MaeProbeSums *sums, MaeArena *arena, size_t width,
                             size_t classes)
@@ -59,7 +55,7 @@ static void widen_strip(void *ctx, size_t index, size_t thread)
     const MaeProbe *probe = job->probe;
 
     (void)thread;
-    for (size_t i = index * STRIP; i < smaller((index + 1) * STRIP, job->rows); i++) {
+    for (size_t i = index * STRIP; i < mae_smaller((index + 1) * STRIP, job->rows); i++) {
         const float *x = job->train->values + row_of(job, i) * job->train->ld;
         double *z = job->sums->block + i * probe->width;
 
@@ -71,7 +67,7 @@ static void widen_strip(void *ctx, size_t index, size_t thread)
 /* Sums of a band of features, over all rows of the block and over those of each class. */
 static void sum_band(const BlockJob *job, size_t first)
 {
-    const size_t width = job->probe->width, end = smaller(first + BAND, width);
+    const size_t width = job->probe->width, end = mae_smaller(first + BAND, width);
 
     for (size_t i = 0; i < job->rows; i++) {
         const double *z = job->sums->block + i * width;
@@ -105,7 +101,7 @@ void mae_probe_sums_add(MaeProbeSums *sums, MaeProbePart part, const MaeProbe *p
     const size_t count = part_rows(part, train->count);
 
     for (size_t first = 0; first < count; first += BLOCK) {
-        const size_t rows = smaller(BLOCK, count - first);
+        const size_t rows = mae_smaller(BLOCK, count - first);
         BlockJob job = {sums, probe, train, part, first, rows};
 
         mae_pool_run(compute->pool, (rows + STRIP - 1) / STRIP, widen_strip, &job);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/size.h"
 #include "store/markup.h"
 
 enum { COLOURS = 8, SHAPES = 4 };
@@ -27,11 +28,6 @@ static const char *const STYLE[] = {
     ".mae-map .k6{fill:var(--k6)}.mae-map .k7{fill:var(--k7)}",
     ".mae-map .dot{fill-opacity:.75}</style>\n",
 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* --- marks ------------------------------------------------------------------------ */
 
@@ -106,7 +102,7 @@ static void put_point(FILE *out, const MaeScatter *s, size_t i, double x, double
 
 static size_t thumbs_of(const MaeScatter *s)
 {
-    return s->thumbs != NULL ? smaller(s->count, MAE_SCATTER_THUMBS) : 0;
+    return s->thumbs != NULL ? mae_smaller(s->count, MAE_SCATTER_THUMBS) : 0;
 }
 
 /* Which point has picture @p t. */
@@ -265,7 +261,7 @@ static void put_legend(FILE *out, const MaeScatter *s, size_t width, size_t top)
 MaeStatus mae_scatter_write(FILE *out, const MaeScatter *s, MaeError *err)
 {
     const size_t rows = (s->panel_count + s->columns - 1) / s->columns;
-    const size_t width = smaller(s->columns, s->panel_count) * (PANEL + GAP) + GAP;
+    const size_t width = mae_smaller(s->columns, s->panel_count) * (PANEL + GAP) + GAP;
     const size_t bottom = rows * (PANEL + TITLE) + GAP;
     const size_t columns = (width - GAP) / ENTRY;
     const size_t height = bottom + (entries_of(s) + columns - 1) / columns * LINE + GAP;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/size.h"
 #include "eval/canvas.h"
 
 void mae_thumbnailer_done(MaeThumbnailer *t)
@@ -15,15 +16,10 @@ void mae_thumbnailer_done(MaeThumbnailer *t)
     *t = (MaeThumbnailer){0};
 }
 
-static size_t longer(size_t height, size_t width)
-{
-    return height > width ? height : width;
-}
-
 MaeStatus mae_thumbnail_draw(MaeImage *thumb, const float *values, size_t channels,
                              size_t height, size_t width, size_t side, MaeError *err)
 {
-    const size_t fits = side / longer(height, width), scale = fits > 0 ? fits : 1;
+    const size_t fits = side / mae_larger(height, width), scale = fits > 0 ? fits : 1;
 
     MAE_TRY(mae_canvas_open(thumb, height * scale, width * scale, err));
     mae_canvas_image(thumb, 0, 0, scale, values, channels, height, width);
@@ -66,7 +62,7 @@ static size_t scaled(size_t length, size_t most, size_t side)
 static MaeStatus shrink(MaeThumbnailer *t, MaeImage *thumb, size_t side, MaeError *err)
 {
     const MaeImage *img = &t->img;
-    const size_t most = longer(img->height, img->width);
+    const size_t most = mae_larger(img->height, img->width);
     const size_t height = scaled(img->height, most, side);
     const size_t width = scaled(img->width, most, side);
     const size_t count = img->channels * height * width;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 
+#include "base/size.h"
 #include "kernel/rows.h"
 
 /* Scores are padded to whole 64-byte vectors. */
@@ -42,16 +43,6 @@ static size_t equal_parts(size_t all, size_t most)
     return (all + parts - 1) / parts;
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static Shape shape_of(const MaeAttentionSizes *sizes)
 {
     const size_t tokens = sizes->tokens, ld = round_up(tokens), head = tokens * ld;
@@ -64,13 +55,13 @@ static Shape shape_of(const MaeAttentionSizes *sizes)
         .width = sizes->heads * sizes->head_dim,
         .stride = 3 * sizes->heads * sizes->head_dim,
         .ld = ld,
-        .images = larger(GROUP_FLOATS / (head * sizes->heads), 1),
-        .heads = equal_parts(sizes->heads, larger(GROUP_FLOATS / head, 1)),
+        .images = mae_larger(GROUP_FLOATS / (head * sizes->heads), 1),
+        .heads = equal_parts(sizes->heads, mae_larger(GROUP_FLOATS / head, 1)),
         .scale = (float)(1.0 / sqrt((double)sizes->head_dim)),
     };
     s.block = s.heads > 1 || s.images > 1
                   ? tokens
-                  : equal_parts(tokens, larger(BLOCK_FLOATS / ld, BLOCK_MIN_ROWS));
+                  : equal_parts(tokens, mae_larger(BLOCK_FLOATS / ld, BLOCK_MIN_ROWS));
     return s;
 }
 
@@ -118,7 +109,7 @@ typedef struct Group {
 
 static Group first_group(const Shape *s, const MaeAttentionSizes *sizes)
 {
-    return (Group){0, smaller(s->images, sizes->images), 0, s->heads, 0, s->block};
+    return (Group){0, mae_smaller(s->images, sizes->images), 0, s->heads, 0, s->block};
 }
 
 /* @return false after the last one: queries of a head, heads of an image, images. */
@@ -133,9 +124,9 @@ static bool next_group(Group *g, const Shape *s, const MaeAttentionSizes *sizes)
         g->head = 0;
         g->image += g->images;
     }
-    g->images = smaller(s->images, sizes->images - g->image);
-    g->heads = smaller(s->heads, sizes->heads - g->head);
-    g->queries = smaller(s->block, sizes->tokens - g->query);
+    g->images = mae_smaller(s->images, sizes->images - g->image);
+    g->heads = mae_smaller(s->heads, sizes->heads - g->head);
+    g->queries = mae_smaller(s->block, sizes->tokens - g->query);
     return g->image < sizes->images;
 }
 

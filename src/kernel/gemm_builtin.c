@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/machine.h"
+#include "base/size.h"
 #include "kernel/gemm_driver.h"
 #include "kernel/gemm_panel.h"
 
@@ -29,11 +30,6 @@ typedef struct Scratch {
 static int rank(MaeDtype operand)
 {
     return operand == MAE_BF16 && mae_machine_has(MAE_ISA_AVX512_BF16) ? 2 : 0;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 /* Part of a product: these rows, columns and numbers of k. */
@@ -67,7 +63,7 @@ static void announce(MaePanel *panel, const MaeGemmShape *s, const MaeGemmData *
                      const Part *part)
 {
     const size_t column = part->column + part->columns;
-    const size_t columns = smaller(MAE_PANEL_COLUMNS, s->n - column);
+    const size_t columns = mae_smaller(MAE_PANEL_COLUMNS, s->n - column);
     const bool turned = s->form == MAE_GEMM_NT;
 
     if (columns == 0)
@@ -90,7 +86,7 @@ static void pack_a(const MaeGemmShape *s, const MaeGemmData *d, const Part *part
 
     for (size_t row = 0; row < part->rows; row += STRIP)
         mae_panel_pack(strip_of(scratch, part, row), a + row, s->lda, part->count,
-                       smaller(STRIP, part->rows - row));
+                       mae_smaller(STRIP, part->rows - row));
 }
 
 /* --- products --------------------------------------------------------------------- */
@@ -153,7 +149,7 @@ static void multiply_strips(const MaePanel *panel, const MaeGemmShape *s,
         MaePanel strip = *panel;
         size_t fetched = panel->next_rows * row / rows;
 
-        strip.m = smaller(STRIP, rows - row);
+        strip.m = mae_smaller(STRIP, rows - row);
         strip.a = strip_of(scratch, part, row);
         strip.a_row = 2;
         strip.a_pair = mae_panel_size(1, strip.m);
@@ -174,13 +170,13 @@ static void run_part(const MaeGemmShape *s, const MaeGemmData *d, Part part, siz
     const size_t begin = part.column;
 
     for (; part.at < s->k; part.at += part.count) {
-        part.count = smaller(BLOCK, s->k - part.at);
+        part.count = mae_smaller(BLOCK, s->k - part.at);
         if (s->form == MAE_GEMM_TN)
             pack_a(s, d, &part, scratch);
         for (part.column = begin; part.column < end; part.column += part.columns) {
             MaePanel panel;
 
-            part.columns = smaller(MAE_PANEL_COLUMNS, end - part.column);
+            part.columns = mae_smaller(MAE_PANEL_COLUMNS, end - part.column);
             pack_b(s, d, &part, scratch);
             panel = panel_of(s, d, &part, scratch);
             if (s->form == MAE_GEMM_TN)
@@ -201,9 +197,9 @@ static void run_one(void *ctx, const MaeGemmShape *s, const MaeGemmData *d)
     for (size_t row = 0; row < s->m; row += rows) {
         for (size_t column = 0; column < s->n; column += columns) {
             const Part part = {
-                .row = row, .rows = smaller(rows, s->m - row), .column = column};
+                .row = row, .rows = mae_smaller(rows, s->m - row), .column = column};
 
-            run_part(s, d, part, smaller(column + columns, s->n), ctx);
+            run_part(s, d, part, mae_smaller(column + columns, s->n), ctx);
         }
     }
 }

@@ -40,7 +40,7 @@ static void row_normalize(MaeOperand y, size_t at, const float *x, float mean, f
     float buffer[ROWS_CHUNK];
 
     for (size_t first = 0; first < width; first += ROWS_CHUNK) {
-        const size_t n = rows_smaller(ROWS_CHUNK, width - first);
+        const size_t n = mae_smaller(ROWS_CHUNK, width - first);
         const float *xs = x + first, *g = gamma + first, *b = beta + first;
         float *ys = rows_room(buffer, y, at + first);
 
@@ -143,7 +143,7 @@ static void enter(MaeOperand y, float *sum, const float *x, const float *scale,
         const float s = scale == NULL ? 1.0f : scale[r / group];
 
         for (size_t first = 0; first < width; first += ROWS_CHUNK) {
-            const size_t n = rows_smaller(ROWS_CHUNK, width - first),
+            const size_t n = mae_smaller(ROWS_CHUNK, width - first),
                          at = r * width + first;
             const float *xs = x + at;
             float *ys = rows_room(buffer, y, at), *total = sum + first;
@@ -175,7 +175,7 @@ static void gelu(MaeOperand y, MaeOperand x, size_t count)
     }
 #endif
     for (size_t at = 0; at < count; at += ROWS_CHUNK) {
-        const size_t n = rows_smaller(ROWS_CHUNK, count - at);
+        const size_t n = mae_smaller(ROWS_CHUNK, count - at);
         const float *xs = rows_widened(buffer, x, at, n);
         float *ys = rows_room(buffer, y, at);
 
@@ -199,7 +199,7 @@ static void gelu_grad(MaeOperand dx, MaeOperand y, float *sum, MaeOperand x, siz
 #endif
     for (size_t r = 0; r < rows; r++) {
         for (size_t first = 0; first < width; first += ROWS_CHUNK) {
-            const size_t n = rows_smaller(ROWS_CHUNK, width - first),
+            const size_t n = mae_smaller(ROWS_CHUNK, width - first),
                          at = r * width + first;
             const float *xs = rows_widened(x_buffer, x, at, n);
             const float *dy = rows_widened(dx_buffer, dx, at, n);
@@ -308,7 +308,7 @@ static double sumsq(const float *x, size_t n)
     double total = 0.0;
 
     for (size_t start = 0; start < n; start += SUMSQ_CHUNK) {
-        const size_t count = rows_smaller(SUMSQ_CHUNK, n - start);
+        const size_t count = mae_smaller(SUMSQ_CHUNK, n - start);
         double sum = 0.0;
 
 #pragma omp simd reduction(+ : sum)
@@ -323,7 +323,7 @@ static double sumsq(const float *x, size_t n)
 static bool finite(const float *x, size_t n)
 {
     for (size_t start = 0; start < n; start += SUMSQ_CHUNK) {
-        const size_t count = rows_smaller(SUMSQ_CHUNK, n - start);
+        const size_t count = mae_smaller(SUMSQ_CHUNK, n - start);
         float zero = 0.0f;
 
 #pragma omp simd reduction(+ : zero)
@@ -348,7 +348,7 @@ static void adamw(float *w, MaeOperand copy, float *m, float *v, const float *g,
     const float grad_scale = (float)step->grad_scale;
 
     for (size_t at = 0; at < count; at += ROWS_CHUNK) {
-        const size_t n = rows_smaller(ROWS_CHUNK, count - at);
+        const size_t n = mae_smaller(ROWS_CHUNK, count - at);
 
 #pragma omp simd
         for (size_t i = at; i < at + n; i++) {

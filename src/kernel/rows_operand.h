@@ -24,14 +24,10 @@
 #endif
 
 #include "base/operand.h"
+#include "base/size.h"
 
 /** Numbers in a buffer: 2 KiB. */
 #define ROWS_CHUNK 512
-
-static inline size_t rows_smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /** @p n numbers of @p x as f32: where they lie, or copied to @p buffer. */
 static inline const float *rows_widened(float *buffer, MaeOperand x, size_t at, size_t n)

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/size.h"
+
 /* Rows and columns of a tile of G: usual widths have several, each a large product. */
 #define TILE 128
 
@@ -28,11 +30,6 @@ size_t mae_solve_gram_tiles(size_t n)
     return side * (side + 1) / 2;
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 void mae_solve_gram(double *gram, const double *x, size_t rows, size_t n, size_t tile)
 {
     size_t down = 0, row, column;
@@ -43,8 +40,8 @@ void mae_solve_gram(double *gram, const double *x, size_t rows, size_t n, size_t
         tile -= left;
     row = down * TILE;
     column = row + tile * TILE;
-    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)smaller(TILE, n - row),
-                (int)smaller(TILE, n - column), (int)rows, 1.0, x + row, (int)n,
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)mae_smaller(TILE, n - row),
+                (int)mae_smaller(TILE, n - column), (int)rows, 1.0, x + row, (int)n,
                 x + column, (int)n, 1.0, gram + row * n + column, (int)n);
 }
 

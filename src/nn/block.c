@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/size.h"
 #include "kernel/attention.h"
 #include "kernel/rows.h"
 #include "nn/weight_grad.h"
@@ -48,11 +49,6 @@ void mae_block_reserve_mlp(MaeBlockCache *cache, MaeArena *arena,
     cache->fc1 = mae_operand_carve(arena, sizes->operand, rows * sizes->hidden);
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 void mae_block_reserve_scratch(MaeBlockScratch *scratch, MaeArena *arena,
                                const MaeBlockSizes *sizes, size_t count)
 {
@@ -63,9 +59,10 @@ void mae_block_reserve_scratch(MaeBlockScratch *scratch, MaeArena *arena,
         const MaeAttentionSizes heads = {sizes[i].images, sizes[i].tokens, sizes[i].heads,
                                          sizes[i].width / sizes[i].heads};
 
-        narrow = larger(narrow, rows * sizes[i].width);
-        wide = larger(wide, rows * sizes[i].hidden);
-        attention = larger(attention, mae_attention_scratch(&heads, sizes[i].operand));
+        narrow = mae_larger(narrow, rows * sizes[i].width);
+        wide = mae_larger(wide, rows * sizes[i].hidden);
+        attention =
+            mae_larger(attention, mae_attention_scratch(&heads, sizes[i].operand));
     }
     scratch->narrow = mae_arena_floats(arena, narrow);
     scratch->operand = mae_operand_carve(arena, sizes->operand, narrow);
@@ -84,8 +81,8 @@ void mae_block_reserve_grads(MaeBlockGrads *grads, MaeArena *arena,
     for (size_t i = 0; i < count; i++) {
         const size_t rows = sizes[i].images * sizes[i].tokens;
 
-        width = larger(width, rows * sizes[i].width);
-        hidden = larger(hidden, rows * sizes[i].hidden);
+        width = mae_larger(width, rows * sizes[i].width);
+        hidden = mae_larger(hidden, rows * sizes[i].hidden);
     }
     grads->norm1 = mae_operand_carve(arena, type, width);
     grads->norm2 = mae_operand_carve(arena, type, width);
