@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "kernel/solve.h"
 
 enum { CHUNK = 128 }; /* rows, or columns, that become doubles at a time */
@@ -15,7 +16,7 @@ enum { CHUNK = 128 }; /* rows, or columns, that become doubles at a time */
 typedef struct Fit {
     MaeComponents *c;
     const float *x;
-    size_t n, side; /* side = min(n,D) of the matrix of products */
+    size_t ld, n, side; /* side = min(n,D) of the matrix of products */
     bool turned;
     size_t filled;  /* rows in the chunk */
     double *chunk;  /* [CHUNK,side] */
@@ -50,14 +51,14 @@ static void take_mean(Fit *f)
 
     for (size_t i = 0; i < f->n; i++)
         for (size_t j = 0; j < width; j++)
-            f->c->mean[j] += (double)f->x[i * width + j];
+            f->c->mean[j] += (double)f->x[i * f->ld + j];
     for (size_t j = 0; j < width; j++)
         f->c->mean[j] /= (double)f->n;
 }
 
 static double centred(const Fit *f, size_t row, size_t column)
 {
-    return (double)f->x[row * f->c->width + column] - f->c->mean[column];
+    return (double)f->x[row * f->ld + column] - f->c->mean[column];
 }
 
 static void gram_tile(void *ctx, size_t tile, size_t thread)
@@ -73,7 +74,7 @@ static void take_products(Fit *f, MaePool *pool)
     const size_t all = f->turned ? f->c->width : f->n;
 
     for (size_t first = 0; first < all; first += f->filled) {
-        f->filled = all - first < CHUNK ? all - first : CHUNK;
+        f->filled = mae_smaller(all - first, CHUNK);
         for (size_t r = 0; r < f->filled; r++)
             for (size_t s = 0; s < f->side; s++)
                 f->chunk[r * f->side + s] =
@@ -141,17 +142,19 @@ static MaeStatus fit(Fit *f, MaePool *pool, MaeError *err)
     return compute(f, pool, err);
 }
 
-MaeStatus mae_components_fit(MaeComponents *components, const float *x, size_t n,
-                             size_t width, size_t count, MaePool *pool, MaeError *err)
+MaeStatus mae_components_fit(MaeComponents *components, const float *x, size_t ld,
+                             size_t n, size_t width, size_t count, MaePool *pool,
+                             MaeError *err)
 {
     Fit f = {.c = components,
              .x = x,
+             .ld = ld,
              .n = n,
-             .side = n < width ? n : width,
+             .side = mae_smaller(n, width),
              .turned = n < width};
     MaeStatus status;
 
-    assert(n > 0 && width > 0 && count > 0);
+    assert(n > 0 && width > 0 && ld >= width && count > 0);
     *components = (MaeComponents){.width = width, .count = count};
     status = fit(&f, pool, err);
     mae_arena_close(&f.arena);
@@ -176,4 +179,12 @@ double mae_components_score(const MaeComponents *components, const float *row, s
     for (size_t j = 0; j < components->width; j++)
         sum += ((double)row[j] - components->mean[j]) * axis[j];
     return sum;
+}
+
+void mae_components_scores(float *scores, const MaeComponents *components, const float *x,
+                           size_t ld, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < components->count; k++)
+            *scores++ = (float)mae_components_score(components, x + i * ld, k);
 }

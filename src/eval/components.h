@@ -40,15 +40,21 @@ typedef struct MaeComponents {
 
 /**
  * @param[out] components closed by the caller; closed on failure.
- * @param x [n,D], n >= 1.  @param count K.  @param pool NULL: the calling thread alone.
+ * @param x [n,D], rows @p ld floats apart, n >= 1.  @param count K.
+ * @param pool NULL: the calling thread alone.
  */
-MaeStatus mae_components_fit(MaeComponents *components, const float *x, size_t n,
-                             size_t width, size_t count, MaePool *pool, MaeError *err);
+MaeStatus mae_components_fit(MaeComponents *components, const float *x, size_t ld,
+                             size_t n, size_t width, size_t count, MaePool *pool,
+                             MaeError *err);
 
 /** Accepts NULL and a closed object. */
 void mae_components_close(MaeComponents *components);
 
 /** Score of a row [D] on component @p k. */
 double mae_components_score(const MaeComponents *components, const float *row, size_t k);
+
+/** @param[out] scores [n,K].  @param x [n,D], rows @p ld floats apart. */
+void mae_components_scores(float *scores, const MaeComponents *components, const float *x,
+                           size_t ld, size_t n);
 
 #endif /* MAE_EVAL_COMPONENTS_H */

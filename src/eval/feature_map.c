@@ -1,11 +1,12 @@
 #include "eval/feature_map.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/subset.h"
-#include "eval/pca.h"
+#include "eval/components.h"
 #include "eval/scatter.h"
 #include "eval/thumbnail.h"
 
@@ -59,17 +60,13 @@ static MaeStatus read_features(Making *m, const MaeLoadedModel *loaded, MaeError
     return status;
 }
 
-static double smaller(double a, double b)
-{
-    return a < b ? a : b;
-}
-
 static MaeStatus place_model(Making *m, size_t at, MaeError *err)
 {
     const MaeFeatureMap *map = m->map;
     const MaeFeatureMapModel *model = &map->models[at];
     float **points = &m->points[WAYS * at];
-    double shares[2], divergence;
+    double share, divergence;
+    MaeComponents components;
     MaeTsneOptions options = {.iterations = 1000, .seed = map->seed, .watch = map->watch};
     const MaeFeatures *f = &m->features;
 
@@ -77,19 +74,21 @@ static MaeStatus place_model(Making *m, size_t at, MaeError *err)
     if (f->count < MAE_FEATURE_MAP_FEWEST)
         MAE_FAIL(err, MAE_ERR_ARG, "map: expected at least %d images, got %zu",
                  MAE_FEATURE_MAP_FEWEST, f->count);
-    options.perplexity = smaller(map->perplexity, (double)(f->count - 1) / 3.0);
+    options.perplexity = fmin(map->perplexity, (double)(f->count - 1) / 3.0);
     for (size_t w = 0; w < WAYS; w++) {
         points[w] = malloc(f->count * 2 * sizeof *points[w]);
         if (points[w] == NULL)
             return no_memory(f->count, err);
     }
-    MAE_TRY(mae_pca_scores(points[0], shares, f->values, f->width, f->count, f->width, 2,
-                           m->compute->pool, err));
+    MAE_TRY(mae_components_fit(&components, f->values, f->width, f->count, f->width, 2,
+                               m->compute->pool, err));
+    mae_components_scores(points[0], &components, f->values, f->width, f->count);
+    share = components.share[0] + components.share[1];
+    mae_components_close(&components);
     MAE_TRY(mae_tsne(points[1], &divergence, f->values, f->width, f->count, f->width,
                      &options, m->compute, err));
     (void)snprintf(m->titles[WAYS * at], sizeof m->titles[0],
-                   "PCA, %.0f %% of the variance: %.100s",
-                   100.0 * (shares[0] + shares[1]), model->name);
+                   "PCA, %.0f %% of the variance: %.100s", 100.0 * share, model->name);
     (void)snprintf(m->titles[WAYS * at + 1], sizeof m->titles[0],
                    "t-SNE, perplexity %.3g: %.100s", options.perplexity, model->name);
     return MAE_OK;

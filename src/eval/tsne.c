@@ -7,7 +7,8 @@
 
 #include "base/arena.h"
 #include "base/rng.h"
-#include "eval/pca.h"
+#include "base/size.h"
+#include "eval/components.h"
 #include "kernel/rows.h"
 
 /* Rows of a tile; sums that run side by side, so that they are vectors. */
@@ -17,11 +18,6 @@ enum { ROWS = 32, LANES = 16 };
 #define EXAGGERATION 12.0f
 #define EXAGGERATED ((size_t)250)
 #define SPREAD 1e-4 /* of the points where they begin */
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static size_t tiles_of(size_t n)
 {
@@ -98,7 +94,7 @@ typedef struct Affinities {
 static void calibrate_tile(void *ctx, size_t tile, size_t thread)
 {
     const Affinities *a = ctx;
-    const size_t first = tile * ROWS, n = a->n, rows = smaller(ROWS, n - first);
+    const size_t first = tile * ROWS, n = a->n, rows = mae_smaller(ROWS, n - first);
 
     mae_gemm_nt(mae_gemm_thread(a->compute->gemm, thread),
                 mae_operand_f32(a->p + first * n), n, a->centred + first * a->width,
@@ -122,7 +118,7 @@ static void symmetrise_tile(void *ctx, size_t tile, size_t thread)
     const float share = 0.5f / (float)n;
 
     (void)thread;
-    for (size_t i = first; i < smaller(first + ROWS, n); i++) {
+    for (size_t i = first; i < mae_smaller(first + ROWS, n); i++) {
         for (size_t j = i + 1; j < n; j++) {
             const float p = (a->p[i * n + j] + a->p[j * n + i]) * share;
 
@@ -223,7 +219,7 @@ static void forces_tile(void *ctx, size_t tile, size_t thread)
     const float *x = f->y, *y = f->y + n;
 
     (void)thread;
-    for (size_t i = first; i < smaller(first + ROWS, n); i++) {
+    for (size_t i = first; i < mae_smaller(first + ROWS, n); i++) {
         const float *p = f->p + i * n;
         Lanes sum = {0};
         size_t j = 0;
@@ -283,13 +279,16 @@ static MaeStatus start_on_components(Tsne *t, double *spread, const float *x, si
                                      size_t width, MaeError *err)
 {
     float *scores = t->scratch; /* [n,2] */
-    double squares = 0.0;
+    MaeComponents components;
 
-    MAE_TRY(mae_pca_scores(scores, NULL, x, ld, t->n, width, 2, t->compute->pool, err));
+    MAE_TRY(
+        mae_components_fit(&components, x, ld, t->n, width, 2, t->compute->pool, err));
+    mae_components_scores(scores, &components, x, ld, t->n);
+    *spread = components.deviation[0];
+    mae_components_close(&components);
+    if (!(*spread > 0.0))
+        return MAE_OK;
     for (size_t i = 0; i < t->n; i++)
-        squares += (double)scores[2 * i] * (double)scores[2 * i];
-    *spread = sqrt(squares / (double)t->n);
-    for (size_t i = 0; i<t->n && * spread> 0.0; i++)
         for (size_t c = 0; c < 2; c++)
             t->y[c * t->n + i] = (float)((double)scores[2 * i + c] / *spread * SPREAD);
     return MAE_OK;
@@ -340,7 +339,7 @@ static void recentre(Tsne *t)
 static void descend(Tsne *t)
 {
     const MaeTsneOptions *o = t->options;
-    const size_t early = smaller(o->iterations / 4, EXAGGERATED);
+    const size_t early = mae_smaller(o->iterations / 4, EXAGGERATED);
     const float rate = fmaxf((float)t->n / (4.0f * EXAGGERATION), 50.0f);
 
     for (size_t i = 0; i < o->iterations; i++) {

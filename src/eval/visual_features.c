@@ -69,8 +69,8 @@ static MaeStatus draw_colours(Drawing *d, size_t m, size_t f, MaeError *err)
     const float *part = mae_patch_features_part(p, f);
     MaeComponents c;
 
-    MAE_TRY(mae_components_fit(&c, whole, p->images * p->patches, p->width, COLOURS,
-                               d->input->compute->pool, err));
+    MAE_TRY(mae_components_fit(&c, whole, p->width, p->images * p->patches, p->width,
+                               COLOURS, d->input->compute->pool, err));
     for (size_t i = 0; i < d->count; i++) {
         draw_tokens(d, mae_mosaic_box(&d->colours, m, i, 1 + 2 * f), &c,
                     whole + i * p->patches * p->width, NULL, p->patches);

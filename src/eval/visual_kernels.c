@@ -162,8 +162,8 @@ static MaeStatus draw_components(MaeImage *canvas, const MaeMosaic *panels, size
     float *axis = scaled + lin->in;
     MaeComponents c;
 
-    MAE_TRY(mae_components_fit(&c, model->loaded->weights + lin->weight.off, lin->out,
-                               lin->in, count, input->compute->pool, err));
+    MAE_TRY(mae_components_fit(&c, model->loaded->weights + lin->weight.off, lin->in,
+                               lin->out, lin->in, count, input->compute->pool, err));
     share[0] = c.share[0];
     share[1] = 0.0;
     for (size_t k = 0; k < count; k++) {
