@@ -3,7 +3,7 @@
  * An animation of masks: pictures numbered from 0 on, from one visible patch to all of
  * them, patches appearing in the order of the noise.
  *
- * Every frame is a sheet of all images (eval/sheet.h). Frame k of K shows
+ * Every frame is a picture of all images (eval/preview.h). Frame k of K shows
  * 1 + k (L-1) / (K-1) patches, rounded down; the model cannot be shown none.
  *
  * Memory   A sheet; else as the viewer.

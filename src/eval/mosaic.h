@@ -1,7 +1,8 @@
 /**
  * @file mosaic.h
- * Where panels of equal size lie in a picture: rows and columns of them, a few pixels
- * apart, and the same again to the right for every further model, farther apart.
+ * Where panels of one size lie in a picture: rows and columns of them, 4 pixels apart.
+ * Rows may be grouped, with 16 pixels between groups, and all of it may stand side by
+ * side several times, once for every model, 24 pixels apart.
  *
  * Errors   SHAPE and NOMEM from opening the canvas.
  * Threads  Reentrant.
@@ -13,14 +14,16 @@
 
 #include "image/image.h"
 
-/** Sizes of a picture of panels, all 1 or more. */
+/** Sizes of a picture of panels. */
 typedef struct MaeMosaic {
     size_t height, width; /* pixels of a panel */
     size_t rows, columns; /* of a block */
     size_t blocks;        /* side by side */
+    size_t group;         /* rows of a group; 0: all */
 } MaeMosaic;
 
-/** Make @p canvas white and as large as the panels with a margin need. */
+/** Make @p canvas white and as large as the panels need. SHAPE if a number but the
+ *  group's is 0, or if they do not fit. */
 MaeStatus mae_mosaic_open(MaeImage *canvas, const MaeMosaic *panels, MaeError *err);
 
 /** Pixels of one panel. */

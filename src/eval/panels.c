@@ -2,38 +2,33 @@
 
 #include <stdint.h>
 
-#include "eval/sheet.h"
-
-enum { GAP = 4, GROUP_GAP = 16 };
+enum { LONGER_SIDE = 112 };
 
 static const uint8_t MID_GREY[3] = {128, 128, 128};
 
-/* Height of @p rows with the gaps before the next one. */
-static size_t height_of(const MaePanels *p, size_t rows)
+static size_t scale_of(const MaePatchGrid *grid)
 {
-    const size_t breaks = p->group > 0 ? rows / p->group : 0;
-
-    return rows * (p->grid.height * p->scale + GAP) + breaks * (GROUP_GAP - GAP);
+    return mae_canvas_scale(grid->height, grid->width, LONGER_SIDE);
 }
 
-static size_t width_of(const MaePanels *p, size_t columns)
+MaeMosaic mae_panels_layout(const MaePatchGrid *grid, size_t rows, size_t columns,
+                            size_t group)
 {
-    return columns * (p->grid.width * p->scale + GAP);
+    const size_t scale = scale_of(grid);
+
+    return (MaeMosaic){
+        grid->height * scale, grid->width * scale, rows, columns, 1, group};
 }
 
 MaeStatus mae_panels_open(MaePanels *panels, const MaePatchGrid *grid, size_t rows,
                           size_t columns, size_t group, MaeError *err)
 {
-    MaePanels p = {.grid = *grid, .scale = mae_sheet_scale(grid), .group = group};
-    const size_t side = grid->height > grid->width ? grid->height : grid->width;
-    const size_t most = SIZE_MAX / 2 / (side * p.scale + GROUP_GAP);
+    MaePanels p = {.grid = *grid,
+                   .scale = scale_of(grid),
+                   .layout = mae_panels_layout(grid, rows, columns, group)};
 
     *panels = (MaePanels){0};
-    if (rows == 0 || columns == 0 || rows > most || columns > most)
-        MAE_FAIL(err, MAE_ERR_SHAPE, "panels: %zu x %zu pictures of %zux%zu do not fit",
-                 rows, columns, grid->height, grid->width);
-    MAE_TRY(mae_canvas_open(&p.canvas, height_of(&p, rows - 1) + grid->height * p.scale,
-                            width_of(&p, columns) - GAP, err));
+    MAE_TRY(mae_mosaic_open(&p.canvas, &p.layout, err));
     *panels = p;
     return MAE_OK;
 }
@@ -50,23 +45,25 @@ void mae_panels_image(MaePanels *panels, size_t row, size_t column, const float 
                       const unsigned char *mask)
 {
     const MaePatchGrid *grid = &panels->grid;
-    const size_t top = height_of(panels, row), left = width_of(panels, column);
+    const MaeBox at = mae_mosaic_box(&panels->layout, 0, row, column);
     const size_t side = grid->patch * panels->scale, columns = mae_patch_columns(grid);
 
-    mae_canvas_image(&panels->canvas, top, left, panels->scale, image, grid->channels,
-                     grid->height, grid->width);
+    mae_canvas_image(&panels->canvas, at.top, at.left, panels->scale, image,
+                     grid->channels, grid->height, grid->width);
     for (size_t l = 0; mask != NULL && l < mae_patch_count(grid); l++) {
-        const MaeBox box = {top + l / columns * side, left + l % columns * side, side,
-                            side};
+        const MaeBox patch = {at.top + l / columns * side, at.left + l % columns * side,
+                              side, side};
 
         if (mask[l] != 0)
-            mae_canvas_fill(&panels->canvas, box, MID_GREY);
+            mae_canvas_fill(&panels->canvas, patch, MID_GREY);
     }
 }
 
 void mae_panels_map(MaePanels *panels, size_t row, size_t column, const float *map,
                     const MaePalette *palette)
 {
-    mae_canvas_map(&panels->canvas, height_of(panels, row), width_of(panels, column),
-                   panels->scale, map, panels->grid.height, panels->grid.width, palette);
+    const MaeBox at = mae_mosaic_box(&panels->layout, 0, row, column);
+
+    mae_canvas_map(&panels->canvas, at.top, at.left, panels->scale, map,
+                   panels->grid.height, panels->grid.width, palette);
 }

@@ -1,7 +1,6 @@
 #include "eval/preview.h"
 
 #include "eval/canvas.h"
-#include "eval/sheet.h"
 #include "eval/viewer.h"
 
 MaeDenorm mae_preview_denorm(const MaeAutoencoder *model, bool oracle)
@@ -21,13 +20,14 @@ MaeStatus mae_preview_write(const char *path, MaePreviewScore *scores,
     MaeStatus status;
 
     MAE_TRY(mae_view_pictures(&pictures, run->model, spec, images, count, err));
-    status = mae_sheet_reshape(&sheet.image, &pictures.grid, count, err);
+    status =
+        mae_panels_open(&sheet.panels, &pictures.grid, count, MAE_VIEW_PANELS, 0, err);
     if (status == MAE_OK)
         status = mae_view_each(&pictures, run, w, images, mask, count, mae_view_draw,
                                &sheet, err);
     if (status == MAE_OK)
-        status = mae_canvas_write(&sheet.image, path, err);
-    mae_image_done(&sheet.image);
+        status = mae_canvas_write(&sheet.panels.canvas, path, err);
+    mae_panels_close(&sheet.panels);
     mae_reconstruct_close(&pictures);
     return status;
 }

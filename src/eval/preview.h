@@ -1,7 +1,9 @@
 /**
  * @file preview.h
- * What an autoencoder sees: runs it on a few images and writes the contact sheet
- * (eval/sheet.h) as one PNG, with the scores of every image.
+ * What an autoencoder sees: runs it on a few images and writes one PNG, with the scores of
+ * every image, one a row (eval/panels.h):
+ *
+ *   masked | reconstruction | reconstruction + visible | original
  *
  * Used by mae-reconstruct and, with fixed images and masks, for previews while training.
  *
@@ -9,7 +11,7 @@
  * Units    Images are normalised; mean, std, low and high are in data units.
  * Memory   Allocates pictures of one image and the sheet, and frees them.
  * Errors   As mae_reconstruct_open, mae_reconstruct_image (NUMERIC for predictions that
- *          are not finite), mae_sheet_reshape and mae_file_write_atomic report them. The
+ *          are not finite), mae_panels_open and mae_file_write_atomic report them. The
  *          file is complete or untouched.
  * Threads  The thread that owns the run.
  */

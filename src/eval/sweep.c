@@ -126,25 +126,26 @@ void mae_sweep_close(MaeSweep *sweep)
     *sweep = (MaeSweep){0};
 }
 
-static void draw(MaePanels *panels, size_t row, size_t column, const MaeSweep *s,
-                 size_t step, size_t image, MaeSweepPicture picture)
+/* The panels of a row: masked, predicted, pasted, original. */
+static void draw_row(MaePanels *panels, size_t row, const MaeSweep *s, size_t step,
+                     size_t image)
 {
     const size_t place = place_of(s, step, image), values = values_of(s);
     const float *original = s->original + image * values;
-    const float *const pictures[MAE_SWEEP_PICTURES] = {
-        original, s->predicted + place * values, s->pasted + place * values, original};
 
-    mae_panels_image(panels, row, column, pictures[picture],
-                     picture == MAE_SWEEP_MASKED
-                         ? s->masks + place * mae_patch_count(&s->grid)
-                         : NULL);
+    mae_panels_image(panels, row, 0, original,
+                     s->masks + place * mae_patch_count(&s->grid));
+    mae_panels_image(panels, row, 1, s->predicted + place * values, NULL);
+    mae_panels_image(panels, row, 2, s->pasted + place * values, NULL);
+    mae_panels_image(panels, row, 3, original, NULL);
 }
 
-MaeStatus mae_sweep_picture(MaePanels *panels, const MaeSweep *sweep, size_t step,
-                            size_t image, MaeSweepPicture picture, MaeError *err)
+MaeStatus mae_sweep_step(MaePanels *panels, const MaeSweep *sweep, size_t step,
+                         MaeError *err)
 {
-    MAE_TRY(mae_panels_open(panels, &sweep->grid, 1, 1, 0, err));
-    draw(panels, 0, 0, sweep, step, image, picture);
+    MAE_TRY(mae_panels_open(panels, &sweep->grid, sweep->count, MAE_VIEW_PANELS, 0, err));
+    for (size_t i = 0; i < sweep->count; i++)
+        draw_row(panels, i, sweep, step, i);
     return MAE_OK;
 }
 
@@ -152,10 +153,9 @@ MaeStatus mae_sweep_sheet(MaePanels *panels, const MaeSweep *sweep, MaeError *er
 {
     const size_t steps = sweep->steps;
 
-    MAE_TRY(mae_panels_open(panels, &sweep->grid, sweep->count * steps,
-                            MAE_SWEEP_PICTURES, steps, err));
+    MAE_TRY(mae_panels_open(panels, &sweep->grid, sweep->count * steps, MAE_VIEW_PANELS,
+                            steps, err));
     for (size_t row = 0; row < sweep->count * steps; row++)
-        for (size_t i = 0; i < MAE_SWEEP_PICTURES; i++)
-            draw(panels, row, i, sweep, row % steps, row / steps, (MaeSweepPicture)i);
+        draw_row(panels, row, sweep, row % steps, row / steps);
     return MAE_OK;
 }

@@ -6,8 +6,8 @@
  * hides all that a lower one hides and more (random and grid masks; block masks are not
  * nested and refused), so that what changes from one ratio to the next is the amount.
  *
- * Pictures stay in memory, all of them; mae_sweep_picture draws one, for a page with a
- * slider, mae_sweep_sheet all of them.
+ * Pictures stay in memory, all of them; mae_sweep_step draws those of one ratio, for a
+ * page with a slider, mae_sweep_sheet all of them.
  *
  * Shapes   N images [C,H,W], K ratios, L patches.
  * Memory   run plans and allocates everything, 2 K + 1 pictures of each image; what does
@@ -40,15 +40,6 @@ typedef struct MaeSweep {
     MaeArena arena;       /* what the pointers above point into */
 } MaeSweep;
 
-/** The panels of a row. */
-typedef enum MaeSweepPicture {
-    MAE_SWEEP_MASKED,
-    MAE_SWEEP_PREDICTED,
-    MAE_SWEEP_PASTED,
-    MAE_SWEEP_ORIGINAL,
-    MAE_SWEEP_PICTURES /* their number */
-} MaeSweepPicture;
-
 /**
  * Show the viewer's images at every ratio.
  * @param ratios [steps] rising, 0 to below 1; 1 to MAE_SWEEP_MAX of them.
@@ -60,10 +51,10 @@ MaeStatus mae_sweep_run(MaeSweep *sweep, MaeViewer *viewer, MaeMaskKind kind,
 /** Accepts NULL and a zeroed or closed sweep. */
 void mae_sweep_close(MaeSweep *sweep);
 
-/** One picture of image @p image at ratio @p step, enlarged as on a sheet.
- *  @param[out] panels a single one: panels->canvas; closed by the caller. */
-MaeStatus mae_sweep_picture(MaePanels *panels, const MaeSweep *sweep, size_t step,
-                            size_t image, MaeSweepPicture picture, MaeError *err);
+/** Pictures at ratio @p step: a row of four for every image.
+ *  @param[out] panels closed by the caller. */
+MaeStatus mae_sweep_step(MaePanels *panels, const MaeSweep *sweep, size_t step,
+                         MaeError *err);
 
 /** All pictures: a row of four for every ratio, a group of rows for every image. */
 MaeStatus mae_sweep_sheet(MaePanels *panels, const MaeSweep *sweep, MaeError *err);

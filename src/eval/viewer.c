@@ -4,7 +4,6 @@
 
 #include "eval/canvas.h"
 #include "eval/quality.h"
-#include "eval/sheet.h"
 
 enum { BATCH = 16 };
 
@@ -84,22 +83,14 @@ MaeStatus mae_view_each(MaeReconstruct *pictures, MaeAutoencoderRun *run, MaeWei
 MaeStatus mae_view_draw(void *sheet, const MaeView *view, MaeError *err)
 {
     MaeViewSheet *s = sheet;
-
-    mae_sheet_draw(&s->image, view->index, view->pictures, view->mask);
-    return s->scores != NULL ? mae_view_score(&s->scores[view->index], view, err)
-                             : MAE_OK;
-}
-
-MaeStatus mae_view_panels(void *panels, const MaeView *view, MaeError *err)
-{
     const MaeReconstruct *r = view->pictures;
     const float *const row[MAE_VIEW_PANELS] = {r->original, r->predicted, r->pasted,
                                                r->original};
 
-    (void)err;
     for (size_t i = 0; i < MAE_VIEW_PANELS; i++)
-        mae_panels_image(panels, view->index, i, row[i], i == 0 ? view->mask : NULL);
-    return MAE_OK;
+        mae_panels_image(&s->panels, view->index, i, row[i], i == 0 ? view->mask : NULL);
+    return s->scores != NULL ? mae_view_score(&s->scores[view->index], view, err)
+                             : MAE_OK;
 }
 
 MaeStatus mae_viewer_open(MaeViewer *viewer, const MaeViewerSpec *spec, MaeError *err)
@@ -174,11 +165,11 @@ MaeStatus mae_viewer_sheet(MaeViewer *viewer, const char *path, MaePreviewScore 
     MaeViewSheet sheet = {.scores = scores};
     MaeStatus status;
 
-    MAE_TRY(
-        mae_sheet_reshape(&sheet.image, &viewer->pictures.grid, viewer->spec.count, err));
+    MAE_TRY(mae_panels_open(&sheet.panels, &viewer->pictures.grid, viewer->spec.count,
+                            MAE_VIEW_PANELS, 0, err));
     status = mae_viewer_show(viewer, mask, mae_view_draw, &sheet, err);
     if (status == MAE_OK)
-        status = mae_canvas_write(&sheet.image, path, err);
-    mae_image_done(&sheet.image);
+        status = mae_canvas_write(&sheet.panels.canvas, path, err);
+    mae_panels_close(&sheet.panels);
     return status;
 }

@@ -55,20 +55,17 @@ MaeStatus mae_view_each(MaeReconstruct *pictures, MaeAutoencoderRun *run, MaeWei
                         const float *images, const MaeMask *mask, size_t count,
                         MaeViewFn fn, void *ctx, MaeError *err);
 
-/** A sheet in the making (eval/sheet.h): an image shaped for all rows, and scores. */
+/** Panels of a row of a sheet: masked, predicted, pasted, original. */
+#define MAE_VIEW_PANELS 4
+
+/** A sheet in the making: a row for every view, and scores. */
 typedef struct MaeViewSheet {
-    MaeImage image;
+    MaePanels panels;        /* [N,MAE_VIEW_PANELS] */
     MaePreviewScore *scores; /* [N] or NULL */
 } MaeViewSheet;
 
 /** A MaeViewFn: draw the view's row of a MaeViewSheet and take its scores. */
 MaeStatus mae_view_draw(void *sheet, const MaeView *view, MaeError *err);
-
-/** Panels of a row: masked, predicted, pasted, original. */
-#define MAE_VIEW_PANELS 4
-
-/** A MaeViewFn: draw the view's row of a MaePanels with MAE_VIEW_PANELS columns. */
-MaeStatus mae_view_panels(void *panels, const MaeView *view, MaeError *err);
 
 /** What is looked at, and with what; all borrowed. */
 typedef struct MaeViewerSpec {

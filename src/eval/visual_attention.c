@@ -58,10 +58,10 @@ static MaeStatus open_canvases(Drawing *d, MaeError *err)
     for (size_t m = 0; m < d->input->model_count; m++)
         heads = d->maps[m].heads > heads ? d->maps[m].heads : heads;
     MAE_TRY(mae_thumb_open(&d->thumb, &d->input->models[0], err));
-    d->heads = (MaeMosaic){d->thumb.height, d->thumb.width, count, 1 + heads,
-                           d->input->model_count};
+    d->heads = (MaeMosaic){d->thumb.height, d->thumb.width,        count,
+                           1 + heads,       d->input->model_count, 0};
     d->rollout =
-        (MaeMosaic){d->thumb.height, d->thumb.width, count, 3, d->input->model_count};
+        (MaeMosaic){d->thumb.height, d->thumb.width, count, 3, d->input->model_count, 0};
     MAE_TRY(mae_mosaic_open(&d->figures[0].picture, &d->heads, err));
     return mae_mosaic_open(&d->figures[1].picture, &d->rollout, err);
 }

@@ -153,8 +153,9 @@ static MaeStatus open_canvases(Drawing *d, MaeError *err)
             d->features[m].layer_count > layers ? d->features[m].layer_count : layers;
     MAE_TRY(mae_thumb_open(&d->thumb, &d->input->models[0], err));
     d->colours =
-        (MaeMosaic){d->thumb.height, d->thumb.width, d->count, 1 + 2 * layers, models};
-    d->maps = (MaeMosaic){d->thumb.height, d->thumb.width, d->count, 1 + layers, models};
+        (MaeMosaic){d->thumb.height, d->thumb.width, d->count, 1 + 2 * layers, models, 0};
+    d->maps =
+        (MaeMosaic){d->thumb.height, d->thumb.width, d->count, 1 + layers, models, 0};
     d->norms = calloc(models * d->count * d->features[0].patches, sizeof *d->norms);
     if (d->norms == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "features: out of memory for norms");

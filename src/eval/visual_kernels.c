@@ -100,8 +100,8 @@ static MaeMosaic layout(const MaeVisualInput *input, size_t count, size_t wanted
     while (columns < most && columns * columns < count)
         columns++;
     rows = (count + columns - 1) / columns;
-    return (MaeMosaic){side, side, rows < columns ? rows : columns, columns,
-                       input->model_count};
+    return (MaeMosaic){
+        side, side, rows < columns ? rows : columns, columns, input->model_count, 0};
 }
 
 /* Panels there are of what is at most @p count. */

@@ -49,8 +49,8 @@ static Layout layout_of(const MaeVisualInput *input)
     l.down = l.rows < MOST ? l.rows : MOST;
     l.across = l.columns < MOST ? l.columns : MOST;
     l.cell = mae_canvas_scale(l.rows, l.columns, PANEL);
-    l.panels = (MaeMosaic){l.rows * l.cell, l.columns * l.cell, l.down, l.across,
-                           input->model_count};
+    l.panels = (MaeMosaic){l.rows * l.cell, l.columns * l.cell, l.down,
+                           l.across,        input->model_count, 0};
     return l;
 }
 

@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "eval/sheet.h"
+#include "base/size.h"
+#include "eval/panels.h"
 #include "eval/sweep.h"
 #include "store/file.h"
 
 #define IMAGES 4 /* rows of a picture */
 #define RATIOS 8
 #define EPOCHS 8
-#define GAP 4 /* pixels between panels, see eval/sheet.h */
 #define FILE_BYTES ((size_t)64 << 20)
 
 #define PANELS                                                                           \
@@ -47,27 +47,6 @@ static size_t choose_ratios(double ratios[RATIOS], size_t *count, double own,
     return at;
 }
 
-/* All images at one ratio, a row each. */
-static MaeStatus draw_step(MaePanels *panels, const MaeSweep *sweep, size_t step,
-                           MaeError *err)
-{
-    const MaePatchGrid *grid = &sweep->grid;
-    const size_t values = grid->channels * grid->height * grid->width;
-
-    MAE_TRY(mae_panels_open(panels, grid, sweep->count, MAE_SWEEP_PICTURES, 0, err));
-    for (size_t i = 0; i < sweep->count; i++) {
-        const size_t place = step * sweep->count + i;
-        const float *original = sweep->original + i * values;
-
-        mae_panels_image(panels, i, 0, original,
-                         sweep->masks + place * mae_patch_count(grid));
-        mae_panels_image(panels, i, 1, sweep->predicted + place * values, NULL);
-        mae_panels_image(panels, i, 2, sweep->pasted + place * values, NULL);
-        mae_panels_image(panels, i, 3, original, NULL);
-    }
-    return MAE_OK;
-}
-
 static MaeStatus add_sweep(MaeReport *report, const MaeSweep *sweep, size_t own,
                            MaeError *err)
 {
@@ -78,7 +57,7 @@ static MaeStatus add_sweep(MaeReport *report, const MaeSweep *sweep, size_t own,
     MaeStatus status = MAE_OK;
 
     for (size_t k = 0; k < sweep->steps && status == MAE_OK; k++) {
-        status = draw_step(&panels[k], sweep, k, err);
+        status = mae_sweep_step(&panels[k], sweep, k, err);
         images[k] = panels[k].canvas;
         (void)snprintf(texts[k], sizeof texts[k],
                        "%.0f %% hidden%s: loss %.4f, PSNR %.1f dB over hidden pixels",
@@ -137,7 +116,7 @@ MaeStatus mae_pretrain_pictures_ratios(MaeReport *report, const MaeConfig *cfg,
     MAE_TRY(mae_gemm_open(&gemm, &options, err));
     compute.gemm = gemm;
     own.compute = &compute;
-    own.count = spec->count < IMAGES ? spec->count : IMAGES;
+    own.count = mae_smaller(spec->count, IMAGES);
     status = run_sweep(report, cfg, &own, err);
     mae_gemm_close(gemm);
     return status;
@@ -147,7 +126,8 @@ MaeStatus mae_pretrain_pictures_ratios(MaeReport *report, const MaeConfig *cfg,
 static MaeStatus read_preview(MaeImage *image, const MaeRunFolder *folder, size_t epoch,
                               const MaePatchGrid *grid, MaeError *err)
 {
-    const size_t rows = IMAGES * (grid->height * mae_sheet_scale(grid) + GAP) - GAP;
+    const MaeMosaic layout = mae_panels_layout(grid, IMAGES, MAE_VIEW_PANELS, 0);
+    const MaeBox last = mae_mosaic_box(&layout, 0, IMAGES - 1, 0);
     char path[MAE_CONFIG_PATH + 64];
     unsigned char *bytes = NULL;
     size_t size = 0;
@@ -157,8 +137,8 @@ static MaeStatus read_preview(MaeImage *image, const MaeRunFolder *folder, size_
     MAE_TRY(mae_file_read_all(path, FILE_BYTES, &bytes, &size, err));
     status = mae_image_decode(image, bytes, size, NULL, err);
     free(bytes);
-    if (status == MAE_OK && image->height > rows)
-        image->height = rows;
+    if (status == MAE_OK)
+        image->height = mae_smaller(image->height, last.top + last.height);
     return status;
 }
 

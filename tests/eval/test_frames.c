@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "eval/sheet.h"
 #include "viewer_fixture.h"
 
 static char path[1200];
@@ -58,10 +57,11 @@ START_TEST(patches_appear)
     char *folder = mae_test_folder(), inner[1100], name[32];
     MaeError err = {0};
     TestViewer v;
-    size_t frames = 0;
+    size_t frames = 0, scale;
 
     (void)snprintf(inner, sizeof inner, "%s/a/b", folder);
     test_viewer_open(&v, true, false, 2);
+    scale = mae_panels_layout(&v.model.arch.grid, 1, 1, 0).height / VIEW_HEIGHT;
     ck_assert_ok(mae_frames_write(&frames, &v.viewer,
                                   &(MaeFramesSpec){inner, "frame", MAE_MASK_RANDOM, 5, 3},
                                   &err));
@@ -72,9 +72,8 @@ START_TEST(patches_appear)
         (void)snprintf(name, sizeof name, "frame-%03zu.png", k);
         image = read_frame(inner, name);
         for (size_t row = 0; row < VIEW_COUNT; row++)
-            ck_assert_uint_eq(
-                count_hidden(&image, row, mae_sheet_scale(&v.model.arch.grid)),
-                VIEW_PATCHES - visible[k]);
+            ck_assert_uint_eq(count_hidden(&image, row, scale),
+                              VIEW_PATCHES - visible[k]);
         mae_image_done(&image);
     }
     ck_assert_int_ne(access(in(inner, "frame-005.png"), F_OK), 0);

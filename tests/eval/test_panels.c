@@ -85,6 +85,22 @@ START_TEST(maps_are_coloured)
 }
 END_TEST
 
+START_TEST(small_images_are_enlarged)
+{
+    static const struct {
+        MaePatchGrid grid;
+        size_t scale;
+    } cases[] = {
+        {{1, 28, 28, 4}, 4}, {{3, 32, 32, 4}, 4}, {{3, 24, 40, 8}, 3},
+        {{3, 111, 1, 1}, 2}, {{3, 112, 1, 1}, 1}, {{3, 224, 224, 16}, 1},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_uint_eq(mae_panels_layout(&cases[i].grid, 1, 1, 0).height,
+                          cases[i].grid.height * cases[i].scale);
+}
+END_TEST
+
 START_TEST(what_does_not_fit_is_refused)
 {
     MaePanels p;
@@ -93,6 +109,9 @@ START_TEST(what_does_not_fit_is_refused)
     ck_assert_fails(mae_panels_open(&p, &grid, 0, 1, 0, &err), MAE_ERR_SHAPE, "0 x 1");
     ck_assert_fails(mae_panels_open(&p, &grid, 1, SIZE_MAX, 0, &err), MAE_ERR_SHAPE,
                     "do not fit");
+    ck_assert_fails(
+        mae_panels_open(&p, &(MaePatchGrid){1, 1, SIZE_MAX / 4, 1}, 1, 1, 0, &err),
+        MAE_ERR_SHAPE, "do not fit");
     ck_assert_fails(mae_panels_open(&p, &grid, SIZE_MAX / 200, 1, 1, &err), MAE_ERR_SHAPE,
                     "do not fit");
     ck_assert_ptr_null(p.canvas.data);
@@ -107,6 +126,7 @@ int main(void)
     tcase_add_test(tc, panels_have_their_places);
     tcase_add_test(tc, hidden_patches_are_grey);
     tcase_add_test(tc, maps_are_coloured);
+    tcase_add_test(tc, small_images_are_enlarged);
     tcase_add_test(tc, what_does_not_fit_is_refused);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

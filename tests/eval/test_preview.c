@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "eval/quality.h"
-#include "eval/sheet.h"
+#include "eval/viewer.h"
 #include "model/maskset.h"
 #include "support/model.h"
 #include "support/test.h"
@@ -98,7 +98,8 @@ START_TEST(draws_what_the_parts_make)
     MaePreviewScore scores[COUNT];
     MaeReconstructSpec spec = {
         .denorm = denorm, .mean = data_mean, .std = data_std, .low = 0.0f, .high = 1.0f};
-    MaeImage sheet = {0}, got;
+    MaeViewSheet sheet = {.scores = NULL};
+    MaeImage got, *want = &sheet.panels.canvas;
     MaeReconstruct r;
     MaeError err = {0};
     Bench b;
@@ -109,24 +110,25 @@ START_TEST(draws_what_the_parts_make)
     got = read_sheet(&b);
     spec.grid = b.model.arch.grid;
     ck_assert_ok(mae_reconstruct_open(&r, &spec, &err));
-    ck_assert_ok(mae_sheet_reshape(&sheet, &spec.grid, COUNT, &err));
+    ck_assert_ok(
+        mae_panels_open(&sheet.panels, &spec.grid, COUNT, MAE_VIEW_PANELS, 0, &err));
     for (size_t i = 0; i < COUNT; i++) {
         const MaeMask mask = mae_mask_from(&b.masks.mask, i);
         const float *pred = b.run.pred + (i * (b.model.patches + 1) + 1) * b.model.values;
 
         ck_assert_ok(
             mae_reconstruct_image(&r, b.images + i * PIXELS, pred, mask.mask, &err));
-        mae_sheet_draw(&sheet, i, &r, mask.mask);
+        ck_assert_ok(mae_view_draw(&sheet, &(MaeView){i, &r, mask.mask, 0.0}, &err));
         ck_assert_double_eq(scores[i].psnr,
                             mae_quality_psnr(r.pasted, r.original, mask.mask, &r.grid));
         ck_assert(scores[i].ssim > -1.0 && scores[i].ssim < 1.0);
         ck_assert(scores[i].loss > 0.0 && isfinite(scores[i].loss));
     }
-    ck_assert_uint_eq(got.height, sheet.height);
-    ck_assert_uint_eq(got.width, sheet.width);
+    ck_assert_uint_eq(got.height, want->height);
+    ck_assert_uint_eq(got.width, want->width);
     ck_assert_uint_eq(got.channels, 3);
-    ck_assert_mem_eq(got.data, sheet.data, got.height * mae_image_row_bytes(&got));
-    mae_image_done(&sheet);
+    ck_assert_mem_eq(got.data, want->data, got.height * mae_image_row_bytes(&got));
+    mae_panels_close(&sheet.panels);
     mae_image_done(&got);
     mae_reconstruct_close(&r);
     bench_close(&b);
@@ -165,7 +167,8 @@ START_TEST(range_from_the_images)
 {
     MaeImage sheet;
     MaeError err = {0};
-    size_t side, step;
+    size_t step;
+    MaeMosaic panel;
     unsigned low = 255, high = 0;
     Bench b;
 
@@ -174,14 +177,13 @@ START_TEST(range_from_the_images)
         b.images[i] *= 1000.0f;
     ck_assert_ok(write_sheet(&b, NULL, false, 0.0f, &err));
     sheet = read_sheet(&b);
-    side = WIDTH * mae_sheet_scale(&b.model.arch.grid);
+    panel = mae_panels_layout(&b.model.arch.grid, 1, 1, 0);
     step = mae_image_row_bytes(&sheet);
     for (size_t row = 0; row < sheet.height; row++)
-        for (size_t i = step - 3 * side; i < step; i++) {
+        for (size_t i = step - 3 * panel.width; i < step; i++) {
             const unsigned v = ((const uint8_t *)sheet.data)[row * step + i];
-            const size_t period = HEIGHT * mae_sheet_scale(&b.model.arch.grid) + 4;
 
-            if (row % period >= period - 4)
+            if (row % (panel.height + 4) >= panel.height)
                 continue;
             low = v < low ? v : low;
             high = v > high ? v : high;

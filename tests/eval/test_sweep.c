@@ -83,10 +83,10 @@ static const uint8_t *pixel(const MaePanels *p, size_t y, size_t x)
     return (const uint8_t *)p->canvas.data + (y * p->canvas.width + x) * 3;
 }
 
-/* A single picture is the panel of the sheet. */
-START_TEST(sheet_is_made_of_the_pictures)
+/* The rows of a ratio are those of the sheet. */
+START_TEST(sheet_is_made_of_the_steps)
 {
-    MaePanels sheet, one;
+    MaePanels sheet, steps[STEPS];
     MaeError err = {0};
     MaeSweep s;
     TestViewer v;
@@ -95,6 +95,8 @@ START_TEST(sheet_is_made_of_the_pictures)
     test_viewer_open(&v, true, true, 2);
     run(&s, &v, MAE_MASK_RANDOM);
     ck_assert_ok(mae_sweep_sheet(&sheet, &s, &err));
+    for (size_t k = 0; k < STEPS; k++)
+        ck_assert_ok(mae_sweep_step(&steps[k], &s, k, &err));
     high = VIEW_HEIGHT * sheet.scale;
     wide = VIEW_WIDTH * sheet.scale;
     ck_assert_uint_eq(sheet.canvas.width, 4 * wide + 12);
@@ -102,17 +104,15 @@ START_TEST(sheet_is_made_of_the_pictures)
                       VIEW_COUNT * (3 * high + 8) + (VIEW_COUNT - 1) * 16);
     for (size_t image = 0; image < VIEW_COUNT; image += 5)
         for (size_t k = 0; k < STEPS; k++)
-            for (size_t p = 0; p < MAE_SWEEP_PICTURES; p++) {
+            for (size_t y = 0; y < high; y++) {
                 const size_t top = image * (3 * high + 8 + 16) + k * (high + 4);
 
-                ck_assert_ok(
-                    mae_sweep_picture(&one, &s, k, image, (MaeSweepPicture)p, &err));
-                ck_assert_uint_eq(one.canvas.height, high);
-                for (size_t y = 0; y < high; y++)
-                    ck_assert_mem_eq(pixel(&sheet, top + y, p * (wide + 4)),
-                                     pixel(&one, y, 0), 3 * wide);
-                mae_panels_close(&one);
+                ck_assert_mem_eq(pixel(&sheet, top + y, 0),
+                                 pixel(&steps[k], image * (high + 4) + y, 0),
+                                 3 * sheet.canvas.width);
             }
+    for (size_t k = 0; k < STEPS; k++)
+        mae_panels_close(&steps[k]);
     mae_panels_close(&sheet);
     mae_sweep_close(&s);
     test_viewer_close(&v);
@@ -156,7 +156,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, masks_are_nested, 0, 2);
     tcase_add_test(tc, pictures_are_in_their_places);
-    tcase_add_test(tc, sheet_is_made_of_the_pictures);
+    tcase_add_test(tc, sheet_is_made_of_the_steps);
     tcase_add_test(tc, bad_sweeps_are_refused);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

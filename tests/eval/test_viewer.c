@@ -145,6 +145,73 @@ START_TEST(failures_end_the_show)
 }
 END_TEST
 
+/* Pictures made by hand: drawing reads only these fields. Loop: 1, 3, 5 channels. */
+static MaeReconstruct pictures(const MaePatchGrid *grid)
+{
+    const size_t n = grid->channels * grid->height * grid->width;
+    MaeReconstruct r = {.grid = *grid};
+    float *block = mae_test_alloc(3 * n * sizeof *block);
+
+    for (size_t i = 0; i < n; i++) {
+        block[i] = (float)(i % 250) / 255.0f;
+        block[n + i] = (float)(i % 199) / 255.0f;
+        block[2 * n + i] = (float)(i % 97) / 255.0f;
+    }
+    r.original = block;
+    r.predicted = block + n;
+    r.pasted = block + 2 * n;
+    return r;
+}
+
+/* The picture's pixel as the header says it is drawn. */
+static double shown(const float *picture, const MaePatchGrid *g, size_t y, size_t x,
+                    size_t channel)
+{
+    const size_t plane = g->height * g->width;
+    double sum = 0.0;
+
+    if (g->channels == 3)
+        return 255.0 * (double)picture[channel * plane + y * g->width + x];
+    for (size_t c = 0; c < g->channels; c++)
+        sum += 255.0 * (double)picture[c * plane + y * g->width + x];
+    return sum / (double)g->channels;
+}
+
+START_TEST(draws_every_pixel)
+{
+    const MaePatchGrid grid = {(size_t[]){1, 3, 5}[_i], 28, 14, 7};
+    const unsigned char mask[8] = {1, 0, 0, 1, 1, 1, 0, 0};
+    const size_t scale = 4, rows = 2, width = 4 * (14 * scale + 4) - 4;
+    MaeReconstruct r = pictures(&grid);
+    const float *panels[4] = {r.original, r.predicted, r.pasted, r.original};
+    MaeViewSheet made = {.scores = NULL};
+    MaeImage sheet;
+    MaeError err = {0};
+
+    ck_assert_ok(mae_panels_open(&made.panels, &grid, rows, MAE_VIEW_PANELS, 0, &err));
+    sheet = made.panels.canvas;
+    ck_assert_uint_eq(sheet.width, width);
+    ck_assert_uint_eq(sheet.height, rows * (28 * scale + 4) - 4);
+    ck_assert_uint_eq(sheet.channels, 3);
+    ck_assert_ok(mae_view_draw(&made, &(MaeView){1, &r, mask, 0.0}, &err));
+    for (size_t i = 0; i < sheet.height * width * sheet.channels; i++) {
+        const size_t c = i % sheet.channels, y = i / sheet.channels / width;
+        const size_t x = i / sheet.channels % width;
+        const size_t panel = x / (14 * scale + 4), u = x % (14 * scale + 4) / scale;
+        const size_t v = y < 28 * scale + 4 ? 28 : (y - 28 * scale - 4) / scale;
+        double want = 255.0; /* the first row was not drawn, gaps are white */
+
+        if (v < 28 && u < 14)
+            want = panel == 0 && mask[v / 7 * 2 + u / 7] > 0
+                       ? 128.0
+                       : shown(panels[panel], &grid, v, u, c);
+        ck_assert_double_eq_tol(((const uint8_t *)sheet.data)[i], want, 0.501);
+    }
+    mae_panels_close(&made.panels);
+    free(r.original);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("eval viewer");
@@ -154,6 +221,7 @@ int main(void)
     tcase_add_loop_test(tc, shows_what_the_model_computes, 0, 2);
     tcase_add_test(tc, any_number_of_threads_shows_the_same);
     tcase_add_test(tc, failures_end_the_show);
+    tcase_add_loop_test(tc, draws_every_pixel, 0, 3);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

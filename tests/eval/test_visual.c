@@ -79,14 +79,14 @@ static const MaeFigure *figure(const MaeFigures *figures, const char *file)
     return NULL;
 }
 
-/* Panels of a mosaic: 4 pixels around, 2 between, 24 between models. */
+/* Panels of a mosaic: 4 pixels between, 24 between models. */
 static void check_size(const MaeFigures *figures, const char *file, MaeMosaic m)
 {
     const MaeFigure *f = figure(figures, file);
 
-    ck_assert_uint_eq(f->picture.height, 8 + m.rows * (m.height + 2) - 2);
-    ck_assert_uint_eq(f->picture.width, 8 + m.blocks * (m.columns * (m.width + 2) - 2) +
-                                            (m.blocks - 1) * 24);
+    ck_assert_uint_eq(f->picture.height, m.rows * (m.height + 4) - 4);
+    ck_assert_uint_eq(f->picture.width,
+                      m.blocks * (m.columns * (m.width + 4) - 4) + (m.blocks - 1) * 24);
     ck_assert_str_ne(f->title, "");
     ck_assert_uint_lt(strlen(f->caption), sizeof f->caption - 1); /* nothing cut off */
     ck_assert(m.blocks == 1 || strstr(f->caption, "Left: first. Right: second.") != NULL);
@@ -107,14 +107,15 @@ START_TEST(every_view_draws_its_figures)
     for (size_t i = 0; mae_visuals[i] != NULL; i++)
         if (!(mae_visuals[i]->needs & MAE_VISUAL_NEEDS_DATA))
             ck_assert_ok(mae_visuals[i]->draw(&figures, &b.input, &err));
-    check_size(&figures, "kernels.png", (MaeMosaic){24, 24, 3, 4, models});
+    check_size(&figures, "kernels.png", (MaeMosaic){24, 24, 3, 4, models, 0});
     check_size(&figures, "kernels-components.png",
-               (MaeMosaic){57, 57, 3, 3 + (_i % 3 > 0), models});
-    check_size(&figures, "positions.png", (MaeMosaic){32, 48, 2, 3, models});
-    check_size(&figures, "attention.png", (MaeMosaic){66, 99, COUNT, 4, models});
-    check_size(&figures, "attention-rollout.png", (MaeMosaic){66, 99, COUNT, 3, models});
-    check_size(&figures, "features.png", (MaeMosaic){66, 99, COUNT, 5, models});
-    check_size(&figures, "features-norms.png", (MaeMosaic){66, 99, COUNT, 3, models});
+               (MaeMosaic){57, 57, 3, 3 + (_i % 3 > 0), models, 0});
+    check_size(&figures, "positions.png", (MaeMosaic){32, 48, 2, 3, models, 0});
+    check_size(&figures, "attention.png", (MaeMosaic){66, 99, COUNT, 4, models, 0});
+    check_size(&figures, "attention-rollout.png",
+               (MaeMosaic){66, 99, COUNT, 3, models, 0});
+    check_size(&figures, "features.png", (MaeMosaic){66, 99, COUNT, 5, models, 0});
+    check_size(&figures, "features-norms.png", (MaeMosaic){66, 99, COUNT, 3, models, 0});
     mae_figures_done(&figures);
     bench_close(&b);
 }
@@ -131,11 +132,11 @@ START_TEST(a_model_beside_itself_looks_the_same)
         ck_assert_ok(mae_visuals[i]->draw(&figures, &b.input, &err));
     for (size_t i = 0; i < figures.count; i++) {
         const MaeImage *p = &figures.items[i].picture;
-        const size_t half = (p->width - 24) / 2 - 4 + 24; /* to the second block */
+        const size_t half = (p->width - 24) / 2 + 24; /* to the second block */
 
         for (size_t y = 0; y < p->height; y++)
-            ck_assert_mem_eq((uint8_t *)p->data + (y * p->width + 4) * 3,
-                             (uint8_t *)p->data + (y * p->width + 4 + half) * 3,
+            ck_assert_mem_eq((uint8_t *)p->data + y * p->width * 3,
+                             (uint8_t *)p->data + (y * p->width + half) * 3,
                              (half - 24) * 3);
     }
     mae_figures_done(&figures);

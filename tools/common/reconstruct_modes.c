@@ -225,7 +225,7 @@ static MaeStatus draw_ranked(ReconstructSession *s, const MaeRanking *ranking, s
 {
     const MaeTransform transform = mae_features_transform(&s->loaded);
     size_t samples[MAE_GALLERY_MAX];
-    MaePanels panels = {0};
+    MaeViewSheet sheet = {.scores = NULL};
     MaeMaskSet masks = {0};
     MaeStatus status;
 
@@ -240,14 +240,14 @@ static MaeStatus draw_ranked(ReconstructSession *s, const MaeRanking *ranking, s
     if (status == MAE_OK) {
         s->report.hidden = masks.mask.patches - masks.mask.visible;
         mae_maskset_draw(&masks, s->report.seed, 0, samples, 2 * n);
-        status = mae_panels_open(&panels, &s->viewer.pictures.grid, 2 * n,
+        status = mae_panels_open(&sheet.panels, &s->viewer.pictures.grid, 2 * n,
                                  MAE_VIEW_PANELS, n, err);
     }
     mae_viewer_expect(&s->viewer, 1);
     if (status == MAE_OK)
-        status = mae_viewer_show(&s->viewer, &masks.mask, mae_view_panels, &panels, err);
+        status = mae_viewer_show(&s->viewer, &masks.mask, mae_view_draw, &sheet, err);
     mae_maskset_close(&masks);
-    return write_panels(s, &panels, status, err);
+    return write_panels(s, &sheet.panels, status, err);
 }
 
 static MaeStatus rank_dataset(ReconstructSession *s, const MaeDataset *ds, MaeError *err)
