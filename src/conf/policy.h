@@ -14,6 +14,7 @@
  *
  * Source   timm auto_augment.py, rand_augment_transform.
  * Memory   Never allocates.
+ * Errors   ARG.
  * Threads  Reentrant.
  */
 #ifndef MAE_CONF_POLICY_H

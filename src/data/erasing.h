@@ -10,6 +10,7 @@
  *          which MAE's fine-tuning uses with p = 0.25.
  * Shapes   f32 [C,H,W].
  * Memory   Never allocates.
+ * Errors   Cannot fail.
  * Threads  Reentrant.
  */
 #ifndef MAE_DATA_ERASING_H

@@ -6,6 +6,7 @@
  * Source   torchvision ColorJitter(strength, strength, strength) on Pillow images.
  * Shapes   U8 [H,W,1] or [H,W,3]; saturation leaves grey images alone.
  * Memory   In place, nothing is allocated.
+ * Errors   Cannot fail.
  * Threads  Reentrant.
  */
 #ifndef MAE_DATA_JITTER_H

@@ -20,6 +20,7 @@
  *          bilinear or bicubic; MAE's fine-tuning (util/datasets.py) asks for bicubic.
  * Shapes   U8 [H,W,1] or [H,W,3].
  * Memory   The spare image grows to the size of the image.
+ * Errors   NOMEM for the spare image.
  * Threads  Reentrant.
  */
 #ifndef MAE_DATA_RANDAUGMENT_H

@@ -1,7 +1,7 @@
 /**
  * @file preview.h
- * What an autoencoder sees: runs it on a few images and writes one PNG, with the scores of
- * every image, one a row (eval/panels.h):
+ * What an autoencoder sees: runs it on a few images and writes one PNG, an image a row
+ * (eval/panels.h), with the scores of every image:
  *
  *   masked | reconstruction | reconstruction + visible | original
  *

@@ -16,8 +16,9 @@ void mae_thumbnailer_done(MaeThumbnailer *t)
     *t = (MaeThumbnailer){0};
 }
 
-MaeStatus mae_thumbnail_draw(MaeImage *thumb, const float *values, size_t channels,
-                             size_t height, size_t width, size_t side, MaeError *err)
+/* @p values [C,H,W] in 0 .. 1, enlarged to at most @p side. */
+static MaeStatus draw(MaeImage *thumb, const float *values, size_t channels,
+                      size_t height, size_t width, size_t side, MaeError *err)
 {
     const size_t fits = side / mae_larger(height, width), scale = fits > 0 ? fits : 1;
 
@@ -73,7 +74,7 @@ static MaeStatus shrink(MaeThumbnailer *t, MaeImage *thumb, size_t side, MaeErro
                              &t->scratch, err));
     if (img->type == MAE_PIXEL_F32)
         stretch(t->values, count);
-    return mae_thumbnail_draw(thumb, t->values, img->channels, height, width, side, err);
+    return draw(thumb, t->values, img->channels, height, width, side, err);
 }
 
 MaeStatus mae_thumbnail_read(MaeThumbnailer *t, MaeImage *thumb, const MaeDataset *ds,

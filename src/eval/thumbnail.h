@@ -31,10 +31,6 @@ typedef struct MaeThumbnailer {
 MaeStatus mae_thumbnail_read(MaeThumbnailer *t, MaeImage *thumb, const MaeDataset *ds,
                              size_t sample, size_t side, MaeError *err);
 
-/** The same of a picture in memory: a canvas of @p values [C,H,W] in 0 .. 1. */
-MaeStatus mae_thumbnail_draw(MaeImage *thumb, const float *values, size_t channels,
-                             size_t height, size_t width, size_t side, MaeError *err);
-
 /** Release the buffers; accepts a zeroed object. */
 void mae_thumbnailer_done(MaeThumbnailer *t);
 

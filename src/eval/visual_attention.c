@@ -4,7 +4,7 @@
 
 #include "eval/attention_maps.h"
 #include "eval/mosaic.h"
-#include "eval/thumb.h"
+#include "eval/patch_panel.h"
 #include "eval/visual.h"
 
 #define DARKEST 0.15f /* of a patch without attention, where the image is shaded */
@@ -15,7 +15,7 @@ typedef struct Drawing {
     size_t layer[MAE_VISUAL_MODELS]; /* of each model */
     MaePooling query[MAE_VISUAL_MODELS];
     MaeAttentionMaps maps[MAE_VISUAL_MODELS];
-    MaeThumb thumb;
+    MaePatchPanel panel;
     MaeMosaic heads, rollout; /* panels of the figures */
     MaeFigure figures[2];
 } Drawing;
@@ -57,11 +57,11 @@ static MaeStatus open_canvases(Drawing *d, MaeError *err)
 
     for (size_t m = 0; m < d->input->model_count; m++)
         heads = d->maps[m].heads > heads ? d->maps[m].heads : heads;
-    MAE_TRY(mae_thumb_open(&d->thumb, &d->input->models[0], err));
-    d->heads = (MaeMosaic){d->thumb.height, d->thumb.width,        count,
+    MAE_TRY(mae_patch_panel_open(&d->panel, &d->input->models[0], err));
+    d->heads = (MaeMosaic){d->panel.height, d->panel.width,        count,
                            1 + heads,       d->input->model_count, 0};
     d->rollout =
-        (MaeMosaic){d->thumb.height, d->thumb.width, count, 3, d->input->model_count, 0};
+        (MaeMosaic){d->panel.height, d->panel.width, count, 3, d->input->model_count, 0};
     MAE_TRY(mae_mosaic_open(&d->figures[0].picture, &d->heads, err));
     return mae_mosaic_open(&d->figures[1].picture, &d->rollout, err);
 }
@@ -88,10 +88,10 @@ static void draw_heads(Drawing *d, size_t m, size_t row, const float *image)
     const MaeAttentionMaps *a = &d->maps[m];
     MaeImage *canvas = &d->figures[0].picture;
 
-    mae_thumb_image(&d->thumb, canvas, mae_mosaic_box(&d->heads, m, row, 0), image);
+    mae_patch_panel_image(&d->panel, canvas, mae_mosaic_box(&d->heads, m, row, 0), image);
     for (size_t h = 0; h < a->heads; h++)
-        mae_thumb_map(&d->thumb, canvas, mae_mosaic_box(&d->heads, m, row, 1 + h),
-                      a->maps + h * a->patches, &palette);
+        mae_patch_panel_map(&d->panel, canvas, mae_mosaic_box(&d->heads, m, row, 1 + h),
+                            a->maps + h * a->patches, &palette);
 }
 
 /* Spoils the roll-out: it becomes the light of the shaded image. */
@@ -102,15 +102,16 @@ static void draw_rollout(Drawing *d, size_t m, size_t row, const float *image,
     MaeImage *canvas = &d->figures[1].picture;
     const MaeBox shaded = mae_mosaic_box(&d->rollout, m, row, 1);
 
-    mae_thumb_image(&d->thumb, canvas, mae_mosaic_box(&d->rollout, m, row, 0), image);
-    mae_thumb_image(&d->thumb, canvas, shaded, image);
-    mae_thumb_map(&d->thumb, canvas, mae_mosaic_box(&d->rollout, m, row, 2), a->rollout,
-                  palette);
+    mae_patch_panel_image(&d->panel, canvas, mae_mosaic_box(&d->rollout, m, row, 0),
+                          image);
+    mae_patch_panel_image(&d->panel, canvas, shaded, image);
+    mae_patch_panel_map(&d->panel, canvas, mae_mosaic_box(&d->rollout, m, row, 2),
+                        a->rollout, palette);
     for (size_t l = 0; l < a->patches; l++)
         a->rollout[l] = palette->high > 0.0f
                             ? DARKEST + (1.0f - DARKEST) * a->rollout[l] / palette->high
                             : 1.0f;
-    mae_thumb_shade(&d->thumb, canvas, shaded, a->rollout);
+    mae_patch_panel_shade(&d->panel, canvas, shaded, a->rollout);
 }
 
 static MaeStatus draw_images(Drawing *d, MaeError *err)
@@ -190,7 +191,7 @@ static MaeStatus draw(MaeFigures *figures, const MaeVisualInput *input, MaeError
         mae_attention_maps_close(&d.maps[i]);
     for (size_t i = 0; i < 2; i++)
         mae_figure_done(&d.figures[i]);
-    mae_thumb_close(&d.thumb);
+    mae_patch_panel_close(&d.panel);
     return status;
 }
 

@@ -7,7 +7,7 @@
 #include "eval/components.h"
 #include "eval/mosaic.h"
 #include "eval/patch_features.h"
-#include "eval/thumb.h"
+#include "eval/patch_panel.h"
 #include "eval/visual.h"
 #include "model/maskset.h"
 
@@ -23,7 +23,7 @@ typedef struct Drawing {
     size_t count; /* images */
     MaeMaskSet masks;
     MaePatchFeatures features[MAE_VISUAL_MODELS];
-    MaeThumb thumb;
+    MaePatchPanel panel;
     float *norms;            /* [N,L] of one layer */
     MaeMosaic colours, maps; /* panels of the figures */
     double share;            /* of the last layer's variance in three components */
@@ -47,7 +47,7 @@ static void colour_of(uint8_t rgb[3], const MaeComponents *c, const float *token
 static void draw_tokens(Drawing *d, MaeBox box, const MaeComponents *c,
                         const float *tokens, const uint32_t *ids, size_t count)
 {
-    const size_t cell = d->thumb.cell, columns = box.width / cell;
+    const size_t cell = d->panel.cell, columns = box.width / cell;
     MaeImage *canvas = &d->figures[0].picture;
     uint8_t rgb[3];
 
@@ -113,9 +113,9 @@ static void draw_norms(Drawing *d, size_t f)
         mae_palette_fit(MAE_COLOURS_SEQUENTIAL, d->norms, d->input->model_count * each);
     for (size_t m = 0; m < d->input->model_count; m++)
         for (size_t i = 0; f < d->features[m].layer_count && i < d->count; i++)
-            mae_thumb_map(&d->thumb, &d->figures[1].picture,
-                          mae_mosaic_box(&d->maps, m, i, 1 + f),
-                          d->norms + m * each + i * patches, &palette);
+            mae_patch_panel_map(&d->panel, &d->figures[1].picture,
+                                mae_mosaic_box(&d->maps, m, i, 1 + f),
+                                d->norms + m * each + i * patches, &palette);
 }
 
 /* --- figures ---------------------------------------------------------------------- */
@@ -151,11 +151,11 @@ static MaeStatus open_canvases(Drawing *d, MaeError *err)
     for (size_t m = 0; m < models; m++)
         layers =
             d->features[m].layer_count > layers ? d->features[m].layer_count : layers;
-    MAE_TRY(mae_thumb_open(&d->thumb, &d->input->models[0], err));
+    MAE_TRY(mae_patch_panel_open(&d->panel, &d->input->models[0], err));
     d->colours =
-        (MaeMosaic){d->thumb.height, d->thumb.width, d->count, 1 + 2 * layers, models, 0};
+        (MaeMosaic){d->panel.height, d->panel.width, d->count, 1 + 2 * layers, models, 0};
     d->maps =
-        (MaeMosaic){d->thumb.height, d->thumb.width, d->count, 1 + layers, models, 0};
+        (MaeMosaic){d->panel.height, d->panel.width, d->count, 1 + layers, models, 0};
     d->norms = calloc(models * d->count * d->features[0].patches, sizeof *d->norms);
     if (d->norms == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "features: out of memory for norms");
@@ -174,10 +174,10 @@ static MaeStatus draw_all(Drawing *d, MaeError *err)
         for (size_t i = 0; i < d->count; i++) {
             const float *image = shown->images + i * pixels;
 
-            mae_thumb_image(&d->thumb, &d->figures[0].picture,
-                            mae_mosaic_box(&d->colours, m, i, 0), image);
-            mae_thumb_image(&d->thumb, &d->figures[1].picture,
-                            mae_mosaic_box(&d->maps, m, i, 0), image);
+            mae_patch_panel_image(&d->panel, &d->figures[0].picture,
+                                  mae_mosaic_box(&d->colours, m, i, 0), image);
+            mae_patch_panel_image(&d->panel, &d->figures[1].picture,
+                                  mae_mosaic_box(&d->maps, m, i, 0), image);
         }
         for (size_t f = 0; f < d->features[m].layer_count; f++)
             MAE_TRY(draw_colours(d, m, f, err));
@@ -250,7 +250,7 @@ static MaeStatus draw(MaeFigures *figures, const MaeVisualInput *input, MaeError
         mae_patch_features_close(&d.features[i]);
     for (size_t i = 0; i < 2; i++)
         mae_figure_done(&d.figures[i]);
-    mae_thumb_close(&d.thumb);
+    mae_patch_panel_close(&d.panel);
     mae_maskset_close(&d.masks);
     free(d.norms);
     return status;

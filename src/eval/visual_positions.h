@@ -4,6 +4,7 @@
  *
  * Source   Dosovitskiy et al. 2020, arXiv:2010.11929, figure 7 (centre).
  * Memory   Never allocates.
+ * Errors   Cannot fail.
  * Threads  Reentrant.
  */
 #ifndef MAE_EVAL_VISUAL_POSITIONS_H

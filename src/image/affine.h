@@ -13,6 +13,7 @@
  *          for bit.
  * Shapes   U8 [H,W,C], any size and number of channels up to MAE_AFFINE_CHANNELS.
  * Memory   Allocates nothing but the destination.
+ * Errors   NOMEM or SHAPE for the destination.
  * Threads  Reentrant; a destination belongs to one thread at a time.
  */
 #ifndef MAE_IMAGE_AFFINE_H

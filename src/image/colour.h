@@ -18,6 +18,7 @@
  *          auto_augment.py (solarize_add). Results are Pillow's bit for bit.
  * Shapes   U8 [H,W,1] or [H,W,3]; others are a fault of the caller (assert).
  * Memory   In place, but for sharpness. Nothing is allocated but its destination.
+ * Errors   Sharpness: NOMEM for its destination; the others cannot fail.
  * Threads  Reentrant; an image belongs to one thread at a time.
  */
 #ifndef MAE_IMAGE_COLOUR_H

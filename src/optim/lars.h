@@ -9,6 +9,7 @@
  *          w -= lr * m
  *
  * Source   You et al. 2017, arXiv:1708.03888; facebookresearch/mae util/lars.py.
+ * Errors   Cannot fail.
  * Threads  A tensor is one thread's: made for heads, which are few small tensors.
  */
 #ifndef MAE_OPTIM_LARS_H

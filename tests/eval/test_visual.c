@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "eval/mosaic.h"
-#include "eval/thumb.h"
+#include "eval/patch_panel.h"
 #include "eval/visual_positions.h"
 #include "support/model.h"
 #include "support/test.h"
@@ -164,30 +164,30 @@ START_TEST(positions_are_like_themselves)
 END_TEST
 
 /* Large images are shrunk by a divisor of the patch; shading darkens patch by patch. */
-START_TEST(thumbs_have_whole_patches)
+START_TEST(panels_have_whole_patches)
 {
     const float light[] = {1.0f, 0.0f, 0.5f, 1.0f};
     const MaeBox box = {0, 0, 96, 96};
     MaeImage canvas = {0};
     const uint8_t *pixels;
-    MaeThumb thumb;
+    MaePatchPanel panel;
     Bench b;
 
     bench_open(&b, (MaePatchGrid){1, 192, 192, 96}, MAE_SNAPSHOT_AUTOENCODER);
     for (size_t i = 0; i < (size_t)192 * 192; i++) /* 1 and 0 in turns: mean 0.5 */
         b.gallery.images[i] = i % 2 == 0 ? 2.0f : -2.0f;
-    ck_assert_ok(mae_thumb_open(&thumb, &b.input.models[0], &err));
-    ck_assert_uint_eq(thumb.cell, 48);
-    ck_assert_uint_eq(thumb.height, 96);
+    ck_assert_ok(mae_patch_panel_open(&panel, &b.input.models[0], &err));
+    ck_assert_uint_eq(panel.cell, 48);
+    ck_assert_uint_eq(panel.height, 96);
     ck_assert_ok(mae_canvas_open(&canvas, 96, 96, &err));
-    mae_thumb_image(&thumb, &canvas, box, b.gallery.images);
-    mae_thumb_shade(&thumb, &canvas, box, light);
+    mae_patch_panel_image(&panel, &canvas, box, b.gallery.images);
+    mae_patch_panel_shade(&panel, &canvas, box, light);
     pixels = canvas.data;
     ck_assert_uint_eq(pixels[0], 128);
     ck_assert_uint_eq(pixels[3 * 95], 0);
     ck_assert_uint_eq(pixels[3 * (size_t)95 * 96], 64);
     mae_image_done(&canvas);
-    mae_thumb_close(&thumb);
+    mae_patch_panel_close(&panel);
     bench_close(&b);
 }
 END_TEST
@@ -228,7 +228,7 @@ int main(void)
     tcase_add_loop_test(tc, every_view_draws_its_figures, 0, 6);
     tcase_add_test(tc, a_model_beside_itself_looks_the_same);
     tcase_add_test(tc, positions_are_like_themselves);
-    tcase_add_test(tc, thumbs_have_whole_patches);
+    tcase_add_test(tc, panels_have_whole_patches);
     tcase_add_test(tc, wrong_input_is_refused);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

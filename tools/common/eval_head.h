@@ -2,6 +2,8 @@
  * @file eval_head.h
  * The part of mae-eval that only a classifier has: its head scored, class by class.
  *
+ * Errors   ARG for a folder where nothing can be written; else as scoring and writing
+ *          report them.
  * Threads  Main thread only.
  */
 #ifndef MAE_TOOLS_COMMON_EVAL_HEAD_H

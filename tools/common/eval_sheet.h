@@ -2,6 +2,7 @@
  * @file eval_sheet.h
  * The contact sheet of mae-eval: test images and the training images nearest to them.
  *
+ * Errors   ARG as said below; else as reading, searching and writing report them.
  * Threads  Main thread only.
  */
 #ifndef MAE_TOOLS_COMMON_EVAL_SHEET_H

@@ -2,6 +2,9 @@
  * @file predict_report.h
  * Where predictions go, an image at a time: lines of text or JSON on stdout, a CSV file,
  * or the pseudo-labels of those that are sure enough.
+ *
+ * Errors   ARG as said below; IO of the files.
+ * Threads  Main thread only.
  */
 #ifndef MAE_TOOLS_COMMON_PREDICT_REPORT_H
 #define MAE_TOOLS_COMMON_PREDICT_REPORT_H

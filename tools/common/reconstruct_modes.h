@@ -5,6 +5,7 @@
  * replay of given tensors. Each is a row of a table: which options choose it and go with
  * it, and the function that does it.
  *
+ * Errors   ARG for options that do not go together; else as what is done reports them.
  * Threads  Main thread only.
  */
 #ifndef MAE_TOOLS_COMMON_RECONSTRUCT_MODES_H

@@ -1,6 +1,9 @@
 /**
  * @file reconstruct_parts.h
  * Lines and members that several reports of mae-reconstruct have; private to them.
+ *
+ * Errors   Cannot fail; objects are NULL where memory ran out.
+ * Threads  Main thread only.
  */
 #ifndef MAE_TOOLS_COMMON_RECONSTRUCT_PARTS_H
 #define MAE_TOOLS_COMMON_RECONSTRUCT_PARTS_H

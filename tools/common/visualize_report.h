@@ -3,6 +3,7 @@
  * What mae-visualize leaves: the figures as files, and a list of them on stdout.
  *
  * Errors   ARG for a file that is an input too; else as mae_figure_write.
+ * Threads  Main thread only.
  */
 #ifndef MAE_TOOLS_COMMON_VISUALIZE_REPORT_H
 #define MAE_TOOLS_COMMON_VISUALIZE_REPORT_H

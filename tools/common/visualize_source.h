@@ -3,6 +3,7 @@
  * What mae-visualize looks at: models, images and a data set, opened as the command line
  * says.
  *
+ * Errors   ARG for unknown views and what they lack; else as opening reports them.
  * Threads  Main thread only.
  */
 #ifndef MAE_TOOLS_COMMON_VISUALIZE_SOURCE_H

@@ -1,5 +1,5 @@
 /**
- * @file thumb.h
+ * @file patch_panel.h
  * Images beside maps of their patches: of about the same size whatever the image's, with
  * a whole number of pixels for each patch.
  *
@@ -12,8 +12,8 @@
  * Errors   Opening: NOMEM.
  * Threads  One thread at a time per object.
  */
-#ifndef MAE_EVAL_THUMB_H
-#define MAE_EVAL_THUMB_H
+#ifndef MAE_EVAL_PATCH_PANEL_H
+#define MAE_EVAL_PATCH_PANEL_H
 
 #include <stddef.h>
 
@@ -21,7 +21,7 @@
 #include "eval/visual.h"
 
 /** Zero-initialised is closed. */
-typedef struct MaeThumb {
+typedef struct MaePatchPanel {
     size_t cell;          /* pixels of a patch's side */
     size_t height, width; /* pixels of a panel: the grid of patches times cell */
     /* private */
@@ -30,23 +30,25 @@ typedef struct MaeThumb {
     const float *mean, *std;
     float low, high;
     float *shown; /* [C,H/down,W/down] owned */
-} MaeThumb;
+} MaePatchPanel;
 
 /** @param model with a gallery; borrowed. */
-MaeStatus mae_thumb_open(MaeThumb *thumb, const MaeVisualModel *model, MaeError *err);
+MaeStatus mae_patch_panel_open(MaePatchPanel *panel, const MaeVisualModel *model,
+                               MaeError *err);
 
 /** Accepts NULL and a closed object. */
-void mae_thumb_close(MaeThumb *thumb);
+void mae_patch_panel_close(MaePatchPanel *panel);
 
 /** @param image [C,H,W] of the gallery. */
-void mae_thumb_image(MaeThumb *thumb, MaeImage *canvas, MaeBox box, const float *image);
+void mae_patch_panel_image(MaePatchPanel *panel, MaeImage *canvas, MaeBox box,
+                           const float *image);
 
 /** Darken what is drawn in @p box by patches. @param light [L] 0 dark, 1 as it is. */
-void mae_thumb_shade(const MaeThumb *thumb, MaeImage *canvas, MaeBox box,
-                     const float *light);
+void mae_patch_panel_shade(const MaePatchPanel *panel, MaeImage *canvas, MaeBox box,
+                           const float *light);
 
 /** Colour the patches. @param map [L]. */
-void mae_thumb_map(const MaeThumb *thumb, MaeImage *canvas, MaeBox box, const float *map,
-                   const MaePalette *palette);
+void mae_patch_panel_map(const MaePatchPanel *panel, MaeImage *canvas, MaeBox box,
+                         const float *map, const MaePalette *palette);
 
-#endif /* MAE_EVAL_THUMB_H */
+#endif /* MAE_EVAL_PATCH_PANEL_H */
