@@ -1,6 +1,9 @@
 #include "base/text.h"
 
 #include <ctype.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/size.h"
@@ -70,4 +73,56 @@ size_t mae_text_distance(const char *a, size_t na, const char *b, size_t nb)
         }
     }
     return d[na % 3][nb];
+}
+
+/* strtod and printf use the program's locale, which may not write a point. */
+static char locale_point(void)
+{
+    return *localeconv()->decimal_point;
+}
+
+void mae_text_point(char *number)
+{
+    char *point = strchr(number, locale_point());
+
+    if (point != NULL)
+        *point = '.';
+}
+
+/* [+-] digits [. digits] [e [+-] digits] with at least one digit before the exponent. */
+static bool is_decimal(const char *c)
+{
+    size_t digits, fraction = 0;
+
+    c += *c == '+' || *c == '-';
+    digits = strspn(c, "0123456789");
+    c += digits;
+    if (*c == '.') {
+        fraction = strspn(c + 1, "0123456789");
+        c += 1 + fraction;
+    }
+    if (digits + fraction == 0)
+        return false;
+    if (*c == 'e' || *c == 'E') {
+        c += 1 + (c[1] == '+' || c[1] == '-');
+        digits = strspn(c, "0123456789");
+        if (digits == 0)
+            return false;
+        c += digits;
+    }
+    return *c == '\0';
+}
+
+bool mae_text_real(const char *text, double *x)
+{
+    char copy[64], *point;
+
+    if (strlen(text) >= sizeof copy || !is_decimal(text))
+        return false;
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    point = strchr(copy, '.');
+    if (point != NULL)
+        *point = locale_point();
+    *x = strtod(copy, NULL) + 0.0; /* no negative zero */
+    return true;
 }

@@ -25,6 +25,16 @@ bool mae_text_ends(const char *text, const char *end);
 void mae_text_tame(char *text);
 
 /**
+ * Read a decimal number, all of @p text: [+-] digits [. digits] [e [+-] digits], at most
+ * 63 bytes, with a point whatever the program's locale writes.
+ * @param[out] x untouched on failure; infinite if it is too large.
+ */
+bool mae_text_real(const char *text, double *x);
+
+/** Give a number that printf wrote the point that the program's locale may not write. */
+void mae_text_point(char *number);
+
+/**
  * First character of a UTF-8 text; reads no further than its final NUL.
  * @param[out] code its code point; may be NULL.
  * @return its bytes, 1 to 4 (1 for the NUL); 0 for bytes that are no UTF-8: overlong

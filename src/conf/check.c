@@ -125,6 +125,26 @@ static MaeStatus check_policy(const MaeConfig *cfg, MaeError *err)
     if (mae_policy_parse(&policy, cfg->data.rand_augment, &why) != MAE_OK)
         MAE_FAIL(err, MAE_ERR_ARG, "%s: %s", named(cfg, "data.rand_augment", at),
                  why.msg);
+    if (policy.layers > 0 && cfg->data.color_jitter > 0.0)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: give this or data.rand_augment, not both",
+                 named(cfg, "data.color_jitter", at));
+    return MAE_OK;
+}
+
+/* Without its labels a student would be another model, unnoticed. */
+static MaeStatus check_pseudo(const MaeConfig *cfg, MaeError *err)
+{
+    const bool images = cfg->data.unlabelled[0] != '\0';
+    const bool labels = cfg->data.pseudo_labels[0] != '\0';
+    char at[NAMED];
+
+    if (images != labels)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: given without %s; give both or neither",
+                 named(cfg, images ? "data.unlabelled" : "data.pseudo_labels", at),
+                 images ? "data.pseudo_labels" : "data.unlabelled");
+    if (!labels && cfg->data.pseudo_checksum != 0)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: given without data.pseudo_labels",
+                 named(cfg, "data.pseudo_checksum", at));
     return MAE_OK;
 }
 
@@ -140,14 +160,8 @@ static MaeStatus check_data(const MaeConfig *cfg, MaeError *err)
         d->labels_per_class > 0)
         MAE_FAIL(err, MAE_ERR_ARG, "%s: give this or data.label_fraction, not both",
                  named(cfg, "data.labels_per_class", at));
-    if (cfg->tool == MAE_CONF_FINETUNE &&
-        (d->unlabelled[0] == '\0') != (d->pseudo_labels[0] == '\0'))
-        MAE_FAIL(
-            err, MAE_ERR_ARG, "%s: given without %s; give both or neither",
-            named(cfg,
-                  d->unlabelled[0] != '\0' ? "data.unlabelled" : "data.pseudo_labels",
-                  at),
-            d->unlabelled[0] != '\0' ? "data.pseudo_labels" : "data.unlabelled");
+    if (cfg->tool == MAE_CONF_FINETUNE)
+        MAE_TRY(check_pseudo(cfg, err));
     if (d->cache == MAE_CONF_CACHE_ON && d->scaled_decode)
         MAE_FAIL(
             err, MAE_ERR_ARG,
@@ -189,6 +203,23 @@ static MaeStatus check_blocks_trained(const MaeConfig *cfg, MaeError *err)
     return MAE_OK;
 }
 
+static MaeStatus check_mix(const MaeConfig *cfg, MaeError *err)
+{
+    const bool mixup = cfg->finetune.mixup > 0.0, cutmix = cfg->finetune.cutmix > 0.0;
+    char at[NAMED];
+
+    if (!mixup && !cutmix && cfg->finetune.mix_prob < 1.0)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: only read with finetune.mixup or cutmix",
+                 named(cfg, "finetune.mix_prob", at));
+    if (!(mixup && cutmix) && cfg->finetune.mix_switch_prob != 0.5)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: only read with finetune.mixup and cutmix",
+                 named(cfg, "finetune.mix_switch_prob", at));
+    if ((mixup || cutmix) && cfg->train.batch_size < 2)
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: mixup and cutmix need at least 2 images",
+                 named(cfg, "train.batch_size", at));
+    return MAE_OK;
+}
+
 static MaeStatus check_mode(const MaeConfig *cfg, MaeError *err)
 {
     const MaeConfFinetune *tune = &cfg->finetune;
@@ -206,6 +237,7 @@ static MaeStatus check_mode(const MaeConfig *cfg, MaeError *err)
     if (tune->drop_path > 0.0 && (linear || (partial && tune->trained_blocks <= 0.0)))
         MAE_FAIL(err, MAE_ERR_ARG, "%s: %g, but no block is trained",
                  named(cfg, "finetune.drop_path", at), tune->drop_path);
+    MAE_TRY(check_mix(cfg, err));
     if (linear && cfg->train.batch_size < 2)
         MAE_FAIL(err, MAE_ERR_ARG,
                  "%s: the batch norm of finetune.mode linear needs at least 2 images",

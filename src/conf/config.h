@@ -136,7 +136,7 @@ typedef struct MaeConfData {
 } MaeConfData;
 
 typedef struct MaeConfOptim {
-    double lr;            /* 0 = auto: blr * effective batch / 256, see mae_config_lr */
+    double lr;            /* 0 = auto: see mae_config_lr */
     double blr;           /* default 1.5e-4, fine-tuning 1e-3 */
     double min_lr;        /* default 0, fine-tuning 1e-6 */
     double weight_decay;  /* default 0.05 */
@@ -187,7 +187,7 @@ typedef struct MaeConfFinetune {
 } MaeConfFinetune;
 
 typedef struct MaeConfEval {
-    size_t probe; /* images of the online probe, of each set; 0 = none; default 5000 */
+    size_t probe; /* images of the online probe, of each set; 0 = none; default 2000 */
     size_t every; /* epochs between evaluations on data.val; default 1 */
     size_t batch_size; /* 0 = auto: train.batch_size, see mae_config_eval_batch */
 } MaeConfEval;
@@ -317,7 +317,11 @@ size_t mae_config_diff(const MaeConfig *run, const MaeConfig *now, const char *s
 /** batch_size * accum_iter (batch_size is global over all ranks already). */
 size_t mae_config_effective_batch(const MaeConfig *cfg);
 
-/** Peak learning rate: lr, or blr * effective batch / 256. */
+/**
+ * Peak learning rate: lr, or blr * effective batch / 256. A linear probe takes the rate of
+ * the published batch of 16,384 images with any: LARS makes steps relative to the size of
+ * the weights, so that a small batch with a small rate would hardly move them.
+ */
 double mae_config_lr(const MaeConfig *cfg);
 
 /** Batch size of evaluations. */

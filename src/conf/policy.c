@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,20 +79,18 @@ static MaeStatus refuse(const Piece *piece, MaeError *err)
              piece->length, piece->text);
 }
 
-/* Digits and at most one point, nothing else that strtod would take. */
+/* Digits and at most one point. */
 static MaeStatus read_number(double *value, const Piece *piece, const Part *part,
                              MaeError *err)
 {
     const char *text = piece->text + piece->letters;
-    const size_t length = (size_t)(piece->length - piece->letters);
-    const size_t digits = strspn(text, "0123456789");
-    size_t end = digits;
+    const int length = piece->length - piece->letters;
+    const char *allowed = part->whole ? "0123456789" : "0123456789.";
+    char number[64];
 
-    if (!part->whole && text[end] == '.')
-        end += 1 + strspn(text + end + 1, "0123456789");
-    *value = strtod(text, NULL);
-    if (digits == 0 || end != length || !(*value >= part->min && *value <= part->max) ||
-        !isfinite(*value)) {
+    (void)snprintf(number, sizeof number, "%.*s", length, text);
+    if (strspn(number, allowed) != (size_t)length || !mae_text_real(number, value) ||
+        !(*value >= part->min && *value <= part->max) || !isfinite(*value)) {
         if (isinf(part->max))
             MAE_FAIL(err, MAE_ERR_ARG, "`%.*s`: expected %s and a number from %g on",
                      piece->length, piece->text, part->name, part->min);

@@ -68,7 +68,11 @@ static void print_derived(const MaeConfig *cfg, FILE *out)
     (void)fprintf(out, "# effective batch: %zu (batch_size x accum_iter)\n",
                   mae_config_effective_batch(cfg));
     (void)fprintf(out, "# peak learning rate: %s%s\n", lr,
-                  cfg->optim.lr > 0.0 ? "" : " (blr x effective batch / 256)");
+                  cfg->optim.lr > 0.0 ? ""
+                  : cfg->tool == MAE_CONF_FINETUNE &&
+                          cfg->finetune.mode == MAE_CONF_MODE_LINEAR
+                      ? " (blr x 64)"
+                      : " (blr x effective batch / 256)");
     (void)fprintf(out, "# patches: %zu", mae_config_patches(cfg));
     if (cfg->tool == MAE_CONF_PRETRAIN)
         (void)fprintf(out, ", of which visible: %zu", mae_config_visible(cfg));

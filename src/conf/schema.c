@@ -120,7 +120,7 @@ static const MaeKey DATA[] = {
              "resized crop and flip.",
      .aka = "augmentation,aug,transform", .tools = BOTH},
     {"crop_scale", MAE_KEY_REAL_PAIR, FIELD(data.crop_scale), .def = "[0.2, 1.0]",
-     .def_linear = "[0.08, 1.0]", .min = 0, .max = 1,
+     .def_finetune = "[0.08, 1.0]", .min = 0, .max = 1,
      .help = "Smallest and largest share of the image's area in a random crop.",
      .aka = "scale,min_crop", .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
     {"eval_crop", MAE_KEY_REAL, FIELD(data.eval_crop), .def = "auto", .min = 0, .max = 1,
@@ -197,7 +197,8 @@ static const MaeKey DATA[] = {
 static const MaeKey OPTIM[] = {
     {"lr", MAE_KEY_REAL, FIELD(optim.lr), .def = "auto", .min = 0, .max = 1000,
      .zero = "auto",
-     .help = "Peak learning rate; auto is blr x batch_size x accum_iter / 256.",
+     .help = "Peak learning rate; auto is blr x batch_size x accum_iter / 256, of a "
+             "linear probe blr x 64 (as with the published batch of 16,384 images).",
      .aka = "learning_rate,max_lr,lr_peak", .tools = BOTH, .flags = MAE_KEY_OPEN_MIN},
     {"blr", MAE_KEY_REAL, FIELD(optim.blr), .def = "1.5e-4", .def_finetune = "1e-3",
      .def_linear = "0.1", .min = 0, .max = 1000, .unit = "per 256 images",
@@ -227,8 +228,8 @@ static const MaeKey OPTIM[] = {
      .aka = "grad_clip,max_grad_norm,clip,gradient_clip", .tools = BOTH,
      .flags = MAE_KEY_OPEN_MIN},
     {"warmup_epochs", MAE_KEY_REAL, FIELD(optim.warmup_epochs),
-     .fallback = "5 % of train.epochs, fine-tuning 10 %", .min = 0, .max = 1e6,
-     .unit = "epochs",
+     .fallback = "5 % of train.epochs, fine-tuning 10 %, linear probe 11 %", .min = 0,
+     .max = 1e6, .unit = "epochs",
      .help = "Linear rise of the learning rate from 0; fractions are allowed.",
      .aka = "warmup,warmup_ratio,warm_up", .tools = BOTH},
     {"layer_decay", MAE_KEY_REAL, FIELD(optim.layer_decay), .def = "0.75",
@@ -403,11 +404,11 @@ static const MaeKey EVAL[] = {
      .max = 1e6, .zero = "auto", .unit = "images",
      .help = "Images per batch; auto is train.batch_size.",
      .aka = "eval_batch_size,val_batch_size", .tools = BOTH, .flags = MAE_KEY_FREE},
-    {"probe", MAE_KEY_SIZE, FIELD(eval.probe), .def = "5000", .min = 10, .max = 1e9,
+    {"probe", MAE_KEY_SIZE, FIELD(eval.probe), .def = "2000", .min = 10, .max = 1e9,
      .zero = "none", .unit = "images",
      .help = "Where data.train and data.val have labels: kNN and ridge accuracy of the "
-             "features at each evaluation, on at most so many images of each. Labels "
-             "change nothing else.",
+             "features at each evaluation, on about so many images of each, at least one "
+             "of each class. Labels change nothing else.",
      .aka = "online_probe,knn", .tools = PRETRAIN, .flags = MAE_KEY_FREE},
 };
 

@@ -1,6 +1,5 @@
 #include "conf/value.h"
 
-#include <locale.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -52,45 +51,6 @@ static MaeStatus mismatch(const MaeKey *key, const MaeYamlValue *value, size_t i
     MAE_FAIL(err, MAE_ERR_ARG, "%s: expected %s, found %s", where, want, found);
 }
 
-/* [+-] digits [. digits] [e [+-] digits] with at least one digit before the exponent. */
-static bool is_decimal(const char *c)
-{
-    size_t digits, fraction = 0;
-
-    c += *c == '+' || *c == '-';
-    digits = strspn(c, "0123456789");
-    c += digits;
-    if (*c == '.') {
-        fraction = strspn(c + 1, "0123456789");
-        c += 1 + fraction;
-    }
-    if (digits + fraction == 0)
-        return false;
-    if (*c == 'e' || *c == 'E') {
-        c += 1 + (c[1] == '+' || c[1] == '-');
-        digits = strspn(c, "0123456789");
-        if (digits == 0)
-            return false;
-        c += digits;
-    }
-    return *c == '\0';
-}
-
-/* strtod uses the program's locale, which may not write a point. */
-static bool to_number(const char *text, double *x)
-{
-    char copy[64], *point;
-
-    if (strlen(text) >= sizeof copy || !is_decimal(text))
-        return false;
-    (void)snprintf(copy, sizeof copy, "%s", text);
-    point = strchr(copy, '.');
-    if (point != NULL)
-        *point = *localeconv()->decimal_point;
-    *x = strtod(copy, NULL) + 0.0; /* no negative zero */
-    return true;
-}
-
 /* True for a decimal like 1e-400, which is not 0 but reads as 0. */
 static bool underflows(const char *text, double x)
 {
@@ -112,7 +72,7 @@ static MaeStatus get_number(const MaeKey *key, const MaeYamlValue *value, size_t
         *x = 0.0;
         return MAE_OK;
     }
-    if (!to_number(text, x) || (whole && isfinite(*x) && *x != floor(*x)))
+    if (!mae_text_real(text, x) || (whole && isfinite(*x) && *x != floor(*x)))
         return mismatch(key, value, i, where, err);
     if (underflows(text, *x))
         MAE_FAIL(err, MAE_ERR_ARG, "%s: out of range: '%s' is too close to 0", where,

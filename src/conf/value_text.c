@@ -1,10 +1,10 @@
-#include <locale.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "conf/value.h"
 
 static const void *field(const MaeConfig *cfg, const MaeKey *key)
@@ -89,12 +89,6 @@ void mae_value_expected(const MaeKey *key, char *out, size_t size)
                    key->zero != NULL ? "" : ",", limits);
 }
 
-/* strtod and printf use the program's locale, which may not write a point. */
-static char locale_point(void)
-{
-    return *localeconv()->decimal_point;
-}
-
 void mae_value_real(double x, char *out, size_t size)
 {
     char *point, *exponent;
@@ -104,9 +98,8 @@ void mae_value_real(double x, char *out, size_t size)
         if (strtod(out, NULL) == x)
             break;
     }
-    point = strchr(out, locale_point());
-    if (point != NULL)
-        *point = '.';
+    mae_text_point(out);
+    point = strchr(out, '.');
     exponent = strchr(out, 'e'); /* YAML 1.1 readers want a point in 1.0e-08 */
     if (exponent != NULL && point == NULL && strlen(out) + 2 < size) {
         memmove(exponent + 2, exponent, strlen(exponent) + 1);

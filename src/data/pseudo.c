@@ -64,6 +64,7 @@ void mae_pseudo_add(MaeOutput *out, const MaeDataset *ds, const MaePseudoLabel *
     put(out, text);
     mae_csv_text(out, row->class_name);
     (void)snprintf(text, sizeof text, ",%.9g\n", row->confidence);
+    mae_text_point(text + 1);
     put(out, text);
 }
 
@@ -125,10 +126,9 @@ static MaeStatus read_number(const Table *t, size_t column, size_t end, size_t *
 static MaeStatus check_confidence(const Table *t, MaeError *err)
 {
     const char *text = t->csv.fields[CONFIDENCE];
-    char *rest;
-    const double value = strtod(text, &rest);
+    double value;
 
-    if (rest == text || *rest != '\0' || !(value >= 0.0 && value <= 1.0))
+    if (!mae_text_real(text, &value) || !(value >= 0.0 && value <= 1.0))
         MAE_FAIL(err, MAE_ERR_FORMAT,
                  "%s:%zu: confidence: expected 0 to 1, found '%.40s'", t->csv.path,
                  t->csv.line, text);

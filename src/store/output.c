@@ -71,8 +71,11 @@ static MaeStatus create(MaeOutput *out, MaeError *err)
             MAE_FAIL(err, MAE_ERR_ARG, "%s: is no regular file", out->temp);
         if (flock(out->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
             MAE_FAIL(err, MAE_ERR_IO, "%s: another process is writing it", out->path);
-        if (mae_file_is(out->fd, out->temp))
+        if (mae_file_is(out->fd, out->temp) && fstat(out->fd, &st) == 0 &&
+            st.st_nlink == 1)
             break;
+        if (st.st_nlink > 1) /* another name of a file that is to stay */
+            (void)unlink(out->temp);
         (void)close(out->fd);
     }
     out->lock = fcntl(out->fd, F_DUPFD_CLOEXEC, 0);

@@ -159,6 +159,7 @@ static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
     if (f->session.inputs.val == NULL || (epoch % f->cfg->eval.every != 0 && !last))
         return MAE_OK;
     MAE_TRY(test_set(f, w, &accuracy, &loss, err));
+    MAE_TRY(mae_trainer_check_loss(loss, (size_t)accuracy.count, epoch, err));
     *score = mae_accuracy_top1(&accuracy);
     macro_f1 = mae_confusion_macro_f1(&f->confusion);
     mae_json_set_real(record, raw ? "raw_test_loss" : "test_loss", loss);

@@ -54,7 +54,8 @@ static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
 }
 
 /* Mean loss over data.val with fixed masks. */
-static MaeStatus held_out_loss(Pretrain *p, MaeWeights w, double *loss, MaeError *err)
+static MaeStatus held_out_loss(Pretrain *p, MaeWeights w, size_t epoch, double *loss,
+                               MaeError *err)
 {
     MaeLoader *loader = p->session.inputs.val_loader;
     double sum = 0.0;
@@ -74,7 +75,7 @@ static MaeStatus held_out_loss(Pretrain *p, MaeWeights w, double *loss, MaeError
         mae_loader_release(loader, batch);
     }
     *loss = sum / (double)images;
-    return MAE_OK;
+    return mae_trainer_check_loss(*loss, images, epoch, err);
 }
 
 static MaePreviewSpec preview_look(const Pretrain *p)
@@ -135,7 +136,7 @@ static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
     if (p->session.inputs.val != NULL && (epoch % p->cfg->eval.every == 0 || last)) {
         double loss = 0.0;
 
-        MAE_TRY(held_out_loss(p, w, &loss, err));
+        MAE_TRY(held_out_loss(p, w, epoch, &loss, err));
         mae_json_set_real(record, "val_loss", loss);
         *score = -loss;
         mae_log(&p->hooks->log, MAE_LOG_INFO,

@@ -199,6 +199,8 @@ void mae_run_folder_close(MaeRunFolder *folder)
     folder->made = false;
 }
 
+#define OLD_TEMP ".tmp" /* as earlier versions called it */
+
 /* Remove what crashed saves left and, if @p all, the files of an earlier run. */
 static void clean(const char *folder, bool (*is_ours)(const char *name), bool all)
 {
@@ -210,8 +212,11 @@ static void clean(const char *folder, bool (*is_ours)(const char *name), bool al
         return;
     while ((entry = readdir(dir)) != NULL) {
         const char *name = entry->d_name;
-        const bool temporary = mae_text_ends(name, MAE_OUTPUT_TEMP);
-        const size_t end = temporary ? sizeof MAE_OUTPUT_TEMP - 1 : 0;
+        const bool ours = mae_text_ends(name, MAE_OUTPUT_TEMP);
+        const bool temporary = ours || mae_text_ends(name, OLD_TEMP);
+        const size_t end = ours        ? sizeof MAE_OUTPUT_TEMP - 1
+                           : temporary ? sizeof OLD_TEMP - 1
+                                       : 0;
 
         (void)snprintf(base, sizeof base, "%.*s", (int)(strlen(name) - end), name);
         if (is_ours(base) && (temporary || all) &&

@@ -360,6 +360,19 @@ static MaeStatus end_epoch(MaeTrainer *trainer, bool *over, MaeError *err)
     return MAE_OK;
 }
 
+MaeStatus mae_trainer_check_loss(double loss, size_t images, size_t epoch, MaeError *err)
+{
+    if (images == 0)
+        MAE_FAIL(err, MAE_ERR_FORMAT, "data.val: none of the images could be read");
+    if (!isfinite(loss))
+        MAE_FAIL(
+            err, MAE_ERR_NUMERIC,
+            "epoch %zu: loss on data.val is %g; the last checkpoint is intact; try a "
+            "lower learning rate or optim.clip_grad",
+            epoch, loss);
+    return MAE_OK;
+}
+
 MaeStatus mae_trainer_poll(const MaeTrainHooks *hooks, MaeError *err)
 {
     if (hooks->stop != NULL && hooks->stop(hooks->ctx))

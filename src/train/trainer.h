@@ -129,6 +129,13 @@ size_t mae_trainer_bytes(const MaeTrainer *trainer);
 /** INTERRUPTED if the caller of the run asked to stop. */
 MaeStatus mae_trainer_poll(const MaeTrainHooks *hooks, MaeError *err);
 
+/**
+ * What an evaluation of @p images held-out images must have found: NUMERIC for a loss
+ * that is not finite (the weights are spoilt and must not be saved), FORMAT if no image
+ * could be read.
+ */
+MaeStatus mae_trainer_check_loss(double loss, size_t images, size_t epoch, MaeError *err);
+
 /** Seconds trained, those of earlier sessions included. */
 double mae_trainer_seconds(const MaeTrainer *trainer);
 

@@ -1,5 +1,8 @@
 #include "base/text.h"
 
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "support/test.h"
@@ -87,6 +90,27 @@ START_TEST(ends_and_controls)
 }
 END_TEST
 
+/* With the locale of a country that writes a comma, where it is installed. */
+START_TEST(numbers_have_a_point)
+{
+    static const char *const NAMES[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "C"};
+    static const char *const BAD[] = {"",   "1,5", "nan", "0x10", "1.5 ",
+                                      " 1", "1e",  ".",   "1.2.3"};
+    char text[32];
+    double x = -7.0;
+
+    for (size_t i = 0; setlocale(LC_ALL, NAMES[i]) == NULL; i++)
+        continue;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+        ck_assert_msg(!mae_text_real(BAD[i], &x) && x == -7.0, "'%s'", BAD[i]);
+    ck_assert(mae_text_real("-2.5e-1", &x) && x == -0.25);
+    ck_assert(mae_text_real("1e999", &x) && isinf(x));
+    (void)snprintf(text, sizeof text, "%.2f", 0.25);
+    mae_text_point(text);
+    ck_assert_str_eq(text, "0.25");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("text");
@@ -95,6 +119,7 @@ int main(void)
     tcase_add_test(all, distances);
     tcase_add_test(all, utf8);
     tcase_add_test(all, ends_and_controls);
+    tcase_add_test(all, numbers_have_a_point);
     suite_add_tcase(suite, all);
     return mae_test_main(suite);
 }

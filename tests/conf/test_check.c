@@ -239,13 +239,15 @@ START_TEST(defaults_of_the_linear_probe)
     ck_assert_double_eq(c.data.crop_scale[0], 0.08);
     ck_assert_int_eq(c.finetune.pool, MAE_CONF_POOL_CLS);
     ck_assert_uint_eq(c.train.epochs, 90);
-    ck_assert_double_eq(c.optim.warmup_epochs, 9.0);
+    ck_assert_double_eq(c.optim.warmup_epochs, 10.0);
+    ck_assert_double_eq(mae_config_lr(&c), 6.4);
     mae_config_origin(&c, "optim.blr", origin, sizeof origin);
     ck_assert_str_eq(origin, "mode linear");
     ck_assert_ok(parse(&c, MAE_CONF_PRETRAIN, TEXT, &err));
     ck_assert_double_eq(c.optim.blr, 1.5e-4);
     ck_assert_ok(parse(&c, MAE_CONF_FINETUNE, "finetune: {mode: partial}", &err));
     ck_assert_double_eq(c.optim.blr, 1e-3);
+    ck_assert_double_eq(c.data.crop_scale[0], 0.08);
     ck_assert_double_eq(c.finetune.trained_blocks, 1.0);
 }
 END_TEST
@@ -294,6 +296,30 @@ START_TEST(recipe_of_finetuning)
 }
 END_TEST
 
+/* Keys that would go unheard beside others. */
+START_TEST(contradictions_of_finetuning)
+{
+    static const struct {
+        const char *text, *message;
+    } BAD[] = {
+        {"data: {rand_augment: rand-m9, color_jitter: 0.4}",
+         "data.color_jitter: give this or data.rand_augment"},
+        {"finetune: {mix_prob: 0.5}", "finetune.mix_prob: only read with"},
+        {"finetune: {mixup: 0.8, mix_switch_prob: 0.1}",
+         "finetune.mix_switch_prob: only read with"},
+        {"finetune: {cutmix: 1}\ntrain: {batch_size: 1}",
+         "train.batch_size: mixup and cutmix need"},
+        {"data: {pseudo_checksum: 17}", "data.pseudo_checksum: given without"},
+        {"data: {unlabelled: x}", "data.unlabelled: given without data.pseudo_labels"},
+    };
+    static MaeConfig c;
+    MaeError err = {0};
+
+    ck_assert_fails(parse(&c, MAE_CONF_FINETUNE, BAD[_i].text, &err), MAE_ERR_ARG,
+                    BAD[_i].message);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("conf_check");
@@ -309,6 +335,7 @@ int main(void)
     tcase_add_test(tcase, defaults_of_the_linear_probe);
     tcase_add_test(tcase, learning_rate);
     tcase_add_test(tcase, recipe_of_finetuning);
+    tcase_add_loop_test(tcase, contradictions_of_finetuning, 0, 6);
     suite_add_tcase(suite, tcase);
     return mae_test_main(suite);
 }

@@ -102,6 +102,7 @@ START_TEST(only_its_own_temporary_file)
     char *folder = mae_test_folder();
     const Path path = path_in(folder, "f"), other = path_in(folder, "f.tmp");
     const Path temp = path_in(folder, "f.mae-tmp"), odd = path_in(folder, "g.mae-tmp");
+    const Path kept = path_in(folder, "kept");
     MaeOutput first, second;
     MaeError err = {0};
 
@@ -116,6 +117,14 @@ START_TEST(only_its_own_temporary_file)
     expect_content(path.text, "first");
     expect_content(other.text, "the user's");
     ck_assert(!path_exists(folder, "f.mae-tmp"));
+
+    mae_test_write(kept.text, "last", 4); /* a crash between link and rename */
+    ck_assert_int_eq(link(kept.text, temp.text), 0);
+    ck_assert_ok(mae_output_open(&first, path.text, NULL, &err));
+    mae_output_append(&first, "second", 6);
+    ck_assert_ok(mae_output_commit(&first, &err));
+    expect_content(path.text, "second");
+    expect_content(kept.text, "last");
 
     ck_assert_int_eq(mkfifo(odd.text, 0600), 0);
     ck_assert_fails(mae_output_open(&first, path_in(folder, "g").text, NULL, &err),

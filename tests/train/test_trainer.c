@@ -161,7 +161,7 @@ START_TEST(eight_images_can_be_learnt)
 END_TEST
 
 /* Grey float images, all pixels of the order of @p scale. */
-static void write_floats(double scale)
+static void write_floats(const char *name, double scale)
 {
     const size_t shape[] = {12, 8, 8};
     float *pixels = mae_test_normal(12 * 64, 1, 0);
@@ -170,7 +170,7 @@ static void write_floats(double scale)
 
     for (size_t i = 0; i < 12 * 64; i++)
         pixels[i] = (float)((double)pixels[i] * scale);
-    ck_assert_ok(mae_h5out_create(&out, fixture_path(folder, "images.h5"), &err));
+    ck_assert_ok(mae_h5out_create(&out, fixture_path(folder, name), &err));
     mae_h5out_floats(out, "images", pixels, shape, 3);
     ck_assert_ok(mae_h5out_commit(out, &err));
     free(pixels);
@@ -189,10 +189,10 @@ START_TEST(numbers_that_are_not_finite)
                    "data.train=%s/images.h5 data.mean=[0] data.std=[1] "
                    "data.augment=none train.save_minutes=1e-9 %s",
                    folder, _i == 0 ? "train.preflight=false" : "");
-    write_floats(1.0);
+    write_floats("images.h5", 1.0);
     train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
     before = mae_test_read(fixture_path(folder, "run/last.h5"), &size[0]);
-    write_floats(_i == 0 ? 1e30 : 3e37);
+    write_floats("images.h5", _i == 0 ? 1e30 : 3e37);
     spec.stop_at = 0;
     train_expect(&run, &spec, MAE_ERR_NUMERIC);
     ck_assert_uint_eq(run.updates, 0);
@@ -204,9 +204,29 @@ START_TEST(numbers_that_are_not_finite)
     ck_assert_int_eq(memcmp(before, after, size[0]), 0);
     free(before);
     free(after);
-    write_floats(1.0); /* and goes on once they are good again */
+    write_floats("images.h5", 1.0); /* and goes on once they are good again */
     train_expect(&run, &spec, MAE_OK);
     ck_assert_uint_eq(run.updates, 4);
+}
+END_TEST
+
+/* Held-out images that are too large: nothing is saved, also after the last epoch. */
+START_TEST(evaluations_that_are_not_finite)
+{
+    char overrides[2000];
+    const TrainSpec spec = {.folder = folder, .name = "run", .overrides = overrides};
+
+    write_floats("images.h5", 1.0);
+    write_floats("val.h5", 9e37);
+    (void)snprintf(overrides, sizeof overrides,
+                   "data.train=%s/images.h5 data.val=%s/val.h5 data.mean=[0] "
+                   "data.std=[1] data.augment=none "
+                   "train.epochs=%d model.norm_pix_loss=false",
+                   folder, folder, _i + 1);
+    train_expect(&run, &spec, MAE_ERR_NUMERIC);
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "epoch 1: loss on data.val is "));
+    ck_assert(!train_exists(folder, "run/best.h5"));
+    ck_assert(!train_exists(folder, "run/last.h5"));
 }
 END_TEST
 
@@ -216,10 +236,19 @@ START_TEST(wild_learning_rates)
     MaeCkptReader *reader = NULL;
     MaeError err = {0};
 
+    char overrides[2000];
+
+    (void)snprintf(overrides, sizeof overrides,
+                   "optim.lr=1000 optim.warmup_epochs=0 train.epochs=20 "
+                   "train.save_minutes=1e-9 data.val=%s/val %s",
+                   folder,
+                   _i == 0 ? ""
+                           : "optim.weight_decay=100 train.batch_size=27 "
+                             "finetune.init=random finetune.ema_decay=0.9");
     train_run(&run, &(TrainSpec){.folder = folder,
                                  .name = "run",
-                                 .overrides = "optim.lr=1000 optim.warmup_epochs=0 "
-                                              "train.epochs=20 train.save_minutes=1e-9"});
+                                 .finetune = _i == 1,
+                                 .overrides = overrides});
     ck_assert_msg(run.status == MAE_OK || run.status == MAE_ERR_NUMERIC, "%s",
                   run.err.msg);
     ck_assert_ok(mae_ckpt_open(&reader, fixture_path(folder, "run/last.h5"), &err));
@@ -291,7 +320,8 @@ int main(void)
     tcase_add_test(tc, accumulation_is_a_larger_batch);
     tcase_add_test(tc, eight_images_can_be_learnt);
     tcase_add_loop_test(tc, numbers_that_are_not_finite, 0, 2);
-    tcase_add_test(tc, wild_learning_rates);
+    tcase_add_loop_test(tc, evaluations_that_are_not_finite, 0, 2);
+    tcase_add_loop_test(tc, wild_learning_rates, 0, 2);
     tcase_add_test(tc, evaluation_is_as_often_as_asked);
     tcase_add_test(tc, a_preset_beside_a_checkpoint);
     suite_add_tcase(suite, tc);
