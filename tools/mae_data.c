@@ -1,7 +1,6 @@
 /* mae-data: checks, summarises and packs data sets. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/pool.h"
 #include "common/data_report.h"
 #include "common/tool.h"
@@ -62,23 +61,7 @@ typedef struct Session {
     const char *path;
     MaeDataset *ds;
     MaePool *pool;
-    const char *label; /* of the progress line */
-    double began;
 } Session;
-
-static void show(void *ctx, size_t done, size_t total)
-{
-    Session *s = ctx;
-
-    mae_terminal_images(&s->tool->terminal, s->label, done, total, s->began);
-}
-
-static MaeWatch watch(Session *s, const char *label)
-{
-    s->label = label;
-    s->began = mae_clock_now();
-    return (MaeWatch){show, s};
-}
 
 static MaeStatus pack(Session *s, MaeError *err)
 {
@@ -86,7 +69,7 @@ static MaeStatus pack(Session *s, MaeError *err)
     const MaePackOptions opt = {.size = s->values->size,
                                 .skip_bad = s->values->skip_bad,
                                 .pool = s->pool,
-                                .watch = watch(s, "pack")};
+                                .watch = mae_terminal_watch(&s->tool->terminal, "pack")};
     MaePackResult result = {0};
 
     MAE_TRY(mae_tool_check_output(out, &s->path, 1, err));
@@ -105,8 +88,8 @@ static MaeStatus check(Session *s, MaeError *err)
     MaeSurvey survey;
     MaeStatus status = MAE_OK;
 
-    MAE_TRY(mae_survey_run(&survey, s->ds, MAE_SURVEY_WHOLE, s->pool, watch(s, "check"),
-                           err));
+    MAE_TRY(mae_survey_run(&survey, s->ds, MAE_SURVEY_WHOLE, s->pool,
+                           mae_terminal_watch(&s->tool->terminal, "check"), err));
     mae_terminal_progress_end(&s->tool->terminal);
     if (s->tool->args.json)
         status =
@@ -124,7 +107,7 @@ static MaeStatus check(Session *s, MaeError *err)
 static MaeStatus measure(Session *s, DataStats *stats, MaeError *err)
 {
     MAE_TRY(mae_survey_run(&stats->survey, s->ds, MAE_SURVEY_SIZE, s->pool,
-                           watch(s, "stats"), err));
+                           mae_terminal_watch(&s->tool->terminal, "stats"), err));
     mae_terminal_progress_end(&s->tool->terminal);
     MAE_TRY(data_stats_open(stats, err));
     MAE_TRY(mae_stats_measure(stats->mean, stats->std, &stats->measured, s->ds, NULL, 0,

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "conf/config.h"
 
 const char *const feature_poolings[] = {"mean", "cls", "both", NULL};
@@ -215,23 +214,14 @@ MaeStatus feature_source_same_classes(const FeatureSource *source, const MaeClas
     return mae_classes_expect_same(&model, data, err);
 }
 
-static void show(void *ctx, size_t done, size_t total)
-{
-    FeatureSource *s = ctx;
-
-    mae_terminal_images(&s->tool->terminal, s->label, done, total, s->began);
-}
-
 MaeFeaturesOptions feature_source_reading(FeatureSource *source, const char *label)
 {
-    source->label = label;
-    source->began = mae_clock_now();
     return (MaeFeaturesOptions){
         .batch = source->choice->batch,
         .workers = source->choice->workers,
         .max_bad_fraction = 0.01,
         .log = &source->tool->log,
-        .watch = {show, source},
+        .watch = mae_terminal_watch(&source->tool->terminal, label),
     };
 }
 

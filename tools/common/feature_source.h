@@ -93,9 +93,7 @@ typedef struct FeatureSource {
     MaeEmbedder embedder;
     MaeTransform transform;
     const FeatureChoice *choice;
-    bool exif;         /* images are turned as their EXIF orientation says */
-    const char *label; /* of the progress line */
-    double began;
+    bool exif; /* images are turned as their EXIF orientation says */
 } FeatureSource;
 
 /**

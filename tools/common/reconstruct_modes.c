@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "eval/feature_set.h"
 #include "eval/frames.h"
 #include "eval/painted.h"
@@ -25,20 +24,6 @@ typedef struct Mode {
 
 /* --- what modes share ------------------------------------------------------------- */
 
-static void show_progress(void *ctx, size_t done, size_t total)
-{
-    ReconstructSession *s = ctx;
-
-    mae_terminal_images(&s->tool->terminal, s->label, done, total, s->began);
-}
-
-static MaeWatch watch(ReconstructSession *s, const char *label)
-{
-    s->label = label;
-    s->began = mae_clock_now();
-    return (MaeWatch){show_progress, s};
-}
-
 /* Look at the gallery. */
 static MaeStatus open_viewer(ReconstructSession *s, const char *label, MaeError *err)
 {
@@ -50,7 +35,7 @@ static MaeStatus open_viewer(ReconstructSession *s, const char *label, MaeError 
         .count = s->gallery.count,
         .look = {s->loaded.snapshot.mean, s->loaded.snapshot.std, s->gallery.low,
                  s->gallery.high, s->values->oracle},
-        .watch = watch(s, label),
+        .watch = mae_terminal_watch(&s->tool->terminal, label),
     };
 
     return mae_viewer_open(&s->viewer, &spec, err);
@@ -262,7 +247,8 @@ static MaeStatus rank_dataset(ReconstructSession *s, const MaeDataset *ds, MaeEr
                                     .workers = v->workers,
                                     .max_bad_fraction = 0.01,
                                     .log = &s->tool->log,
-                                    .watch = watch(s, "rank")};
+                                    .watch =
+                                        mae_terminal_watch(&s->tool->terminal, "rank")};
     MaeRanking ranking = {0};
     MaeStatus status = mae_rank_run(&ranking, &s->loaded.model.as.autoencoder,
                                     mae_weights_f32(s->loaded.weights), &s->compute, ds,

@@ -41,9 +41,7 @@ typedef struct ReconstructSession {
     MaeGallery gallery;
     MaeViewer viewer;
     ReconstructReport report;
-    char out[64];      /* name of the picture where none was given */
-    const char *label; /* of the progress line */
-    double began;
+    char out[64]; /* name of the picture where none was given */
 } ReconstructSession;
 
 /** Check the options, load the checkpoint, do what was chosen and print the report.

@@ -142,18 +142,25 @@ void mae_terminal_progress(MaeTerminal *t, const MaeProgress *p)
     (void)pthread_mutex_unlock(&t->lock);
 }
 
-void mae_terminal_images(MaeTerminal *t, const char *label, size_t done, size_t total,
-                         double began)
+static void show_images(void *ctx, size_t done, size_t total)
 {
-    const double seconds = mae_clock_now() - began;
+    MaeTerminal *t = ctx;
+    const double seconds = mae_clock_now() - t->began;
 
     mae_terminal_progress(
-        t, &(MaeProgress){.label = label,
+        t, &(MaeProgress){.label = t->watched,
                           .done = done,
                           .total = total,
                           .images_per_second = done > 0 ? (double)done / seconds : 0.0,
                           .loss = (double)NAN,
                           .seconds_left = (double)NAN});
+}
+
+MaeWatch mae_terminal_watch(MaeTerminal *t, const char *label)
+{
+    t->watched = label;
+    t->began = mae_clock_now();
+    return (MaeWatch){show_images, t};
 }
 
 void mae_terminal_mark(MaeTerminal *t, const MaeProgress *p)

@@ -19,6 +19,7 @@
 #include <stddef.h>
 
 #include "base/log.h"
+#include "data/survey.h"
 
 /** How far the work is. */
 typedef struct MaeProgress {
@@ -44,6 +45,8 @@ typedef struct MaeTerminal {
     double started;      /* clock then */
     double last;         /* clock of the last line */
     char line[512];      /* as drawn last */
+    const char *watched; /* label of the work that is watched */
+    double began;        /* clock at its beginning */
 } MaeTerminal;
 
 /**
@@ -63,9 +66,8 @@ MaeLog mae_terminal_log(MaeTerminal *t);
 /** Show progress; cheap when called at every step. Texts are not kept. */
 void mae_terminal_progress(MaeTerminal *t, const MaeProgress *p);
 
-/** Progress of work on images that began at @p began (mae_clock_now). */
-void mae_terminal_images(MaeTerminal *t, const char *label, size_t done, size_t total,
-                         double began);
+/** Who hears of work on images that begins now, one at a time. @p label is kept. */
+MaeWatch mae_terminal_watch(MaeTerminal *t, const char *label);
 
 /**
  * End of a phase (an epoch, a file): where there is no live line, the state is printed

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "eval/feature_set.h"
 
 /* Hidden where the model does not say: a classifier was not trained on masks. */
@@ -124,17 +123,9 @@ static MaeStatus check_ratio(double *ratio, const VisualizeSource *s, MaeError *
     return MAE_OK;
 }
 
-static void show(void *ctx, size_t done, size_t total)
-{
-    const VisualizeSource *s = ctx;
-
-    mae_terminal_images(&s->tool->terminal, s->label, done, total, s->began);
-}
-
 void visualize_source_begin(VisualizeSource *source, const MaeVisual *view)
 {
-    source->label = view->name;
-    source->began = mae_clock_now();
+    source->input.watch = mae_terminal_watch(&source->tool->terminal, view->name);
 }
 
 MaeStatus visualize_source_open(VisualizeSource *source, MaeTool *tool,
@@ -151,7 +142,6 @@ MaeStatus visualize_source_open(VisualizeSource *source, MaeTool *tool,
     s->input.thumbnails = choice->thumbnails;
     s->input.log = &tool->log;
     s->input.compute = &s->compute;
-    s->input.watch = (MaeWatch){show, s};
     MAE_TRY(load_models(s, err));
     MAE_TRY(mae_visual_check(&s->input, err));
     MAE_TRY(check_ratio(&s->input.mask_ratio, s, err));

@@ -35,8 +35,6 @@ typedef struct VisualizeSource {
     MaeGemm *gemm;
     MaeCompute compute;
     MaeVisualInput input;
-    const char *label; /* of the progress line */
-    double began;
 } VisualizeSource;
 
 /** Whether the view has all it needs. */
