@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "store/file.h"
+#include "support/picture.h"
 #include "support/test.h"
 
 static const uint8_t RED[3] = {255, 0, 0}, WHITE[3] = {255, 255, 255};
@@ -123,24 +124,21 @@ END_TEST
 
 START_TEST(is_written_as_png)
 {
-    char path[512];
-    MaeImage canvas = {0}, back = {0};
-    unsigned char *bytes = NULL;
-    size_t size = 0;
+    char path[512], *folder = mae_test_folder();
+    MaeImage canvas = {0}, back;
     MaeError err = {0};
 
-    snprintf(path, sizeof path, "%s/canvas.png", mae_test_folder());
+    snprintf(path, sizeof path, "%s/canvas.png", folder);
     ck_assert_ok(mae_canvas_open(&canvas, 3, 5, &err));
     mae_canvas_fill(&canvas, (MaeBox){1, 1, 1, 9}, RED);
     ck_assert_ok(mae_canvas_write(&canvas, path, &err));
-    ck_assert_ok(mae_file_read_all(path, 1 << 20, &bytes, &size, &err));
-    ck_assert_ok(mae_image_decode(&back, bytes, size, NULL, &err));
+    back = test_picture(path);
     ck_assert(back.height == 3 && back.width == 5 && back.channels == 3);
     ck_assert_mem_eq(back.data, canvas.data, 45);
     ck_assert_fails(mae_canvas_open(&canvas, 0, 5, &err), MAE_ERR_SHAPE, "0");
-    free(bytes);
     mae_image_done(&back);
     mae_image_done(&canvas);
+    mae_test_folder_remove(folder);
 }
 END_TEST
 

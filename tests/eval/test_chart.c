@@ -19,20 +19,6 @@ static char *drawn(const MaeChart *chart)
     return text;
 }
 
-static size_t count(const char *text, const char *piece)
-{
-    size_t found = 0;
-
-    for (text = strstr(text, piece); text != NULL; text = strstr(text + 1, piece))
-        found++;
-    return found;
-}
-
-static void assert_has(const char *text, const char *piece)
-{
-    ck_assert_msg(strstr(text, piece) != NULL, "'%s' is missing in: %s", piece, text);
-}
-
 /* x from 1 to 5 is the whole width, 78 to 704; y from -1 to 3, with 5 % margins. */
 START_TEST(points_lie_where_their_numbers_say)
 {
@@ -48,21 +34,21 @@ START_TEST(points_lie_where_their_numbers_say)
                             .yardstick_count = 2};
     char *text = drawn(&chart);
 
-    assert_has(text, "aria-label=\"a &quot;title&quot;\"");
-    assert_has(text,
-               "<polyline class=\"s0\" points=\" 78.0,276.5 234.5,47.5 704.0,162.0\"/>");
-    assert_has(text, "<path class=\"y0\" d=\"M78 162.0H704\"/>");
-    assert_has(text, "<title>&lt;loss&gt;: -1 at 1</title>");
-    assert_has(text, "half &amp; half (1)");
+    mae_test_has(text, "aria-label=\"a &quot;title&quot;\"");
+    mae_test_has(
+        text, "<polyline class=\"s0\" points=\" 78.0,276.5 234.5,47.5 704.0,162.0\"/>");
+    mae_test_has(text, "<path class=\"y0\" d=\"M78 162.0H704\"/>");
+    mae_test_has(text, "<title>&lt;loss&gt;: -1 at 1</title>");
+    mae_test_has(text, "half &amp; half (1)");
     ck_assert_ptr_null(strstr(text, "none"));
     for (int i = 1; i <= 5; i++) { /* whole numbers below the x axis */
         char tick[32];
 
         (void)snprintf(tick, sizeof tick, "y=\"297\">%d</text>", i);
-        assert_has(text, tick);
+        mae_test_has(text, tick);
     }
-    ck_assert_uint_eq(count(text, "class=\"across\""), 5);
-    ck_assert_uint_eq(count(text, "class=\"up\""), 5);
+    ck_assert_uint_eq(mae_test_count(text, "class=\"across\""), 5);
+    ck_assert_uint_eq(mae_test_count(text, "class=\"up\""), 5);
     free(text);
 }
 END_TEST
@@ -86,8 +72,8 @@ START_TEST(logarithmic_axis_shows_powers)
                             &at[2]),
                      3);
     ck_assert_double_eq_tol(at[0] - at[1], at[1] - at[2], 0.11);
-    assert_has(text, ">10</text>");
-    assert_has(text, ">50</text>");
+    mae_test_has(text, ">10</text>");
+    mae_test_has(text, ">50</text>");
     free(text);
 }
 END_TEST
@@ -181,12 +167,12 @@ START_TEST(faint_series_leave_the_range_to_others)
                             .series_count = 2};
     char *text = drawn(&chart);
 
-    assert_has(text, "<svg x=\"78\" y=\"36\" width=\"626\" height=\"252\" "
-                     "viewBox=\"78 36 626 252\"><polyline class=\"s1 faint\" points=\" "
-                     "78.0,-9999.0 286.7,-639.8");
-    assert_has(text, "points=\" 78.0,276.5 286.7,162.0 495.3,47.5 704.0,276.5\"");
-    ck_assert_uint_eq(count(text, "<circle"), 4);
-    ck_assert_uint_eq(count(text, "<li>"), 2);
+    mae_test_has(text, "<svg x=\"78\" y=\"36\" width=\"626\" height=\"252\" "
+                       "viewBox=\"78 36 626 252\"><polyline class=\"s1 faint\" points=\" "
+                       "78.0,-9999.0 286.7,-639.8");
+    mae_test_has(text, "points=\" 78.0,276.5 286.7,162.0 495.3,47.5 704.0,276.5\"");
+    ck_assert_uint_eq(mae_test_count(text, "<circle"), 4);
+    ck_assert_uint_eq(mae_test_count(text, "<li>"), 2);
     free(text);
 }
 END_TEST
@@ -196,7 +182,7 @@ START_TEST(nothing_to_draw_is_said)
     const MaeChart chart = {.title = "t", .x_label = "x", .y_label = "y"};
     char *text = drawn(&chart);
 
-    assert_has(text, "no values yet");
+    mae_test_has(text, "no values yet");
     free(text);
 }
 END_TEST

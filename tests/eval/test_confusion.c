@@ -7,6 +7,7 @@
 
 #include "eval/canvas.h"
 #include "store/file.h"
+#include "support/picture.h"
 #include "support/test.h"
 
 static MaeError err;
@@ -119,10 +120,8 @@ START_TEST(files)
     const MaeClasses names = {.count = 5, .names = NAMES};
     char *folder = mae_test_folder(), path[1200], *text;
     const MaePalette palette = {MAE_COLOURS_SEQUENTIAL, 0.0f, 1.0f};
-    const MaeImageLimits limits = mae_image_limits_default();
-    unsigned char *bytes;
     uint8_t want[3];
-    MaeImage img = {0};
+    MaeImage img;
     MaeConfusion c;
     size_t size;
 
@@ -137,8 +136,7 @@ START_TEST(files)
               "\"say \"\"hi\"\"\",2,1,0,0,0\n\"two\nlines\",0,0,0,0,0\n\"\",0,0,0,0,0\n");
     free(text);
     (void)snprintf(path, sizeof path, "%s/in/here/confusion.png", folder);
-    bytes = mae_test_read(path, &size);
-    ck_assert_ok(mae_image_decode(&img, bytes, size, &limits, &err));
+    img = test_picture(path);
     ck_assert_uint_eq(img.height, 200);
     ck_assert_uint_eq(img.width, 200);
     for (size_t i = 0; i < 25; i++) {
@@ -151,7 +149,6 @@ START_TEST(files)
         ck_assert_mem_eq(got, want, 3);
     }
     mae_image_done(&img);
-    free(bytes);
     mae_confusion_close(&c);
     mae_test_folder_remove(folder);
 }

@@ -6,16 +6,6 @@
 #include "data/fixture.h"
 #include "support/model.h"
 
-static const MaeArch arch = {
-    .grid = {.channels = 3, .height = 8, .width = 12, .patch = 4},
-    .embed_dim = 12,
-    .depth = 2,
-    .heads = 3,
-    .mlp_ratio = 2.0,
-    .decoder_dim = 8,
-    .decoder_depth = 1,
-    .decoder_heads = 2};
-
 static MaeError err;
 static char *folder;
 static MaeDataset *ds;
@@ -27,30 +17,14 @@ static void setup(void)
     folder = mae_test_folder();
     fixture_classes(folder, 3, 7, 10, 14);
     ck_assert_ok(mae_dataset_open(&ds, folder, NULL, &err));
-    loaded = (MaeLoadedModel){.snapshot = {.arch = arch}};
-    ck_assert_ok(
-        mae_snapshot_model_open(&loaded.model, MAE_SNAPSHOT_AUTOENCODER, &arch, &err));
-    loaded.weights = mae_snapshot_alloc(mae_snapshot_model_table(&loaded.model));
-    mae_autoencoder_init(&loaded.model.as.autoencoder, loaded.weights, 3);
+    test_loaded_open(&loaded, MAE_SNAPSHOT_AUTOENCODER, &test_small_arch, 3);
 }
 
 static void teardown(void)
 {
-    free(loaded.weights);
-    mae_snapshot_model_close(&loaded.model);
+    mae_loaded_model_close(&loaded);
     mae_dataset_close(ds);
     mae_test_folder_remove(folder);
-}
-
-static size_t times(const char *text, const char *piece)
-{
-    size_t count = 0;
-
-    while ((text = strstr(text, piece)) != NULL) {
-        text += strlen(piece);
-        count++;
-    }
-    return count;
 }
 
 static MaeStatus draw(char **svg, const MaeFeatureMap *map, size_t threads)
@@ -80,8 +54,8 @@ START_TEST(shows_every_image_in_both_ways)
     char *svg = NULL, *again = NULL;
 
     ck_assert_ok(draw(&svg, &map, 1));
-    ck_assert_uint_eq(times(svg, " dot\""), 2 * 21);
-    ck_assert_uint_eq(times(svg, "<title>c2/006.png: c2</title>"), 2);
+    ck_assert_uint_eq(mae_test_count(svg, " dot\""), 2 * 21);
+    ck_assert_uint_eq(mae_test_count(svg, "<title>c2/006.png: c2</title>"), 2);
     ck_assert_ptr_nonnull(strstr(svg, "t-SNE, perplexity 6.67: a&lt;b</text>"));
     ck_assert_ptr_null(strstr(svg, "<image"));
     map.workers = 3;
@@ -101,9 +75,9 @@ START_TEST(compares_models_on_images_that_were_drawn)
     map.images = 9;
     map.thumbnails = true;
     ck_assert_ok(draw(&svg, &map, 2));
-    ck_assert_uint_eq(times(svg, " dot\""), 4 * 9);
-    ck_assert_uint_eq(times(svg, "<image id="), 9);
-    ck_assert_uint_eq(times(svg, ": random</text>"), 2);
+    ck_assert_uint_eq(mae_test_count(svg, " dot\""), 4 * 9);
+    ck_assert_uint_eq(mae_test_count(svg, "<image id="), 9);
+    ck_assert_uint_eq(mae_test_count(svg, ": random</text>"), 2);
     free(svg);
 }
 END_TEST
@@ -118,7 +92,7 @@ START_TEST(needs_no_classes)
         mae_dataset_open(&ds, folder, &(MaeDatasetOptions){.unlabelled = true}, &err));
     map.ds = ds;
     ck_assert_ok(draw(&svg, &map, 2));
-    ck_assert_uint_eq(times(svg, "class=\"k dot\""), 2 * 21);
+    ck_assert_uint_eq(mae_test_count(svg, "class=\"k dot\""), 2 * 21);
     ck_assert_ptr_null(strstr(svg, "<text x=\"20\""));
     free(svg);
 }

@@ -10,16 +10,6 @@
 /* 2 classes of 5 images of another size than the model's, the seventh of them bad. */
 enum { CLASSES = 2, EACH = 5, TOTAL = CLASSES * EACH, BAD = 6 };
 
-static const MaeArch arch = {
-    .grid = {.channels = 3, .height = 8, .width = 12, .patch = 4},
-    .embed_dim = 12,
-    .depth = 2,
-    .heads = 3,
-    .mlp_ratio = 2.0,
-    .decoder_dim = 8,
-    .decoder_depth = 1,
-    .decoder_heads = 2};
-
 static MaeError err;
 static char *folder;
 static MaeDataset *ds;
@@ -35,11 +25,7 @@ static void setup(void)
     fixture_classes(folder, CLASSES, EACH, 10, 14);
     mae_test_write(fixture_path(folder, "c1/001.png"), "text", 4);
     ck_assert_ok(mae_dataset_open(&ds, folder, NULL, &err));
-    loaded = (MaeLoadedModel){.snapshot = {.arch = arch}};
-    ck_assert_ok(
-        mae_snapshot_model_open(&loaded.model, MAE_SNAPSHOT_AUTOENCODER, &arch, &err));
-    loaded.weights = mae_snapshot_alloc(mae_snapshot_model_table(&loaded.model));
-    mae_autoencoder_init(&loaded.model.as.autoencoder, loaded.weights, 3);
+    test_loaded_open(&loaded, MAE_SNAPSHOT_AUTOENCODER, &test_small_arch, 3);
     test_compute_open(&compute, MAE_F32, 2);
     spec = mae_features_spec(&loaded);
     ck_assert_uint_eq(spec.count, 0);
@@ -54,8 +40,7 @@ static void teardown(void)
 {
     mae_embedder_close(&embedder);
     test_compute_close(&compute);
-    free(loaded.weights);
-    mae_snapshot_model_close(&loaded.model);
+    mae_loaded_model_close(&loaded);
     mae_dataset_close(ds);
     mae_test_folder_remove(folder);
 }

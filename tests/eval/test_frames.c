@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "support/picture.h"
 #include "viewer_fixture.h"
 
 static char path[1200];
@@ -14,19 +15,6 @@ static const char *in(const char *folder, const char *name)
 {
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
-}
-
-static MaeImage read_frame(const char *folder, const char *name)
-{
-    MaeImage image = {0};
-    MaeError err = {0};
-    size_t size;
-    unsigned char *bytes = mae_test_read(in(folder, name), &size);
-
-    ck_assert_msg(bytes != NULL, "%s is missing", name);
-    ck_assert_ok(mae_image_decode(&image, bytes, size, NULL, &err));
-    free(bytes);
-    return image;
 }
 
 /* Grey patches in the first panel of a row. */
@@ -70,7 +58,7 @@ START_TEST(patches_appear)
         MaeImage image;
 
         (void)snprintf(name, sizeof name, "frame-%03zu.png", k);
-        image = read_frame(inner, name);
+        image = test_picture(in(inner, name));
         for (size_t row = 0; row < VIEW_COUNT; row++)
             ck_assert_uint_eq(count_hidden(&image, row, scale),
                               VIEW_PATCHES - visible[k]);

@@ -10,6 +10,7 @@
 #include "eval/viewer.h"
 #include "model/maskset.h"
 #include "support/model.h"
+#include "support/picture.h"
 #include "support/test.h"
 
 enum { COUNT = 5, HEIGHT = 8, WIDTH = 12, PATCH = 4, CHANNELS = 3 };
@@ -76,19 +77,6 @@ static MaeStatus write_sheet(Bench *b, MaePreviewScore *scores, bool oracle, flo
                              &b->masks.mask, COUNT, &spec, err);
 }
 
-static MaeImage read_sheet(const Bench *b)
-{
-    size_t size;
-    unsigned char *bytes = mae_test_read(b->path, &size);
-    MaeImage sheet = {0};
-    MaeError err = {0};
-
-    ck_assert_ptr_nonnull(bytes);
-    ck_assert_ok(mae_image_decode(&sheet, bytes, size, NULL, &err));
-    free(bytes);
-    return sheet;
-}
-
 /* The file is the sheet that the parts make, and scores are those of the pictures. */
 START_TEST(draws_what_the_parts_make)
 {
@@ -107,7 +95,7 @@ START_TEST(draws_what_the_parts_make)
     bench_open(&b, _i > 0, 0.5, COUNT);
     ck_assert_int_eq(mae_preview_denorm(&b.model, _i == 2), denorm);
     ck_assert_ok(write_sheet(&b, scores, _i == 2, 1.0f, &err));
-    got = read_sheet(&b);
+    got = test_picture(b.path);
     spec.grid = b.model.arch.grid;
     ck_assert_ok(mae_reconstruct_open(&r, &spec, &err));
     ck_assert_ok(
@@ -176,7 +164,7 @@ START_TEST(range_from_the_images)
     for (size_t i = 0; i < (size_t)COUNT * PIXELS; i++)
         b.images[i] *= 1000.0f;
     ck_assert_ok(write_sheet(&b, NULL, false, 0.0f, &err));
-    sheet = read_sheet(&b);
+    sheet = test_picture(b.path);
     panel = mae_panels_layout(&b.model.arch.grid, 1, 1, 0);
     step = mae_image_row_bytes(&sheet);
     for (size_t row = 0; row < sheet.height; row++)

@@ -13,17 +13,6 @@
 /* 2 classes of 9 images that differ, the seventh of them bad. */
 enum { CLASSES = 2, EACH = 9, TOTAL = CLASSES * EACH, BAD = 6, SEED = 5 };
 
-static const MaeArch arch = {
-    .grid = {.channels = 3, .height = 8, .width = 12, .patch = 4},
-    .embed_dim = 12,
-    .depth = 2,
-    .heads = 3,
-    .mlp_ratio = 2.0,
-    .decoder_dim = 8,
-    .decoder_depth = 1,
-    .decoder_heads = 2,
-    .norm_pix_loss = true};
-
 static MaeError err;
 static char *folder;
 static MaeDataset *ds;
@@ -48,6 +37,9 @@ static void write_image(const char *path, size_t index)
 
 static void setup(void)
 {
+    MaeArch arch = test_small_arch;
+
+    arch.norm_pix_loss = true;
     folder = mae_test_folder();
     fixture_classes(folder, CLASSES, EACH, 8, 12);
     for (size_t i = 0; i < TOTAL; i++) {
@@ -109,8 +101,8 @@ static double error_of(size_t sample)
     ck_assert_ok(mae_dataset_read(ds, sample, &image, &buffer, &err));
     ck_assert_ok(mae_transform_apply(&transform, pixels, &image, &scratch,
                                      (MaeDraw){.sample = sample}, &err));
-    ck_assert_ok(
-        mae_maskset_open(&masks, MAE_MASK_RANDOM, &arch.grid, 0.5, 1, NULL, &err));
+    ck_assert_ok(mae_maskset_open(&masks, MAE_MASK_RANDOM, &test_small_arch.grid, 0.5, 1,
+                                  NULL, &err));
     ck_assert_ok(mae_autoencoder_run_open(&run, &model, &compute.compute, 1,
                                           masks.mask.visible, MAE_KEEP_NOTHING, &err));
     for (uint32_t k = 0; k < 3; k++) {

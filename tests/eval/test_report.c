@@ -37,20 +37,6 @@ static char *written(MaeReport *report, size_t *size)
     return (char *)text;
 }
 
-static size_t count(const char *text, const char *piece)
-{
-    size_t found = 0;
-
-    for (text = strstr(text, piece); text != NULL; text = strstr(text + 1, piece))
-        found++;
-    return found;
-}
-
-static void assert_has(const char *text, const char *piece)
-{
-    ck_assert_msg(strstr(text, piece) != NULL, "'%s' is missing", piece);
-}
-
 static void assert_balanced(const char *text)
 {
     static const char *const names[] = {
@@ -63,7 +49,8 @@ static void assert_balanced(const char *text)
         (void)snprintf(begin, sizeof begin, "<%s ", names[i]);
         (void)snprintf(plain, sizeof plain, "<%s>", names[i]);
         (void)snprintf(end, sizeof end, "</%s>", names[i]);
-        ck_assert_msg(count(text, begin) + count(text, plain) == count(text, end),
+        ck_assert_msg(mae_test_count(text, begin) + mae_test_count(text, plain) ==
+                          mae_test_count(text, end),
                       "<%s> is not balanced", names[i]);
     }
 }
@@ -111,14 +98,14 @@ START_TEST(everything_from_outside_is_escaped)
                                                  .first = 1});
     mae_report_chart(report, HOSTILE, &chart);
     text = written(report, &size);
-    ck_assert_uint_eq(count(text, "<script>"), 1); /* our own */
-    ck_assert_uint_eq(count(text, TAMED), 29);
+    ck_assert_uint_eq(mae_test_count(text, "<script>"), 1); /* our own */
+    ck_assert_uint_eq(mae_test_count(text, TAMED), 29);
     assert_balanced(text);
-    assert_has(text, "<html lang=\"en\">");
-    assert_has(text, "<li><a href=\"#a\">");
-    assert_has(text, "<td class=\"number\">7</td>");
-    assert_has(text, "min=\"0\" max=\"1\" step=\"1\" value=\"1\"");
-    assert_has(text, "width=\"640\" height=\"384\" src=\"data:image/png;base64,iVBOR");
+    mae_test_has(text, "<html lang=\"en\">");
+    mae_test_has(text, "<li><a href=\"#a\">");
+    mae_test_has(text, "<td class=\"number\">7</td>");
+    mae_test_has(text, "min=\"0\" max=\"1\" step=\"1\" value=\"1\"");
+    mae_test_has(text, "width=\"640\" height=\"384\" src=\"data:image/png;base64,iVBOR");
     ck_assert_ptr_null(strstr(text, "http:"));
     ck_assert_ptr_null(strstr(text, "https:"));
     free(text);
@@ -140,10 +127,10 @@ START_TEST(long_texts_are_cut_between_characters)
     longer[3 * MAE_REPORT_TEXT - 1] = '\0';
     mae_report_text(report, "%s", longer);
     text = written(report, &size);
-    assert_has(text, "\xc3\xa9...</p>");
+    mae_test_has(text, "\xc3\xa9...</p>");
     ck_assert_uint_gt(size, MAE_REPORT_TEXT);
-    ck_assert_uint_lt(count(text, "\xc3\xa9"), MAE_REPORT_TEXT / 2);
-    ck_assert_uint_gt(count(text, "\xc3\xa9"), MAE_REPORT_TEXT / 2 - 8);
+    ck_assert_uint_lt(mae_test_count(text, "\xc3\xa9"), MAE_REPORT_TEXT / 2);
+    ck_assert_uint_gt(mae_test_count(text, "\xc3\xa9"), MAE_REPORT_TEXT / 2 - 8);
     ck_assert_ptr_null(strstr(strstr(text, "<main>"), "\xef\xbf\xbd"));
     free(text);
     free(longer);
@@ -163,8 +150,8 @@ START_TEST(rows_are_limited)
         mae_report_cell(report, "%zu", i);
     }
     text = written(report, &size);
-    ck_assert_uint_eq(count(text, "<tr><td>"), MAE_REPORT_ROWS);
-    assert_has(text, "and 5 more");
+    ck_assert_uint_eq(mae_test_count(text, "<tr><td>"), MAE_REPORT_ROWS);
+    mae_test_has(text, "and 5 more");
     assert_balanced(text);
     free(text);
 }
@@ -186,9 +173,9 @@ START_TEST(pages_are_limited)
                         .title = "t", .images = &image, .labels = &label, .count = 1});
     text = written(report, &size);
     ck_assert_uint_lt(size, MAE_REPORT_BYTES + 100000);
-    ck_assert_uint_gt(count(text, "image/jpeg"), 8);
-    ck_assert_uint_lt(count(text, "<img "), 20);
-    assert_has(text, "parts are left out");
+    ck_assert_uint_gt(mae_test_count(text, "image/jpeg"), 8);
+    ck_assert_uint_lt(mae_test_count(text, "<img "), 20);
+    mae_test_has(text, "parts are left out");
     assert_balanced(text);
     free(text);
     mae_image_done(&image);

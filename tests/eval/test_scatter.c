@@ -27,17 +27,6 @@ static char *drawn(const MaeScatter *scatter)
     return text;
 }
 
-static size_t times(const char *text, const char *piece)
-{
-    size_t count = 0;
-
-    while ((text = strstr(text, piece)) != NULL) {
-        text += strlen(piece);
-        count++;
-    }
-    return count;
-}
-
 static char *end_of_tag(const char *tag)
 {
     char *end = strchr(tag, '>');
@@ -108,7 +97,7 @@ START_TEST(is_well_formed_and_escaped)
     ck_assert_ptr_nonnull(strstr(text, "<title>]]&gt;&amp;</title>"));
     ck_assert_ptr_nonnull(strstr(text, "b&amp;&quot;&#39;\xef\xbf\xbd\xef\xbf\xbd"));
     ck_assert_ptr_nonnull(strstr(text, "prefers-color-scheme:dark"));
-    ck_assert_uint_eq(times(text, " dot\""), 3 * 3);
+    ck_assert_uint_eq(mae_test_count(text, " dot\""), 3 * 3);
     free(text);
 }
 END_TEST
@@ -144,15 +133,15 @@ START_TEST(legends_end)
     scatter.class_count = 60;
     text = drawn(&scatter);
     check_well_formed(text);
-    ck_assert_uint_eq(times(text, ">class</text>"), 40);
+    ck_assert_uint_eq(mae_test_count(text, ">class</text>"), 40);
     ck_assert_ptr_nonnull(strstr(text, ">and 20 more</text>"));
     free(text);
     scatter.labels = NULL;
     scatter.names = NULL;
     text = drawn(&scatter);
     check_well_formed(text);
-    ck_assert_uint_eq(times(text, ">class</text>"), 0);
-    ck_assert_uint_eq(times(text, "class=\"k dot\"/>"), 3);
+    ck_assert_uint_eq(mae_test_count(text, ">class</text>"), 0);
+    ck_assert_uint_eq(mae_test_count(text, "class=\"k dot\"/>"), 3);
     free(text);
 }
 END_TEST
@@ -167,13 +156,14 @@ START_TEST(odd_points_are_drawn)
 
     for (scatter.count = 1; scatter.count <= 3; scatter.count++) {
         text = drawn(&scatter);
-        ck_assert_uint_eq(times(text, "cx=\"256.0\" cy=\"274.0\""), scatter.count);
+        ck_assert_uint_eq(mae_test_count(text, "cx=\"256.0\" cy=\"274.0\""),
+                          scatter.count);
         free(text);
     }
     panel.points = none;
     scatter.count = 2;
     text = drawn(&scatter);
-    ck_assert_uint_eq(times(text, "<circle"), 0);
+    ck_assert_uint_eq(mae_test_count(text, "<circle"), 0);
     free(text);
     scatter.count = MAE_SCATTER_POINTS + 1;
     ck_assert_fails(mae_scatter_write(stderr, &scatter, &err), MAE_ERR_ARG,
@@ -200,8 +190,8 @@ START_TEST(pictures_are_bounded)
         ck_assert_ok(mae_canvas_open(&thumbs[i], 4, 5, &err));
     text = drawn(&scatter);
     check_well_formed(text);
-    ck_assert_uint_eq(times(text, "<image id="), 400);
-    ck_assert_uint_eq(times(text, "<use href="), 800);
+    ck_assert_uint_eq(mae_test_count(text, "<image id="), 400);
+    ck_assert_uint_eq(mae_test_count(text, "<use href="), 800);
     ck_assert_ptr_nonnull(strstr(text, "href=\"data:image/png;base64,iVBORw0KGgo"));
     for (size_t i = 0; i < N; i++)
         mae_image_done(&thumbs[i]);

@@ -19,40 +19,25 @@ static MaeError err;
 typedef struct Bench {
     TestCompute compute;
     MaeLoadedModel loaded[2];
-    float stats[2][8];
     MaeGallery gallery;
     MaeVisualInput input;
 } Bench;
 
 static void bench_open(Bench *b, MaePatchGrid grid, MaeSnapshotKind kind)
 {
-    const MaeArch arch = {.grid = grid,
-                          .embed_dim = 12,
-                          .depth = 2,
-                          .heads = 3,
-                          .mlp_ratio = 2.0,
-                          .decoder_dim = 8,
-                          .decoder_depth = 1,
-                          .decoder_heads = 2,
-                          .classes = kind == MAE_SNAPSHOT_CLASSIFIER ? 3 : 0};
     const size_t pixels = grid.channels * grid.height * grid.width;
+    MaeArch arch = test_small_arch;
 
+    arch.grid = grid;
+    arch.classes = kind == MAE_SNAPSHOT_CLASSIFIER ? 3 : 0;
     memset(b, 0, sizeof *b);
     test_compute_open(&b->compute, MAE_F32, 1);
     b->gallery = (MaeGallery){
         .count = COUNT, .images = mae_test_normal(COUNT * pixels, 4, 0), .high = 1.0f};
-    for (size_t c = 0; c < 8; c++) {
-        b->stats[0][c] = 0.5f;
-        b->stats[1][c] = 0.25f;
-    }
     for (size_t m = 0; m < 2; m++) {
         MaeLoadedModel *l = &b->loaded[m];
 
-        l->snapshot = (MaeSnapshot){
-            .kind = kind, .arch = arch, .mean = b->stats[0], .std = b->stats[1]};
-        ck_assert_ok(mae_snapshot_model_open(&l->model, kind, &arch, &err));
-        l->weights = mae_snapshot_alloc(mae_snapshot_model_table(&l->model));
-        mae_loaded_model_init(l, m + 1);
+        test_loaded_open(l, kind, &arch, m + 1);
         b->input.models[m] = (MaeVisualModel){m > 0 ? "second" : "first", l, &b->gallery};
     }
     b->input.model_count = 2;
@@ -62,10 +47,8 @@ static void bench_open(Bench *b, MaePatchGrid grid, MaeSnapshotKind kind)
 
 static void bench_close(Bench *b)
 {
-    for (size_t m = 0; m < 2; m++) {
-        mae_snapshot_model_close(&b->loaded[m].model);
-        free(b->loaded[m].weights);
-    }
+    for (size_t m = 0; m < 2; m++)
+        mae_loaded_model_close(&b->loaded[m]);
     free(b->gallery.images);
     test_compute_close(&b->compute);
 }

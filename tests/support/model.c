@@ -22,6 +22,36 @@ void test_compute_close(TestCompute *compute)
     mae_pool_close(compute->pool);
 }
 
+const MaeArch test_small_arch = {
+    .grid = {.channels = 3, .height = 8, .width = 12, .patch = 4},
+    .embed_dim = 12,
+    .depth = 2,
+    .heads = 3,
+    .mlp_ratio = 2.0,
+    .decoder_dim = 8,
+    .decoder_depth = 1,
+    .decoder_heads = 2,
+};
+
+void test_loaded_open(MaeLoadedModel *loaded, MaeSnapshotKind kind, const MaeArch *arch,
+                      uint64_t seed)
+{
+    const size_t channels = arch->grid.channels;
+    MaeError err = {0};
+
+    *loaded = (MaeLoadedModel){.snapshot = {.kind = kind, .arch = *arch}};
+    loaded->snapshot.mean = mae_test_alloc(channels * sizeof(float));
+    loaded->snapshot.std = mae_test_alloc(channels * sizeof(float));
+    for (size_t c = 0; c < channels; c++) {
+        loaded->snapshot.mean[c] = 0.5f;
+        loaded->snapshot.std[c] = 0.25f;
+    }
+    ck_assert_ok(mae_snapshot_model_open(&loaded->model, kind, arch, &err));
+    loaded->weights = mae_snapshot_alloc(mae_snapshot_model_table(&loaded->model));
+    ck_assert_ptr_nonnull(loaded->weights);
+    mae_loaded_model_init(loaded, seed);
+}
+
 static float *read_param(const char *path, const char *group, const MaeParamEntry *entry)
 {
     char name[256];

@@ -6,6 +6,7 @@
 #define MAE_TESTS_SUPPORT_MODEL_H
 
 #include "base/param.h"
+#include "model/snapshot.h"
 #include "model/trunk.h"
 #include "optim/optimizer.h"
 #include "support/grad.h"
@@ -20,6 +21,14 @@ typedef struct TestCompute {
 /** @p type of the operands; see support/operand.h for who multiplies. */
 void test_compute_open(TestCompute *compute, MaeDtype type, size_t threads);
 void test_compute_close(TestCompute *compute);
+
+/** RGB images of 8x12 in patches of 4x4; width 12, 2 blocks of 3 heads; a decoder. */
+extern const MaeArch test_small_arch;
+
+/** A model as if from a file, with initial weights by @p seed, mean 0.5 and std 0.25;
+ *  mae_loaded_model_close it. */
+void test_loaded_open(MaeLoadedModel *loaded, MaeSnapshotKind kind, const MaeArch *arch,
+                      uint64_t seed);
 
 /** Read every parameter of the table from "<group>/<name>"; all must be there. */
 void test_load_params(const char *path, const char *group, const MaeParamTable *table,

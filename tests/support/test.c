@@ -189,6 +189,21 @@ void mae_test_write(const char *path, const void *data, size_t size)
     ck_assert(fclose(file) == 0);
 }
 
+size_t mae_test_count(const char *text, const char *piece)
+{
+    size_t found = 0;
+
+    for (text = strstr(text, piece); text != NULL; text = strstr(text + 1, piece))
+        found++;
+    return found;
+}
+
+void mae_test_has(const char *text, const char *piece)
+{
+    ck_assert_msg(strstr(text, piece) != NULL, "'%s' is missing in: %.2000s", piece,
+                  text);
+}
+
 float *mae_test_normal(size_t n, uint64_t seed, uint64_t salt)
 {
     float *values = mae_test_alloc(n * sizeof *values);

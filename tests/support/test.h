@@ -68,6 +68,12 @@ void mae_test_folder_remove(char *folder);
 unsigned char *mae_test_read(const char *path, size_t *size);
 void mae_test_write(const char *path, const void *data, size_t size);
 
+/** How often @p piece stands in @p text, overlaps included. */
+size_t mae_test_count(const char *text, const char *piece);
+
+/** Fail unless @p piece stands in @p text. */
+void mae_test_has(const char *text, const char *piece);
+
 /** malloc'ed standard normal floats of stream (seed, salt). Caller frees. */
 float *mae_test_normal(size_t n, uint64_t seed, uint64_t salt);
 

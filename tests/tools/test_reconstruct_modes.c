@@ -6,6 +6,7 @@
 #include "image/image.h"
 #include "reconstruct_fixture.h"
 #include "store/json.h"
+#include "support/picture.h"
 
 static MaeJson *parse(const Place *p)
 {
@@ -23,19 +24,6 @@ static double real(const MaeJson *object, const char *key)
 
     ck_assert_msg(mae_json_get_real(object, key, &value), "no number %s", key);
     return value;
-}
-
-static MaeImage picture(const Place *p, const char *name)
-{
-    MaeImage image = {0};
-    MaeError err = {0};
-    size_t size;
-    unsigned char *bytes = mae_test_read(place_path(p, name), &size);
-
-    ck_assert_msg(bytes != NULL, "%s is missing", name);
-    ck_assert_ok(mae_image_decode(&image, bytes, size, NULL, &err));
-    free(bytes);
-    return image;
 }
 
 /* Panels of two pictures: columns are counted from the left, 4 pixels lie between. */
@@ -73,14 +61,14 @@ START_TEST(sweeps_as_single_runs)
     place_open(&p);
     place_run(&p, "norm.h5 a.png b.png --seed 3 --json --sweep 0.3,0.7");
     sweep = parse(&p);
-    all = picture(&p, "sweep.png");
+    all = test_picture(place_path(&p, "sweep.png"));
     for (size_t k = 0; k < 2; k++) {
         const MaeJson *step = mae_json_at(mae_json_get(sweep, "sweep"), k);
         size_t side;
 
         place_run(&p, runs[k]);
         one = parse(&p);
-        two[k] = picture(&p, k == 0 ? "one.png" : "two.png");
+        two[k] = test_picture(place_path(&p, k == 0 ? "one.png" : "two.png"));
         side = (two[k].height - 4) / 2;
         ck_assert_double_eq(real(step, "psnr"), real(one, "psnr"));
         for (size_t i = 0; i < 2; i++) {
@@ -148,14 +136,14 @@ START_TEST(whole_images_keep_their_rows)
 
     place_open(&p);
     place_run(&p, "norm.h5 a.png b.png");
-    single = picture(&p, "reconstruction.png");
+    single = test_picture(place_path(&p, "reconstruction.png"));
     side = (single.height - 4) / 2;
     for (size_t swapped = 0; swapped < 2; swapped++) {
         (void)snprintf(line, sizeof line, "norm.h5 %s --json %s",
                        swapped ? "b.png a.png" : "a.png b.png", modes[_i]);
         place_run(&p, line);
         object = parse(&p);
-        whole = picture(&p, names[_i]);
+        whole = test_picture(place_path(&p, names[_i]));
         for (size_t i = 0; i < 2; i++) {
             const size_t row = swapped ? 1 - i : i;
             const MaeJson *image = mae_json_at(mae_json_get(object, "images"), row);
@@ -255,7 +243,7 @@ START_TEST(ranks_a_data_set)
         mae_json_get_text(mae_json_at(mae_json_get(object, "worst"), 0), "path"));
     ck_assert_double_gt(real(mae_json_at(mae_json_get(object, "worst"), 0), "error"),
                         real(mae_json_at(mae_json_get(object, "best"), 0), "error"));
-    sheet = picture(&p, "rank.png");
+    sheet = test_picture(place_path(&p, "rank.png"));
     ck_assert_uint_eq((sheet.height - 24) % 4, 0); /* two groups of two rows */
     mae_image_done(&sheet);
     mae_json_free(object);

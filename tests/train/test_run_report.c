@@ -40,20 +40,6 @@ static char *report_of(const char *name)
     return (char *)mae_test_read(fixture_path(folder, path), &size);
 }
 
-static void assert_has(const char *text, const char *piece)
-{
-    ck_assert_msg(strstr(text, piece) != NULL, "'%s' is missing in the report", piece);
-}
-
-static size_t count(const char *text, const char *piece)
-{
-    size_t found = 0;
-
-    for (text = strstr(text, piece); text != NULL; text = strstr(text + 1, piece))
-        found++;
-    return found;
-}
-
 START_TEST(pretraining_shows_curves_pictures_and_settings)
 {
     char *text;
@@ -63,21 +49,21 @@ START_TEST(pretraining_shows_curves_pictures_and_settings)
     text = report_of("run");
     ck_assert_ptr_nonnull(text);
     ck_assert_msg(strstr(run.log, "warning") == NULL, "%s", run.log);
-    assert_has(text, "<h1>Pretraining: ");
-    assert_has(text, "<dd>finished</dd>");
-    assert_has(text, "predicting the mean of each patch");
-    assert_has(text, "training, single updates");
-    assert_has(text, ">Held-out loss<");
-    assert_has(text, ">Accuracy of features<");
-    assert_has(text,
-               _i > 0 ? "50 % hidden, as in training" : "75 % hidden, as in training");
-    assert_has(text, "10 % hidden");
+    mae_test_has(text, "<h1>Pretraining: ");
+    mae_test_has(text, "<dd>finished</dd>");
+    mae_test_has(text, "predicting the mean of each patch");
+    mae_test_has(text, "training, single updates");
+    mae_test_has(text, ">Held-out loss<");
+    mae_test_has(text, ">Accuracy of features<");
+    mae_test_has(text,
+                 _i > 0 ? "50 % hidden, as in training" : "75 % hidden, as in training");
+    mae_test_has(text, "10 % hidden");
     ck_assert_ptr_null(
         strstr(text, "95 % hidden")); /* of four patches, nothing is left */
-    assert_has(text, "after epoch 1<");
-    assert_has(text, "after epoch 2<");
-    assert_has(text, "<td>model.depth</td><td>2</td><td>command line</td>");
-    assert_has(text, "<td>train.report</td>");
+    mae_test_has(text, "after epoch 1<");
+    mae_test_has(text, "after epoch 2<");
+    mae_test_has(text, "<td>model.depth</td><td>2</td><td>command line</td>");
+    mae_test_has(text, "<td>train.report</td>");
     ck_assert_ptr_null(strstr(text, "Something is missing"));
     free(text);
 }
@@ -92,12 +78,12 @@ START_TEST(fine_tuning_shows_accuracy)
     train_expect(&run, &spec, MAE_OK);
     text = report_of("run");
     ck_assert_ptr_nonnull(text);
-    assert_has(text, "<h1>Fine-tuning: ");
-    assert_has(text, ">Top-1 accuracy<");
-    assert_has(text, "<title>top 1: ");
-    assert_has(text, "label smoothing");
-    assert_has(text, ">Scores of each class<");
-    assert_has(text, "Confusion matrix");
+    mae_test_has(text, "<h1>Fine-tuning: ");
+    mae_test_has(text, ">Top-1 accuracy<");
+    mae_test_has(text, "<title>top 1: ");
+    mae_test_has(text, "label smoothing");
+    mae_test_has(text, ">Scores of each class<");
+    mae_test_has(text, "Confusion matrix");
     ck_assert_ptr_null(strstr(text, "predicting the mean"));
     free(text);
 }
@@ -112,8 +98,8 @@ START_TEST(runs_taken_up_again_show_their_history)
     spec.stop_at = 9;
     train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
     text = report_of("run"); /* of the first epoch */
-    assert_has(text, "<dd>under way</dd>");
-    assert_has(text, "<dd>1 of 2</dd>");
+    mae_test_has(text, "<dd>under way</dd>");
+    mae_test_has(text, "<dd>1 of 2</dd>");
     free(text);
     steps = fopen(fixture_path(folder, "run/steps.jsonl"), "a");
     for (size_t i = 0; i < 100000; i++)
@@ -123,9 +109,9 @@ START_TEST(runs_taken_up_again_show_their_history)
     spec.stop_at = 0;
     train_expect(&run, &spec, MAE_OK);
     text = report_of("run");
-    assert_has(text, "<dd>finished</dd>");
-    ck_assert_uint_eq(count(text, "<title>training, mean of the epoch: "), 2);
-    ck_assert_uint_gt(count(text, ","), 200); /* points */
+    mae_test_has(text, "<dd>finished</dd>");
+    ck_assert_uint_eq(mae_test_count(text, "<title>training, mean of the epoch: "), 2);
+    ck_assert_uint_gt(mae_test_count(text, ","), 200); /* points */
     ck_assert_uint_lt(strlen(text), 500000);
     free(text);
 }
@@ -146,7 +132,7 @@ START_TEST(names_are_escaped)
     spec.name = "<b>&\"x\"";
     train_expect(&run, &spec, MAE_OK);
     text = report_of(spec.name);
-    assert_has(text, "/&lt;b&gt;&amp;&quot;x&quot;</h1>");
+    mae_test_has(text, "/&lt;b&gt;&amp;&quot;x&quot;</h1>");
     ck_assert_ptr_null(strstr(text, "<b>"));
     free(text);
 }
@@ -181,9 +167,9 @@ START_TEST(a_picture_that_is_none_is_left_out)
     spec.at_evaluation = spoil_preview;
     train_expect(&run, &spec, MAE_OK);
     text = report_of("run");
-    assert_has(text, "Something is missing here: ");
-    assert_has(text, "75 % hidden, as in training");
-    assert_has(text, ">Configuration</h2>");
+    mae_test_has(text, "Something is missing here: ");
+    mae_test_has(text, "75 % hidden, as in training");
+    mae_test_has(text, ">Configuration</h2>");
     free(text);
 }
 END_TEST
