@@ -1,14 +1,11 @@
 /* Classifiers of which only the last halves of blocks are trained. */
-#include "model/classifier.h"
-
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "support/model.h"
+#include "classifier_fixture.h"
 #include "support/test.h"
 
-enum { IMAGES = 30, DEPTH = 3, HALVES = 2 * DEPTH };
+enum { IMAGES = TEST_CLASSIFIER_IMAGES, DEPTH = 3, HALVES = 2 * DEPTH };
 
 /* Odd shapes: 17 tokens, 30 images in tiles of 12 and less. */
 static const MaeArch arch = {.grid = {2, 20, 20, 5},
@@ -19,53 +16,15 @@ static const MaeArch arch = {.grid = {2, 20, 20, 5},
                              .classes = 5,
                              .pooling = MAE_POOL_MEAN};
 
-/* A model of which @p trained halves learn, with weights, images and a loss. */
-typedef struct Bench {
-    MaeClassifier model;
-    MaeClassifierRun run;
-    TestCompute compute;
-    float *w, *dw, *images, *targets;
-    MaeWeights weights;
-    void *owned;
-    double loss;
-} Bench;
-
-static void bench_open(Bench *b, MaeDtype type, size_t trained, MaeKeep keep,
+static void bench_open(TestClassifier *b, MaeDtype type, size_t trained, MaeKeep keep,
                        size_t threads)
 {
-    int64_t labels[IMAGES];
-    MaeError err = {0};
+    const TestClassifierOptions options = {type, trained, keep, 0.1, threads};
 
-    memset(b, 0, sizeof *b);
-    test_compute_open(&b->compute, type, threads);
-    ck_assert_ok(mae_classifier_open(&b->model, &arch, &err));
-    mae_classifier_freeze(&b->model, trained);
-    ck_assert_ok(mae_classifier_run_open(&b->run, &b->model, &b->compute.compute, IMAGES,
-                                         keep, &err));
-    b->w = mae_test_alloc(b->model.table.total * sizeof(float));
-    b->dw = mae_test_alloc(b->model.table.total * sizeof(float));
-    b->images = mae_test_normal((size_t)IMAGES * 2 * 20 * 20, 2, 2);
-    b->targets = mae_test_alloc(IMAGES * arch.classes * sizeof(float));
-    test_random_params(&b->model.table, b->w, 5);
-    b->weights = test_weights(b->w, b->model.table.total, type, &b->owned);
-    for (size_t i = 0; i < IMAGES; i++)
-        labels[i] = (int64_t)(i * i % arch.classes);
-    mae_classifier_targets(b->targets, labels, 0.1, IMAGES, arch.classes);
+    test_classifier_open(b, &arch, &options);
 }
 
-static void bench_close(Bench *b)
-{
-    mae_classifier_run_close(&b->run);
-    mae_classifier_close(&b->model);
-    test_compute_close(&b->compute);
-    free(b->w);
-    free(b->dw);
-    free(b->images);
-    free(b->targets);
-    free(b->owned);
-}
-
-static void bench_run(Bench *b, const float *scales)
+static void bench_run(TestClassifier *b, const float *scales)
 {
     test_fill(b->dw, b->model.table.total, NAN);
     mae_classifier_forward(&b->run, b->weights, b->images, scales, IMAGES);
@@ -74,7 +33,7 @@ static void bench_run(Bench *b, const float *scales)
 }
 
 /* What is trained gets the very gradient it gets when all is; nothing else gets one. */
-static void compare_with_full(const Bench *b, const Bench *full)
+static void compare_with_full(const TestClassifier *b, const TestClassifier *full)
 {
     ck_assert_double_eq(b->loss, full->loss);
     ck_assert_mem_eq(b->run.logits, full->run.logits,
@@ -97,21 +56,21 @@ START_TEST(gradients_are_those_of_full_training)
     const MaeDtype type = (MaeDtype)(_i % TEST_DTYPES);
     const size_t trained = (size_t)_i / TEST_DTYPES % (HALVES + 1);
     const MaeKeep keep = _i / TEST_DTYPES > HALVES ? MAE_KEEP_INPUTS : MAE_KEEP_ALL;
-    Bench full;
+    TestClassifier full;
 
     if (!test_can_multiply(type))
         return;
     bench_open(&full, type, HALVES, MAE_KEEP_ALL, 2);
     bench_run(&full, NULL);
     for (size_t t = 0; t < 3; t++) {
-        Bench b;
+        TestClassifier b;
 
         bench_open(&b, type, trained, keep, threads[t]);
         bench_run(&b, NULL);
         compare_with_full(&b, &full);
-        bench_close(&b);
+        test_classifier_close(&b);
     }
-    bench_close(&full);
+    test_classifier_close(&full);
 }
 END_TEST
 
@@ -120,7 +79,7 @@ START_TEST(drop_path_leaves_frozen_blocks_alone)
 {
     const size_t trained = (size_t)_i, frozen = HALVES - trained;
     float scales[HALVES * IMAGES];
-    Bench full, b;
+    TestClassifier full, b;
 
     bench_open(&full, MAE_F32, HALVES, MAE_KEEP_ALL, 1);
     bench_open(&b, MAE_F32, trained, MAE_KEEP_ALL, 2);
@@ -139,8 +98,8 @@ START_TEST(drop_path_leaves_frozen_blocks_alone)
             mae_test_close(e->name, b.dw + e->at.off, full.dw + e->at.off, e->at.count,
                            1e-6, 1e-4);
     }
-    bench_close(&b);
-    bench_close(&full);
+    test_classifier_close(&b);
+    test_classifier_close(&full);
 }
 END_TEST
 
@@ -157,7 +116,7 @@ START_TEST(what_is_trained)
 {
     const MaeParamTable *table;
     size_t first = 0;
-    Bench b;
+    TestClassifier b;
 
     bench_open(&b, MAE_F32, (size_t)_i, MAE_KEEP_ALL, 1);
     table = &b.model.table;
@@ -166,7 +125,7 @@ START_TEST(what_is_trained)
     ck_assert_str_eq(table->entries[first].name, FIRST[_i]);
     for (size_t i = first; i < table->count; i++)
         ck_assert(!(table->entries[i].flags & MAE_PARAM_FIXED));
-    bench_close(&b);
+    test_classifier_close(&b);
 }
 END_TEST
 
@@ -176,13 +135,13 @@ START_TEST(memory_shrinks)
     size_t bytes = SIZE_MAX;
 
     for (size_t trained = HALVES + 1; trained-- > 0;) {
-        Bench b;
+        TestClassifier b;
 
         bench_open(&b, MAE_F32, trained, MAE_KEEP_ALL, 1);
         if (trained < HALVES - 1)
             ck_assert_uint_lt(b.run.arena.size, bytes);
         bytes = b.run.arena.size;
-        bench_close(&b);
+        test_classifier_close(&b);
     }
 }
 END_TEST
@@ -195,7 +154,7 @@ START_TEST(rehearsals_are_complete)
     const size_t trained = (size_t)_i / TEST_DTYPES;
     MaeError err = {0};
     size_t shapes;
-    Bench b;
+    TestClassifier b;
 
     if (!test_can_multiply(type))
         return;
@@ -210,7 +169,7 @@ START_TEST(rehearsals_are_complete)
         mae_classifier_backward(&b.run, b.dw, MAE_GRAD_SET, b.weights, NULL, sizes[i]);
         ck_assert_uint_eq(mae_gemm_shapes(b.compute.gemm), shapes);
     }
-    bench_close(&b);
+    test_classifier_close(&b);
 }
 END_TEST
 

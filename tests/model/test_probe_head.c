@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifier_fixture.h"
 #include "kernel/rows.h"
-#include "model/classifier.h"
 #include "support/model.h"
 #include "support/test.h"
 
@@ -172,16 +172,7 @@ START_TEST(four_steps)
 END_TEST
 
 /* A whole probe, its encoder frozen. */
-typedef struct Bench {
-    MaeClassifier model;
-    MaeClassifierRun run;
-    TestCompute compute;
-    float *w, *dw, *images, *targets;
-    MaeWeights weights;
-    void *owned;
-} Bench;
-
-enum { IMAGES = 30, CLASSES = 5 };
+enum { IMAGES = TEST_CLASSIFIER_IMAGES, CLASSES = 5 };
 
 static const MaeArch arch = {.grid = {2, 20, 20, 5},
                              .embed_dim = 12,
@@ -192,51 +183,23 @@ static const MaeArch arch = {.grid = {2, 20, 20, 5},
                              .pooling = MAE_POOL_CLS,
                              .head = MAE_HEAD_BATCHNORM};
 
-static void bench_open(Bench *b, MaeDtype type, const MaeArch *of, size_t threads)
+static void bench_open(TestClassifier *b, MaeDtype type, const MaeArch *of,
+                       size_t threads)
 {
-    int64_t labels[IMAGES];
-    MaeError err = {0};
+    const TestClassifierOptions options = {type, 0, MAE_KEEP_ALL, 0.0, threads};
 
-    memset(b, 0, sizeof *b);
-    test_compute_open(&b->compute, type, threads);
-    ck_assert_ok(mae_classifier_open(&b->model, of, &err));
-    mae_classifier_freeze(&b->model, 0);
-    ck_assert_ok(mae_classifier_run_open(&b->run, &b->model, &b->compute.compute, IMAGES,
-                                         MAE_KEEP_ALL, &err));
-    b->w = mae_test_alloc(b->model.table.total * sizeof(float));
-    b->dw = mae_test_alloc(b->model.table.total * sizeof(float));
-    b->images = mae_test_normal((size_t)IMAGES * 2 * 20 * 20, 2, 2);
-    b->targets = mae_test_alloc(IMAGES * CLASSES * sizeof(float));
-    test_random_params(&b->model.table, b->w, 5);
-    for (size_t i = 0; i < 12 && of->head == MAE_HEAD_BATCHNORM; i++)
-        b->w[b->model.batchnorm.var.off + i] = 0.3f + 0.1f * (float)i;
-    b->weights = test_weights(b->w, b->model.table.total, type, &b->owned);
-    for (size_t i = 0; i < IMAGES; i++)
-        labels[i] = (int64_t)(i * i % CLASSES);
-    mae_classifier_targets(b->targets, labels, 0.0, IMAGES, CLASSES);
-}
-
-static void bench_close(Bench *b)
-{
-    mae_classifier_run_close(&b->run);
-    mae_classifier_close(&b->model);
-    test_compute_close(&b->compute);
-    free(b->w);
-    free(b->dw);
-    free(b->images);
-    free(b->targets);
-    free(b->owned);
+    test_classifier_open(b, of, &options);
 }
 
 static double loss_of(void *ctx, const float *w)
 {
-    Bench *b = ctx;
+    TestClassifier *b = ctx;
 
     mae_classifier_forward_train(&b->run, mae_weights_f32(w), b->images, NULL, IMAGES);
     return mae_classifier_loss(&b->run, b->targets, IMAGES, 1.0);
 }
 
-static double bench_run(Bench *b)
+static double bench_run(TestClassifier *b)
 {
     double loss;
 
@@ -249,20 +212,20 @@ static double bench_run(Bench *b)
 
 START_TEST(gradients_of_the_head)
 {
-    Bench b;
+    TestClassifier b;
 
     bench_open(&b, MAE_F32, &arch, 2);
     (void)bench_run(&b);
     ck_assert_uint_eq(mae_param_trainable(&b.model.table), CLASSES * 13);
     test_finite_differences(&b.model.table, b.w, b.dw, loss_of, &b);
     ck_assert_f32_eq(b.dw[b.model.batchnorm.batches.off], 1.0f);
-    bench_close(&b);
+    test_classifier_close(&b);
 }
 END_TEST
 
 START_TEST(threads_do_not_change_a_bit)
 {
-    Bench one, more;
+    TestClassifier one, more;
 
     if (!test_can_multiply((MaeDtype)_i))
         return;
@@ -270,14 +233,14 @@ START_TEST(threads_do_not_change_a_bit)
     bench_open(&more, (MaeDtype)_i, &arch, 3);
     ck_assert_double_eq(bench_run(&one), bench_run(&more));
     ck_assert_mem_eq(one.dw, more.dw, one.model.table.total * sizeof(float));
-    bench_close(&one);
-    bench_close(&more);
+    test_classifier_close(&one);
+    test_classifier_close(&more);
 }
 END_TEST
 
 START_TEST(bf16_is_close_to_f32)
 {
-    Bench exact, b;
+    TestClassifier exact, b;
     double loss;
 
     if (!test_can_multiply(MAE_BF16))
@@ -287,8 +250,8 @@ START_TEST(bf16_is_close_to_f32)
     loss = bench_run(&exact);
     ck_assert_double_eq_tol(bench_run(&b), loss, 1e-2 * loss);
     test_compare_grads(&b.model.table, b.dw, exact.dw, 2.5e-2);
-    bench_close(&b);
-    bench_close(&exact);
+    test_classifier_close(&b);
+    test_classifier_close(&exact);
 }
 END_TEST
 
@@ -296,7 +259,7 @@ END_TEST
 START_TEST(folded_head)
 {
     MaeArch plain = arch;
-    Bench b, f;
+    TestClassifier b, f;
     size_t head;
 
     plain.head = MAE_HEAD_LINEAR;
@@ -310,15 +273,15 @@ START_TEST(folded_head)
     mae_test_close("logits", f.run.logits, b.run.logits, IMAGES * CLASSES, 0.0, 1e-5);
     mae_classifier_fold(&f.model, f.w, b.dw, b.dw + CLASSES * 12);
     ck_assert_mem_eq(b.dw, f.w + head, CLASSES * 12 * sizeof(float));
-    bench_close(&b);
-    bench_close(&f);
+    test_classifier_close(&b);
+    test_classifier_close(&f);
 }
 END_TEST
 
 START_TEST(initial_weights)
 {
     double sum = 0.0;
-    Bench b;
+    TestClassifier b;
 
     bench_open(&b, MAE_F32, &arch, 1);
     mae_classifier_init(&b.model, b.w, 1);
@@ -329,7 +292,7 @@ START_TEST(initial_weights)
     ck_assert_f32_eq(b.w[b.model.batchnorm.var.off + 3], 1.0f);
     ck_assert_ptr_nonnull(mae_param_find(&b.model.table, "head.0.running_mean"));
     ck_assert_ptr_nonnull(mae_param_find(&b.model.table, "head.1.weight"));
-    bench_close(&b);
+    test_classifier_close(&b);
 }
 END_TEST
 
