@@ -32,10 +32,10 @@ LEARNED = {
 }
 RECONSTRUCTED = {
     "panels.png": ("masked, prediction, + visible, original", ["--mask-ratio=0.75"]),
-    "sweep.png": ("half, three quarters, nine tenths hidden", ["--sweep=0.5,0.75,0.9", "-n2"]),
+    "sweep.png": ("half, three quarters, nine tenths hidden", ["--sweep=0.5,0.75,0.9", "-n1"]),
     "complementary.png": ("all patches predicted", ["--complementary"]),
     "uncertainty.png": ("mean, deviation, error of 32 masks", ["--uncertainty=32"]),
-    "rank.png": ("largest and smallest error of the set", ["--rank=rank.csv"]),
+    "rank.png": ("largest and smallest error of the set", ["--rank=rank.csv", "-n2", "--masks=1"]),
 }
 
 

@@ -318,9 +318,9 @@ size_t mae_config_diff(const MaeConfig *run, const MaeConfig *now, const char *s
 size_t mae_config_effective_batch(const MaeConfig *cfg);
 
 /**
- * Peak learning rate: lr, or blr * effective batch / 256. A linear probe takes the rate of
- * the published batch of 16,384 images with any: LARS makes steps relative to the size of
- * the weights, so that a small batch with a small rate would hardly move them.
+ * Peak learning rate: lr, or blr * effective batch / 256. A linear probe takes that of
+ * the published batch of 16,384 images with any batch: LARS makes steps relative to the
+ * size of the weights, so that a small rate would hardly move them.
  */
 double mae_config_lr(const MaeConfig *cfg);
 

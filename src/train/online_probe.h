@@ -4,10 +4,10 @@
  * kNN (k = 20, T = 0.07) and ridge accuracy on held-out images.
  *
  * Features are those of mae-eval: mean of the patch tokens after the last block and the
- * final norm. About eval.probe images of data.train are the memory and as many of data.val
- * are scored, the same share of each class and at least one, chosen by train.seed: the
- * numbers of a run compare with each other, not with those of mae-eval on all images. Labels reach
- * nothing but these numbers.
+ * final norm. About eval.probe images of data.train are the memory and as many of
+ * data.val are scored, the same share of each class and at least one, chosen by
+ * train.seed: the numbers of a run compare with each other, not with those of mae-eval on
+ * all images. Labels reach nothing but these numbers.
  *
  * Memory   Opening keeps the labels' data sets and lists. A run of the probe allocates
  *          features, products and weights of its own and frees them.
