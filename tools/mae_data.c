@@ -6,6 +6,7 @@
 #include "common/tool.h"
 #include "data/pack.h"
 #include "data/stats.h"
+#include "store/file.h"
 
 typedef struct Values {
     size_t size;
@@ -73,7 +74,7 @@ static MaeStatus pack(Session *s, MaeError *err)
     MaePackResult result = {0};
 
     MAE_TRY(mae_tool_check_output(out, &s->path, 1, err));
-    MAE_TRY(mae_tool_check_outside(out, s->path, err));
+    MAE_TRY(mae_file_check_outside(out, s->path, err));
     MAE_TRY(mae_pack(s->ds, out, &opt, &result, err));
     mae_terminal_progress_end(&s->tool->terminal);
     if (s->tool->args.json)

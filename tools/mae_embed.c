@@ -1,6 +1,7 @@
 /* mae-embed: features of images, for whatever comes after. */
 #include "base/clock.h"
 #include "common/embed_report.h"
+#include "store/file.h"
 
 typedef struct Values {
     const char *out;
@@ -73,7 +74,7 @@ static MaeStatus run(MaeTool *tool, const Values *values, MaeError *err)
 
     MAE_TRY(embed_report_check(report.out, err));
     MAE_TRY(mae_tool_check_output(report.out, paths, 2, err));
-    MAE_TRY(mae_tool_check_outside(report.out, report.data, err));
+    MAE_TRY(mae_file_check_outside(report.out, report.data, err));
     status = feature_source_open(&source, tool, paths[0], &values->features, err);
     if (status == MAE_OK)
         status = embed(&source, &report, err);

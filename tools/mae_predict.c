@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "common/feature_source.h"
 #include "common/predict_report.h"
+#include "store/file.h"
 
 #define MAX_BAD 0.01 /* share of the images, as in training */
 
@@ -76,7 +77,7 @@ static MaeStatus check_output(const MaeArgs *args, const char *output, MaeError 
 {
     MAE_TRY(mae_tool_check_output(output, args->operands, args->operand_count, err));
     for (size_t i = 1; output != NULL && i < args->operand_count; i++)
-        MAE_TRY(mae_tool_check_outside(output, args->operands[i], err));
+        MAE_TRY(mae_file_check_outside(output, args->operands[i], err));
     return MAE_OK;
 }
 

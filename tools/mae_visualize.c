@@ -84,7 +84,7 @@ static MaeStatus check_usage(const MaeArgs *args, const Values *v, MaeError *err
     for (size_t i = 1; i < args->operand_count; i++)
         MAE_TRY(visualize_source_view(args->operands[i], &v->choice, err));
     if (v->choice.data != NULL)
-        MAE_TRY(mae_tool_check_outside(v->out, v->choice.data, err));
+        MAE_TRY(mae_file_check_outside(v->out, v->choice.data, err));
     return MAE_OK;
 }
 

@@ -178,3 +178,56 @@ MaeStatus mae_file_make_folders(const char *path, MaeError *err)
         MAE_FAIL(err, MAE_ERR_IO, "%s: exists and is no folder", path);
     return MAE_OK;
 }
+
+/* Is @p folder, or a folder above it, the one that @p st describes? Closes @p folder. */
+static bool descends(int folder, const struct stat *st)
+{
+    struct stat here, last = {.st_ino = 0};
+
+    while (folder >= 0 && fstat(folder, &here) == 0 &&
+           (here.st_dev != last.st_dev || here.st_ino != last.st_ino)) {
+        const int up = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        (void)close(folder);
+        folder = up;
+        last = here;
+        if (here.st_dev == st->st_dev && here.st_ino == st->st_ino)
+            break;
+    }
+    if (folder >= 0)
+        (void)close(folder);
+    return last.st_dev == st->st_dev && last.st_ino == st->st_ino;
+}
+
+static int open_folder(const char *path)
+{
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* The folder at @p path, or the nearest one above it that there is; -1 if none is. */
+static int open_nearest(const char *path)
+{
+    char *place = strdup(path), *slash;
+    int fd = place != NULL ? open_folder(place) : -1;
+
+    while (place != NULL && fd < 0 && (slash = strrchr(place, '/')) != NULL &&
+           slash != place) {
+        *slash = '\0';
+        fd = open_folder(place);
+    }
+    if (place != NULL && fd < 0)
+        fd = open_folder(*place == '/' ? "/" : ".");
+    free(place);
+    return fd;
+}
+
+MaeStatus mae_file_check_outside(const char *output, const char *folder, MaeError *err)
+{
+    struct stat st;
+
+    if (stat(folder, &st) == 0 && S_ISDIR(st.st_mode) &&
+        descends(open_nearest(output), &st))
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "%s: lies inside %s, which is read; name another place", output, folder);
+    return MAE_OK;
+}

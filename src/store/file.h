@@ -51,6 +51,13 @@ MaeStatus mae_file_sync_folder(const char *path, MaeError *err);
 /** True if the file behind @p fd is the one called @p path. */
 bool mae_file_is(int fd, const char *path);
 
+/**
+ * ARG if @p output, whether it is there or not, lies in @p folder or below it (links
+ * followed): there it could replace a file of a data set or become a part of it. Anything
+ * but a folder holds nothing.
+ */
+MaeStatus mae_file_check_outside(const char *output, const char *folder, MaeError *err);
+
 /** Create a folder and its parents; one that exists is fine, another kind of file not. */
 MaeStatus mae_file_make_folders(const char *path, MaeError *err);
 

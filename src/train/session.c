@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "store/file.h"
+
 /* Statistics that were measured are the run's own: given ones must be the same. */
 static MaeStatus same_stats(const char *key, const MaeConfStats *given, const float *own,
                             size_t channels, const char *path, MaeError *err)
@@ -100,9 +102,22 @@ static MaeStatus open_compute(MaeSession *session, const MaeConfig *cfg, MaeErro
     return MAE_OK;
 }
 
+/* A run in its own data would be trained on its pictures when it is taken up again. */
+static MaeStatus check_places(const MaeConfig *cfg, MaeError *err)
+{
+    const char *const sets[] = {cfg->data.train, cfg->data.val, cfg->data.unlabelled};
+
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        if (sets[i][0] != '\0')
+            MAE_TRY(mae_file_check_outside(cfg->train.output_dir, sets[i], err));
+    }
+    return MAE_OK;
+}
+
 static MaeStatus open_run(MaeSession *session, const MaeConfig *cfg, MaeSnapshotKind kind,
                           const MaeTrainHooks *hooks, MaeError *err)
 {
+    MAE_TRY(check_places(cfg, err));
     MAE_TRY(mae_run_folder_open(&session->folder, cfg, &hooks->log, err));
     if (session->folder.resume[0] == '\0')
         return MAE_OK;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +48,12 @@ void place_open(Place *p)
     place_image(p, "a.png", 30, 40, (size_t)-1);
     place_image(p, "b.png", 64, 20, (size_t)-1);
     place_image(p, "cut.png", 30, 40, 200);
+    ck_assert_int_eq(mkdir(place_path(p, "pair"), 0700), 0);
+    ck_assert_int_eq(mkdir(place_path(p, "mixed"), 0700), 0);
+    place_image(p, "pair/a.png", 30, 40, (size_t)-1);
+    place_image(p, "pair/b.png", 64, 20, (size_t)-1);
+    place_image(p, "mixed/a.png", 30, 40, (size_t)-1);
+    place_image(p, "mixed/cut.png", 30, 40, 200);
 }
 
 void place_close(Place *p)

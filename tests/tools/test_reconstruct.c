@@ -99,8 +99,7 @@ START_TEST(takes_samples_of_a_dataset)
     Place p;
 
     place_open(&p);
-    ck_assert_int_eq(unlink(place_path(&p, "cut.png")), 0);
-    place_run(&p, "plain.h5 --data . --count 2 -o d.png");
+    place_run(&p, "plain.h5 --data pair --count 2 -o d.png");
     ck_assert_msg(p.code == 0, "%s", p.err);
     place_expect(p.out, "b.png");
     ck_assert(place_has(&p, "d.png"));
@@ -159,7 +158,10 @@ static const BadCall bad_calls[] = {
     {"norm.h5 norm.h5", 3, "norm.h5"},
     {"norm.h5 --data nothing", 2, "nothing"},
     {"norm.h5 --data cut.png", 3, "cut.png"},
-    {"norm.h5 --data . --count 5 -qq", 3, "cut.png"},
+    {"norm.h5 --data mixed --count 5 -qq", 3, "cut.png"},
+    {"norm.h5 --data pair -o pair/x.png", 2, "lies inside pair, which is read"},
+    {"norm.h5 --data pair --frames pair", 2, "lies inside pair, which is read"},
+    {"norm.h5 --data pair --frames pair/new/frames", 2, "lies inside pair"},
     {"norm.h5 a.png --out no/x.png", 2, "no/x.png"},
     {"norm.h5 --replay missing.h5 --dump x.h5", 2, "missing.h5"},
     {"norm.h5 a.png --sweep 0.3 --complementary", 2,

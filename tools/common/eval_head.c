@@ -19,8 +19,7 @@ static MaeStatus open_folder(const char *folder, const char *const data[2], MaeE
     for (size_t i = 0; i < 2; i++) {
         if (data[i] == NULL)
             continue;
-        MAE_TRY(mae_tool_check_outside(folder, data[i], err));
-        MAE_TRY(mae_tool_check_outside(file, data[i], err));
+        MAE_TRY(mae_file_check_outside(folder, data[i], err));
     }
     return mae_file_make_folders(folder, err);
 }

@@ -5,6 +5,7 @@
 
 #include "data/subset.h"
 #include "eval/canvas.h"
+#include "store/file.h"
 
 MaeStatus eval_sheet_check(const EvalSheet *sheet, const char *checkpoint,
                            const char *const data[2], MaeError *err)
@@ -17,8 +18,8 @@ MaeStatus eval_sheet_check(const EvalSheet *sheet, const char *checkpoint,
                  "got none");
     MAE_TRY(mae_tool_check_output(
         sheet->path, (const char *const[]){checkpoint, data[0], data[1]}, 3, err));
-    MAE_TRY(mae_tool_check_outside(sheet->path, data[0], err));
-    return mae_tool_check_outside(sheet->path, data[1], err);
+    MAE_TRY(mae_file_check_outside(sheet->path, data[0], err));
+    return mae_file_check_outside(sheet->path, data[1], err);
 }
 
 /* Everything for one sheet. */

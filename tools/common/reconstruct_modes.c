@@ -7,6 +7,7 @@
 #include "eval/feature_set.h"
 #include "eval/frames.h"
 #include "eval/painted.h"
+#include "store/file.h"
 
 const char *const reconstruct_strategies[] = {"random", "block", "grid", NULL};
 
@@ -399,17 +400,19 @@ static MaeStatus check_outputs(const ReconstructSession *s, const Mode *mode,
     const MaeArgs *args = &s->tool->args;
     const char *const inputs[] = {v->replay, v->mask};
     const char *const outputs[] = {v->dump, v->rank,
-                                   mode->name != NULL ? s->report.out : NULL};
+                                   mode->name != NULL ? s->report.out : NULL, v->frames};
 
-    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+    for (size_t i = 0; v->data != NULL && i < sizeof outputs / sizeof *outputs; i++) {
+        if (outputs[i] != NULL)
+            MAE_TRY(mae_file_check_outside(outputs[i], v->data, err));
+    }
+    for (size_t i = 0; i + 1 < sizeof outputs / sizeof *outputs; i++) {
         MAE_TRY(
             mae_tool_check_output(outputs[i], args->operands, args->operand_count, err));
         MAE_TRY(mae_tool_check_output(outputs[i], inputs, 2, err));
     }
     if (v->rank == NULL)
         return MAE_OK;
-    MAE_TRY(mae_tool_check_outside(v->rank, v->data, err));
-    MAE_TRY(mae_tool_check_outside(s->report.out, v->data, err));
     return mae_tool_check_output(s->report.out, &v->rank, 1, err);
 }
 

@@ -166,43 +166,6 @@ MaeStatus mae_tool_check_output(const char *output, const char *const *inputs,
     return status;
 }
 
-/* Is @p folder, or a folder above it, the one that @p st describes? Closes @p folder. */
-static bool descends(int folder, const struct stat *st)
-{
-    struct stat here, last = {.st_ino = 0};
-
-    while (folder >= 0 && fstat(folder, &here) == 0 &&
-           (here.st_dev != last.st_dev || here.st_ino != last.st_ino)) {
-        const int up = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        (void)close(folder);
-        folder = up;
-        last = here;
-        if (here.st_dev == st->st_dev && here.st_ino == st->st_ino)
-            break;
-    }
-    if (folder >= 0)
-        (void)close(folder);
-    return last.st_dev == st->st_dev && last.st_ino == st->st_ino;
-}
-
-MaeStatus mae_tool_check_outside(const char *output, const char *folder, MaeError *err)
-{
-    char *parent = folder_of(output);
-    struct stat st;
-    bool inside;
-
-    if (parent == NULL)
-        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", output);
-    inside = stat(folder, &st) == 0 && S_ISDIR(st.st_mode) &&
-             descends(open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &st);
-    free(parent);
-    if (inside)
-        MAE_FAIL(err, MAE_ERR_ARG,
-                 "%s: lies inside %s, which is read; name another place", output, folder);
-    return MAE_OK;
-}
-
 MaeExit mae_exit_code(MaeStatus status)
 {
     switch (status) {

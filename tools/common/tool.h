@@ -91,12 +91,6 @@ MaeStatus mae_tool_print_json(MaeJson *root, int indent, MaeError *err);
 MaeStatus mae_tool_check_output(const char *output, const char *const *inputs,
                                 size_t count, MaeError *err);
 
-/**
- * ARG if @p output lies in @p folder or below it (links followed): there it could replace
- * a file of a data set or become a part of it. Anything but a folder holds nothing.
- */
-MaeStatus mae_tool_check_outside(const char *output, const char *folder, MaeError *err);
-
 /** Exit code that stands for a status. */
 MaeExit mae_exit_code(MaeStatus status);
 
