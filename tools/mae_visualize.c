@@ -12,7 +12,8 @@ typedef struct Values {
 } Values;
 
 static const Values DEFAULTS = {
-    .out = "figures", .choice = {.count = 8, .map_images = 1000, .mask_ratio = -1.0}};
+    .out = "figures",
+    .choice = {.count = 8, .map_images = 1000, .sample = 3000, .mask_ratio = -1.0}};
 
 static const char *const QUERIES[] = {"auto", "cls", "mean", NULL};
 
@@ -48,6 +49,14 @@ static const MaeOption OPTIONS[] = {
      .help = "images of --data on a map, drawn by --seed; time grows with their square"},
     {"thumbnails", 0, MAE_OPTION_FLAG, FIELD(thumbnails),
      .help = "small pictures in place of the points of a map"},
+    {"sample", 0, MAE_OPTION_SIZE, FIELD(sample), .value = "N",
+     .min = (double)MAE_SPOT_CHECK_FEWEST, .max = 1e9,
+     .help = "images of --data, drawn by --seed, among which neighbours are looked for "
+             "and by which the report scores features"},
+    {"report", 'r', MAE_OPTION_FLAG, FIELD(report),
+     .help =
+         "write report.html as well: all figures, reconstructions, and, if --data has "
+         "labels, retrieval and kNN beside those of random weights"},
     {"mask-ratio", 'm', MAE_OPTION_REAL, FIELD(mask_ratio), .value = "R", .min = -1,
      .max = 1,
      .help = "share of patches to hide where a view hides some, below 1; -1 = "
@@ -103,27 +112,27 @@ static MaeStatus draw(MaeFigures *figures, VisualizeSource *source, MaeError *er
     for (size_t i = 0; mae_visuals[i] != NULL; i++) {
         if (!wanted(mae_visuals[i], &source->tool->args, source->choice))
             continue;
-        visualize_source_begin(source, mae_visuals[i]);
+        visualize_source_begin(source, mae_visuals[i]->name);
         MAE_TRY(mae_visuals[i]->draw(figures, &source->input, err));
-        mae_terminal_progress_end(&source->tool->terminal);
     }
+    mae_terminal_progress_end(&source->tool->terminal);
     return MAE_OK;
 }
 
 static MaeStatus run(MaeTool *tool, const Values *values, VisualizeSource *source,
                      MaeFigures *figures, MaeError *err)
 {
-    const VisualizeReport report = {.checkpoint = tool->args.operands[0],
-                                    .folder = values->out,
-                                    .choice = &values->choice,
-                                    .gallery = &source->galleries[0],
-                                    .figures = figures};
+    VisualizeReport report = {.checkpoint = tool->args.operands[0],
+                              .folder = values->out,
+                              .choice = &values->choice,
+                              .gallery = &source->galleries[0],
+                              .figures = figures};
 
     MAE_TRY(check_usage(&tool->args, values, err));
     MAE_TRY(visualize_source_open(source, tool, &values->choice, err));
     MAE_TRY(mae_file_make_folders(values->out, err));
     MAE_TRY(draw(figures, source, err));
-    MAE_TRY(visualize_report_write(&report, err));
+    MAE_TRY(visualize_report_write(&report, source, err));
     return visualize_report_print(&report, tool->args.json, err);
 }
 

@@ -36,11 +36,7 @@ static MaeStatus no_memory(size_t count, MaeError *err)
 static MaeStatus read_features(Making *m, const MaeLoadedModel *loaded, MaeError *err)
 {
     const MaeFeatureMap *map = m->map;
-    const MaeSnapshotModel *model = &loaded->model;
-    const MaeEmbedSpec spec =
-        model->kind == MAE_SNAPSHOT_CLASSIFIER
-            ? mae_embed_spec_classifier(&model->as.classifier)
-            : mae_embed_spec_autoencoder(&model->as.autoencoder, MAE_POOL_MEAN);
+    const MaeEmbedSpec spec = mae_features_usual(loaded);
     const MaeTransform transform = mae_features_transform(loaded);
     const MaeFeaturesOptions options = {.indices = m->indices,
                                         .index_count = m->wanted,

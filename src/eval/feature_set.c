@@ -180,13 +180,18 @@ MaeStatus mae_features_read(MaeFeatures *features, const MaeEmbedder *embedder,
     return status;
 }
 
+MaeEmbedSpec mae_features_usual(const MaeLoadedModel *loaded)
+{
+    const MaeSnapshotModel *model = &loaded->model;
+
+    return model->kind == MAE_SNAPSHOT_CLASSIFIER
+               ? mae_embed_spec_classifier(&model->as.classifier)
+               : mae_embed_spec_autoencoder(&model->as.autoencoder, MAE_POOL_MEAN);
+}
+
 MaeEmbedSpec mae_features_spec(const MaeLoadedModel *loaded)
 {
-    const bool classifier = loaded->model.kind == MAE_SNAPSHOT_CLASSIFIER;
-    MaeEmbedSpec spec =
-        classifier
-            ? mae_embed_spec_classifier(&loaded->model.as.classifier)
-            : mae_embed_spec_autoencoder(&loaded->model.as.autoencoder, MAE_POOL_MEAN);
+    MaeEmbedSpec spec = mae_features_usual(loaded);
 
     spec.count = 0;
     return spec;

@@ -99,6 +99,10 @@ static inline size_t mae_features_stride(const MaeFeatures *features)
 /** The embedder's spec of a loaded model, without features; weights: loaded->weights. */
 MaeEmbedSpec mae_features_spec(const MaeLoadedModel *loaded);
 
+/** One feature: the mean of the patch tokens after the last block and norm; of a
+ *  classifier, what its head sees. */
+MaeEmbedSpec mae_features_usual(const MaeLoadedModel *loaded);
+
 /** Images as the model was trained for, without augmentation; borrows mean and std. */
 MaeTransform mae_features_transform(const MaeLoadedModel *loaded);
 

@@ -127,6 +127,16 @@ static MaeStatus hang_sample(Hanging *h, const MaeDataset *ds, size_t index,
     return hang(h, name, err);
 }
 
+static MaeStatus keep_samples(MaeGallery *gallery, const size_t *samples, size_t count,
+                              MaeError *err)
+{
+    gallery->samples = malloc(count * sizeof *samples);
+    if (gallery->samples == NULL)
+        return no_memory(count, err);
+    memcpy(gallery->samples, samples, count * sizeof *samples);
+    return MAE_OK;
+}
+
 MaeStatus mae_gallery_samples(MaeGallery *gallery, const MaeTransform *transform,
                               const MaeDataset *ds, const size_t *samples, size_t count,
                               MaeError *err)
@@ -135,6 +145,8 @@ MaeStatus mae_gallery_samples(MaeGallery *gallery, const MaeTransform *transform
     Hanging h;
     MaeStatus status = hanging_open(&h, gallery, transform, count, err);
 
+    if (status == MAE_OK)
+        status = keep_samples(gallery, samples, count, err);
     for (size_t i = 0; i < count && status == MAE_OK; i++)
         status = hang_sample(&h, ds, samples[i], &buffer, err);
     mae_read_buffer_done(&buffer);
@@ -142,7 +154,7 @@ MaeStatus mae_gallery_samples(MaeGallery *gallery, const MaeTransform *transform
 }
 
 /* Every total/count-th sample. */
-static MaeStatus hang_evenly(MaeGallery *gallery, const MaeTransform *transform,
+MaeStatus mae_gallery_spread(MaeGallery *gallery, const MaeTransform *transform,
                              const MaeDataset *ds, size_t count, MaeError *err)
 {
     const size_t total = mae_dataset_info(ds)->count;
@@ -165,7 +177,7 @@ MaeStatus mae_gallery_dataset(MaeGallery *gallery, const MaeTransform *transform
 
     *gallery = (MaeGallery){0};
     MAE_TRY(mae_dataset_open(&ds, path, &opt, err));
-    status = hang_evenly(gallery, transform, ds, count, err);
+    status = mae_gallery_spread(gallery, transform, ds, count, err);
     mae_dataset_close(ds);
     return status;
 }
@@ -178,5 +190,6 @@ void mae_gallery_close(MaeGallery *gallery)
         free(gallery->names[i]);
     free(gallery->names);
     free(gallery->images);
+    free(gallery->samples);
     *gallery = (MaeGallery){0};
 }

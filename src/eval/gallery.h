@@ -30,6 +30,7 @@ typedef struct MaeGallery {
     size_t count;    /* N, 1 .. MAE_GALLERY_MAX */
     float *images;   /* [N,C,H,W] normalised */
     char **names;    /* [N] path of the file, or name of the sample */
+    size_t *samples; /* [N] which of the dataset they are; NULL: they are files */
     float low, high; /* data values that mean black and white: 0 and 1 for integer pixels,
                         0 and 0 (unknown, see MaePreviewSpec) for f32 */
 } MaeGallery;
@@ -51,6 +52,10 @@ MaeStatus mae_gallery_files(MaeGallery *gallery, const MaeTransform *transform,
 MaeStatus mae_gallery_dataset(MaeGallery *gallery, const MaeTransform *transform,
                               const char *path, size_t count, const MaeLog *log,
                               MaeError *err);
+
+/** The same of an open dataset. */
+MaeStatus mae_gallery_spread(MaeGallery *gallery, const MaeTransform *transform,
+                             const MaeDataset *ds, size_t count, MaeError *err);
 
 /** Read the samples with these indices of an open dataset, in this order. */
 MaeStatus mae_gallery_samples(MaeGallery *gallery, const MaeTransform *transform,

@@ -21,11 +21,11 @@ static size_t shrink(const MaePatchGrid *grid)
 MaeStatus mae_patch_panel_open(MaePatchPanel *panel, const MaeVisualModel *model,
                                MaeError *err)
 {
-    const MaePatchGrid *grid = &mae_visual_encoder(model)->grid;
+    const MaePatchGrid *grid = &model->encoder->grid;
     const MaeGallery *g = model->gallery;
     MaeReconstructSpec look = {.grid = *grid,
-                               .mean = model->loaded->snapshot.mean,
-                               .std = model->loaded->snapshot.std,
+                               .mean = model->mean,
+                               .std = model->std,
                                .low = g->low,
                                .high = g->high};
 

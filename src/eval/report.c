@@ -326,6 +326,20 @@ void mae_report_figure(MaeReport *report, const MaeReportFigure *figure)
     fputs("</figure>\n", out);
 }
 
+void mae_report_drawing(MaeReport *report, const char *title, const char *caption,
+                        const char *svg)
+{
+    settle(report);
+    if (!has_room(report, strlen(svg) + 12 * MAE_REPORT_TEXT))
+        return;
+    fputs("<figure>\n", report->body);
+    write_caption(report->body, title, caption);
+    write_escaped(report->body,
+                  "<div class=\"drawing\" tabindex=\"0\" role=\"region\" aria-label=\"",
+                  title, "\">\n");
+    fprintf(report->body, "%s</div>\n</figure>\n", svg);
+}
+
 void mae_report_chart(MaeReport *report, const char *caption, const MaeChart *chart)
 {
     settle(report);

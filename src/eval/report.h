@@ -87,6 +87,11 @@ void mae_report_cell(MaeReport *report, const char *fmt, ...) MAE_PRINTF(2, 3);
 
 void mae_report_figure(MaeReport *report, const MaeReportFigure *figure);
 
+/** A drawing. @param svg an svg element of this library's own making (eval/scatter.h):
+ *  it is taken as it is. */
+void mae_report_drawing(MaeReport *report, const char *title, const char *caption,
+                        const char *svg);
+
 /** A chart. @param caption NULL: none. */
 void mae_report_chart(MaeReport *report, const char *caption, const MaeChart *chart);
 

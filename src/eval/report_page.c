@@ -38,6 +38,8 @@ static const char *const STYLE[] = {
     "figcaption span{display:block;font-size:.92rem;max-width:44rem}",
     "img{display:block;max-width:100%;height:auto;border-radius:.25rem}",
     "img.pixels{image-rendering:pixelated}",
+    ".drawing{overflow-x:auto}.drawing svg{display:block;width:100%;height:auto;",
+    "min-width:40rem;border-radius:.25rem}",
     ".label{margin:.5rem 0 0;font-size:.92rem}",
     ".control{display:flex;align-items:center;gap:1rem;margin-bottom:1rem;",
     "font-size:.95rem}.control[hidden],.frame[hidden]{display:none}",

@@ -6,8 +6,13 @@
 #include <string.h>
 
 const MaeVisual *const mae_visuals[] = {
-    &mae_visual_kernels,  &mae_visual_positions, &mae_visual_attention,
-    &mae_visual_features, &mae_visual_map,       NULL,
+    &mae_visual_kernels,
+    &mae_visual_positions,
+    &mae_visual_attention,
+    &mae_visual_features,
+    &mae_visual_map,
+    &mae_visual_neighbours,
+    NULL,
 };
 
 const MaeVisual *mae_visual_find(const char *name)
@@ -20,10 +25,10 @@ const MaeVisual *mae_visual_find(const char *name)
 
 MaeStatus mae_visual_check(const MaeVisualInput *input, MaeError *err)
 {
-    const MaePatchGrid *want = &mae_visual_encoder(&input->models[0])->grid;
+    const MaePatchGrid *want = &input->models[0].encoder->grid;
 
     for (size_t m = 0; m < input->model_count; m++) {
-        const MaeEncoder *encoder = mae_visual_encoder(&input->models[m]);
+        const MaeEncoder *encoder = input->models[m].encoder;
         const MaePatchGrid *have = &encoder->grid;
 
         if (have->channels != want->channels || have->height != want->height ||
@@ -41,12 +46,21 @@ MaeStatus mae_visual_check(const MaeVisualInput *input, MaeError *err)
     return MAE_OK;
 }
 
-const MaeEncoder *mae_visual_encoder(const MaeVisualModel *model)
+MaeVisualModel mae_visual_model(const char *name, const MaeLoadedModel *loaded)
 {
-    const MaeSnapshotModel *m = &model->loaded->model;
+    const MaeSnapshot *snapshot = &loaded->snapshot;
+    const bool classifier = snapshot->kind == MAE_SNAPSHOT_CLASSIFIER;
 
-    return m->kind == MAE_SNAPSHOT_CLASSIFIER ? &m->as.classifier.encoder
-                                              : &m->as.autoencoder.encoder;
+    return (MaeVisualModel){
+        .name = name,
+        .encoder = classifier ? &loaded->model.as.classifier.encoder
+                              : &loaded->model.as.autoencoder.encoder,
+        .w = loaded->weights,
+        .query = classifier ? snapshot->arch.pooling : MAE_POOL_CLS,
+        .mean = snapshot->mean,
+        .std = snapshot->std,
+        .loaded = loaded,
+    };
 }
 
 void mae_visual_explain(MaeFigure *figure, const char *fmt, ...)

@@ -44,8 +44,12 @@ typedef enum MaeVisualNeeds {
 /** A model to look at. */
 typedef struct MaeVisualModel {
     const char *name; /* for captions: its path, or "random weights" */
-    const MaeLoadedModel *loaded;
+    const MaeEncoder *encoder;
+    const float *w;            /* weights of its model */
+    MaePooling query;          /* whose attention MAE_QUERY_AUTO shows */
+    const float *mean, *std;   /* [C] of its images */
     const MaeGallery *gallery; /* images as this model takes them; NULL: there are none */
+    const MaeLoadedModel *loaded; /* for views that need data; NULL: there is none */
 } MaeVisualModel;
 
 /** Everything that views may look at; borrowed. */
@@ -61,6 +65,7 @@ typedef struct MaeVisualInput {
     uint64_t seed;     /* of random choices */
     size_t map_images; /* of ds on a map, at most, drawn by the seed */
     bool thumbnails;   /* pictures on it in place of points */
+    size_t sample;     /* of ds to look for neighbours in, at most, drawn by the seed */
     const MaeLog *log;
     MaeWatch watch; /* hears of images that are done */
 } MaeVisualInput;
@@ -73,11 +78,12 @@ typedef struct MaeVisual {
     MaeStatus (*draw)(MaeFigures *figures, const MaeVisualInput *input, MaeError *err);
 } MaeVisual;
 
-extern const MaeVisual mae_visual_kernels;   /* filters of the patch embedding */
-extern const MaeVisual mae_visual_positions; /* how alike positions are */
-extern const MaeVisual mae_visual_attention; /* where a block looks */
-extern const MaeVisual mae_visual_features;  /* what patch tokens have in common */
-extern const MaeVisual mae_visual_map;       /* where images of a data set lie */
+extern const MaeVisual mae_visual_kernels;    /* filters of the patch embedding */
+extern const MaeVisual mae_visual_positions;  /* how alike positions are */
+extern const MaeVisual mae_visual_attention;  /* where a block looks */
+extern const MaeVisual mae_visual_features;   /* what patch tokens have in common */
+extern const MaeVisual mae_visual_map;        /* where images of a data set lie */
+extern const MaeVisual mae_visual_neighbours; /* what images are near to each image */
 
 /** All of them in the order in which they are drawn; NULL ends the list. */
 extern const MaeVisual *const mae_visuals[];
@@ -91,8 +97,8 @@ const MaeVisual *mae_visual_find(const char *name);
  */
 MaeStatus mae_visual_check(const MaeVisualInput *input, MaeError *err);
 
-/** The encoder of a model of either kind. */
-const MaeEncoder *mae_visual_encoder(const MaeVisualModel *model);
+/** A model of either kind from a checkpoint, without a gallery. */
+MaeVisualModel mae_visual_model(const char *name, const MaeLoadedModel *loaded);
 
 /** Append to a caption, cut off where it is full. */
 void mae_visual_explain(MaeFigure *figure, const char *fmt, ...) MAE_PRINTF(2, 3);

@@ -24,9 +24,7 @@ static MaePooling query_of(const MaeVisualInput *input, const MaeVisualModel *mo
 {
     if (input->query != MAE_QUERY_AUTO)
         return input->query == MAE_QUERY_CLS ? MAE_POOL_CLS : MAE_POOL_MEAN;
-    return model->loaded->snapshot.kind == MAE_SNAPSHOT_CLASSIFIER
-               ? model->loaded->snapshot.arch.pooling
-               : MAE_POOL_CLS;
+    return model->query;
 }
 
 static MaeStatus open_maps(Drawing *d, MaeError *err)
@@ -35,7 +33,7 @@ static MaeStatus open_maps(Drawing *d, MaeError *err)
 
     for (size_t m = 0; m < input->model_count; m++) {
         const MaeVisualModel *model = &input->models[m];
-        const MaeEncoder *encoder = mae_visual_encoder(model);
+        const MaeEncoder *encoder = model->encoder;
 
         d->layer[m] = input->layer > 0 ? input->layer : encoder->trunk.depth;
         /* What is compared is asked the same. */
@@ -43,7 +41,7 @@ static MaeStatus open_maps(Drawing *d, MaeError *err)
         if (d->layer[m] == 0)
             MAE_FAIL(err, MAE_ERR_ARG, "%s: attention: the model has no blocks",
                      model->name);
-        MAE_TRY(mae_attention_maps_open(&d->maps[m], encoder, model->loaded->weights,
+        MAE_TRY(mae_attention_maps_open(&d->maps[m], encoder, model->w,
                                         input->compute->gemm, d->layer[m], d->query[m],
                                         err));
     }
@@ -117,7 +115,7 @@ static void draw_rollout(Drawing *d, size_t m, size_t row, const float *image,
 static MaeStatus draw_images(Drawing *d, MaeError *err)
 {
     const MaeVisualInput *input = d->input;
-    const MaePatchGrid *grid = &mae_visual_encoder(&input->models[0])->grid;
+    const MaePatchGrid *grid = &input->models[0].encoder->grid;
     const size_t pixels = mae_patch_count(grid) * mae_patch_values(grid);
     const MaeGallery *shown = input->models[0].gallery;
 
@@ -155,7 +153,7 @@ static void explain(Drawing *d)
         "%s gives to each patch, from none (dark) to the largest value in "
         "the row (bright yellow). Heads that look at different things have "
         "learned something; maps without a pattern have not.",
-        d->layer[0], mae_visual_encoder(&d->input->models[0])->trunk.depth, who);
+        d->layer[0], d->input->models[0].encoder->trunk.depth, who);
     mae_visual_explain_models(heads, d->input);
     (void)snprintf(rollout->title, sizeof rollout->title,
                    "Attention rolled out through %zu blocks", d->layer[0]);

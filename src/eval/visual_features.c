@@ -124,14 +124,13 @@ static MaeStatus read_features(Drawing *d, MaeError *err)
 {
     const MaeVisualInput *input = d->input;
 
-    MAE_TRY(mae_maskset_open(&d->masks, MAE_MASK_RANDOM,
-                             &mae_visual_encoder(&input->models[0])->grid,
+    MAE_TRY(mae_maskset_open(&d->masks, MAE_MASK_RANDOM, &input->models[0].encoder->grid,
                              input->mask_ratio, d->count, NULL, err));
     mae_maskset_draw(&d->masks, input->seed, 0, NULL, d->count);
     for (size_t m = 0; m < input->model_count; m++) {
         const MaeVisualModel *model = &input->models[m];
-        const MaePatchSpec spec = {.encoder = mae_visual_encoder(model),
-                                   .w = model->loaded->weights,
+        const MaePatchSpec spec = {.encoder = model->encoder,
+                                   .w = model->w,
                                    .gemm = input->compute->gemm,
                                    .layer = input->layer,
                                    .mask = &d->masks.mask,
@@ -167,8 +166,7 @@ static MaeStatus draw_all(Drawing *d, MaeError *err)
 {
     const MaeGallery *shown = d->input->models[0].gallery;
     const size_t pixels =
-        d->features[0].patches *
-        mae_patch_values(&mae_visual_encoder(&d->input->models[0])->grid);
+        d->features[0].patches * mae_patch_values(&d->input->models[0].encoder->grid);
 
     for (size_t m = 0; m < d->input->model_count; m++) {
         for (size_t i = 0; i < d->count; i++) {

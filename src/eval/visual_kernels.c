@@ -29,8 +29,8 @@ static int by_norm(const void *a, const void *b)
 
 static void sort(Kernel *kernels, const MaeVisualModel *model)
 {
-    const MaeLinear *lin = &mae_visual_encoder(model)->patch;
-    const float *w = model->loaded->weights + lin->weight.off;
+    const MaeLinear *lin = &model->encoder->patch;
+    const float *w = model->w + lin->weight.off;
 
     for (size_t k = 0; k < lin->out; k++) {
         kernels[k] = (Kernel){.values = w + k * lin->in};
@@ -59,7 +59,7 @@ static size_t most_of(const MaeVisualInput *input, size_t (*count)(const MaeLine
     size_t most = 0;
 
     for (size_t m = 0; m < input->model_count; m++) {
-        const size_t own = count(&mae_visual_encoder(&input->models[m])->patch);
+        const size_t own = count(&input->models[m].encoder->patch);
 
         most = own > most ? own : most;
     }
@@ -92,7 +92,7 @@ static void draw_kernel(MaeImage *canvas, MaeBox box, const float *values, float
  */
 static MaeMosaic layout(const MaeVisualInput *input, size_t count, size_t wanted)
 {
-    const size_t patch = mae_visual_encoder(&input->models[0])->grid.patch;
+    const size_t patch = input->models[0].encoder->grid.patch;
     const size_t side = patch * mae_canvas_scale(patch, patch, wanted);
     const size_t most = WIDEST / side > 1 ? WIDEST / side : 1;
     size_t columns = 1, rows;
@@ -123,7 +123,7 @@ static MaeBox place(const MaeMosaic *panels, size_t block, size_t index)
 static void draw_filters(MaeImage *canvas, const MaeMosaic *panels, size_t block,
                          const MaeVisualModel *model, float *scaled, Kernel *kernels)
 {
-    const MaeEncoder *encoder = mae_visual_encoder(model);
+    const MaeEncoder *encoder = model->encoder;
 
     sort(kernels, model);
     for (size_t k = 0; k < shown(panels, encoder->patch.out); k++)
@@ -134,7 +134,7 @@ static void draw_filters(MaeImage *canvas, const MaeMosaic *panels, size_t block
 static void explain_filters(MaeFigure *figure, const MaeVisualInput *input,
                             const MaeMosaic *panels)
 {
-    const MaeEncoder *encoder = mae_visual_encoder(&input->models[0]);
+    const MaeEncoder *encoder = input->models[0].encoder;
 
     (void)snprintf(figure->title, sizeof figure->title, "Filters of the patch embedding");
     mae_visual_explain(
@@ -157,20 +157,19 @@ static MaeStatus draw_components(MaeImage *canvas, const MaeMosaic *panels, size
                                  double share[2], MaeError *err)
 {
     const MaeVisualModel *model = &input->models[block];
-    const MaeLinear *lin = &mae_visual_encoder(model)->patch;
+    const MaeLinear *lin = &model->encoder->patch;
     const size_t count = shown(panels, most_components(lin));
     float *axis = scaled + lin->in;
     MaeComponents c;
 
-    MAE_TRY(mae_components_fit(&c, model->loaded->weights + lin->weight.off, lin->in,
-                               lin->out, lin->in, count, input->compute->pool, err));
+    MAE_TRY(mae_components_fit(&c, model->w + lin->weight.off, lin->in, lin->out, lin->in,
+                               count, input->compute->pool, err));
     share[0] = c.share[0];
     share[1] = 0.0;
     for (size_t k = 0; k < count; k++) {
         for (size_t i = 0; i < lin->in; i++)
             axis[i] = (float)c.axes[k * lin->in + i];
-        draw_kernel(canvas, place(panels, block, k), axis, scaled,
-                    &mae_visual_encoder(model)->grid);
+        draw_kernel(canvas, place(panels, block, k), axis, scaled, &model->encoder->grid);
         share[1] += c.share[k];
     }
     mae_components_close(&c);
@@ -180,7 +179,7 @@ static MaeStatus draw_components(MaeImage *canvas, const MaeMosaic *panels, size
 static void explain_components(MaeFigure *figure, const MaeVisualInput *input,
                                const MaeMosaic *panels, double shares[][2])
 {
-    const MaeEncoder *encoder = mae_visual_encoder(&input->models[0]);
+    const MaeEncoder *encoder = input->models[0].encoder;
 
     (void)snprintf(figure->title, sizeof figure->title,
                    "Principal components of the filters");
@@ -215,11 +214,10 @@ static MaeStatus draw_both(MaeFigure figures[2], const MaeVisualInput *input,
     MAE_TRY(mae_mosaic_open(&figures[1].picture, &parts, err));
     for (size_t m = 0; m < input->model_count; m++) {
         const MaeVisualModel *model = &input->models[m];
-        const MaeParam weight = mae_visual_encoder(model)->patch.weight;
+        const MaeParam weight = model->encoder->patch.weight;
 
-        MAE_TRY(mae_visual_finite(model, "patch_embed.proj.weight",
-                                  model->loaded->weights + weight.off, weight.count,
-                                  err));
+        MAE_TRY(mae_visual_finite(model, "patch_embed.proj.weight", model->w + weight.off,
+                                  weight.count, err));
         draw_filters(&figures[0].picture, &filters, m, model, scaled, kernels);
         MAE_TRY(draw_components(&figures[1].picture, &parts, m, input, scaled, shares[m],
                                 err));
@@ -231,7 +229,7 @@ static MaeStatus draw_both(MaeFigure figures[2], const MaeVisualInput *input,
 
 static MaeStatus draw(MaeFigures *figures, const MaeVisualInput *input, MaeError *err)
 {
-    const size_t in = mae_visual_encoder(&input->models[0])->patch.in;
+    const size_t in = input->models[0].encoder->patch.in;
     Kernel *kernels = malloc(most_of(input, filters_of) * sizeof *kernels);
     float *scaled = malloc(2 * in * sizeof *scaled);
     MaeFigure made[2] = {{.view = "kernels", .file = "kernels.png"},

@@ -43,7 +43,7 @@ typedef struct Layout {
 
 static Layout layout_of(const MaeVisualInput *input)
 {
-    const MaePatchGrid *grid = &mae_visual_encoder(&input->models[0])->grid;
+    const MaePatchGrid *grid = &input->models[0].encoder->grid;
     Layout l = {.rows = grid->height / grid->patch, .columns = mae_patch_columns(grid)};
 
     l.down = l.rows < MOST ? l.rows : MOST;
@@ -64,9 +64,9 @@ static size_t spread(size_t i, size_t maps, size_t cells)
 static MaeStatus compute(float *maps, const Layout *l, const MaeVisualModel *model,
                          MaeError *err)
 {
-    const MaeEncoder *encoder = mae_visual_encoder(model);
+    const MaeEncoder *encoder = model->encoder;
     const size_t width = encoder->trunk.width, count = l->rows * l->columns;
-    const float *pos = model->loaded->weights + encoder->pos_embed.off + width;
+    const float *pos = model->w + encoder->pos_embed.off + width;
 
     MAE_TRY(mae_visual_finite(model, "pos_embed", pos, count * width, err));
     for (size_t i = 0; i < l->down * l->across; i++)

@@ -164,7 +164,8 @@ static MaeStatus illustrate(void *ctx, MaeWeights w, MaeReport *report, MaeError
     if (p->preview_count == 0)
         return MAE_OK;
     mae_report_section(report, "pictures", "Pictures");
-    MAE_TRY(mae_pretrain_pictures_ratios(report, p->cfg, &spec, err));
+    MAE_TRY(mae_pretrain_pictures_ratios(report, p->cfg, p->preview_masks.mask.kind,
+                                         &spec, err));
     return mae_pretrain_pictures_epochs(report, &p->session.folder,
                                         &p->step.model.arch.grid, err);
 }

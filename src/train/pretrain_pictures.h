@@ -18,11 +18,12 @@
 
 /**
  * A figure with a slider over mask ratios, that of the run among them.
- * @param spec images and model; products of its own are opened beside those of the
+ * @param kind of the masks in training.  @param spec images and model; products of its own are opened beside those of the
  * compute.
  */
 MaeStatus mae_pretrain_pictures_ratios(MaeReport *report, const MaeConfig *cfg,
-                                       const MaeViewerSpec *spec, MaeError *err);
+                                       MaeMaskKind kind, const MaeViewerSpec *spec,
+                                       MaeError *err);
 
 /** A figure with a slider over the previews in the folder; none if there are none. */
 MaeStatus mae_pretrain_pictures_epochs(MaeReport *report, const MaeRunFolder *folder,

@@ -38,7 +38,8 @@ static void bench_open(Bench *b, MaePatchGrid grid, MaeSnapshotKind kind)
         MaeLoadedModel *l = &b->loaded[m];
 
         test_loaded_open(l, kind, &arch, m + 1);
-        b->input.models[m] = (MaeVisualModel){m > 0 ? "second" : "first", l, &b->gallery};
+        b->input.models[m] = mae_visual_model(m > 0 ? "second" : "first", l);
+        b->input.models[m].gallery = &b->gallery;
     }
     b->input.model_count = 2;
     b->input.compute = &b->compute.compute;

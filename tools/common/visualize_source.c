@@ -57,7 +57,7 @@ static MaeStatus load_model(VisualizeSource *s, size_t index, const char *path,
 {
     MAE_TRY(mae_tool_expect(path, err));
     MAE_TRY(mae_loaded_model_open(&s->loaded[index], path, err));
-    s->input.models[index] = (MaeVisualModel){.name = name, .loaded = &s->loaded[index]};
+    s->input.models[index] = mae_visual_model(name, &s->loaded[index]);
     s->input.model_count = index + 1;
     return MAE_OK;
 }
@@ -67,7 +67,7 @@ static MaeStatus load_models(VisualizeSource *s, MaeError *err)
     const char *path = s->tool->args.operands[0], *other = s->choice->compare;
 
     MAE_TRY(load_model(s, 0, path, path, err));
-    if (other != NULL && strcmp(other, "random") == 0) {
+    if (visualize_source_random(s)) {
         MAE_TRY(load_model(s, 1, path, "random weights", err));
         mae_loaded_model_init(&s->loaded[1], s->tool->args.seed);
     } else if (other != NULL) {
@@ -87,8 +87,7 @@ static MaeStatus load_images(VisualizeSource *s, size_t index, MaeError *err)
         MAE_TRY(mae_gallery_files(gallery, &transform, c->images.items, c->images.count,
                                   err));
     else
-        MAE_TRY(mae_gallery_dataset(gallery, &transform, c->data, c->count, &s->tool->log,
-                                    err));
+        MAE_TRY(mae_gallery_spread(gallery, &transform, s->ds, c->count, err));
     s->input.models[index].gallery = gallery;
     return MAE_OK;
 }
@@ -100,13 +99,12 @@ static MaeStatus load_data(VisualizeSource *s, MaeError *err)
 
     for (size_t i = 0; i < s->choice->images.count; i++)
         MAE_TRY(mae_tool_expect(s->choice->images.items[i], err));
+    if (s->choice->data != NULL)
+        MAE_TRY(mae_dataset_open(&s->ds, s->choice->data, &options, err));
+    s->input.ds = s->ds;
     for (size_t m = 0; m < s->input.model_count; m++)
         if (supplied(s->choice) & MAE_VISUAL_NEEDS_IMAGES)
             MAE_TRY(load_images(s, m, err));
-    if (s->choice->data == NULL)
-        return MAE_OK;
-    MAE_TRY(mae_dataset_open(&s->ds, s->choice->data, &options, err));
-    s->input.ds = s->ds;
     return MAE_OK;
 }
 
@@ -123,9 +121,17 @@ static MaeStatus check_ratio(double *ratio, const VisualizeSource *s, MaeError *
     return MAE_OK;
 }
 
-void visualize_source_begin(VisualizeSource *source, const MaeVisual *view)
+bool visualize_source_random(const VisualizeSource *source)
 {
-    source->input.watch = mae_terminal_watch(&source->tool->terminal, view->name);
+    const char *other = source->choice->compare;
+
+    return other != NULL && strcmp(other, "random") == 0;
+}
+
+void visualize_source_begin(VisualizeSource *source, const char *label)
+{
+    mae_terminal_progress_end(&source->tool->terminal);
+    source->input.watch = mae_terminal_watch(&source->tool->terminal, label);
 }
 
 MaeStatus visualize_source_open(VisualizeSource *source, MaeTool *tool,
@@ -140,6 +146,7 @@ MaeStatus visualize_source_open(VisualizeSource *source, MaeTool *tool,
     s->input.seed = tool->args.seed;
     s->input.map_images = choice->map_images;
     s->input.thumbnails = choice->thumbnails;
+    s->input.sample = choice->sample;
     s->input.log = &tool->log;
     s->input.compute = &s->compute;
     MAE_TRY(load_models(s, err));

@@ -20,6 +20,8 @@ typedef struct VisualizeChoice {
     size_t layer;        /* as MaeVisualInput */
     size_t map_images;   /* likewise */
     bool thumbnails;
+    size_t sample;     /* likewise */
+    bool report;       /* a page with all figures, and scores */
     double mask_ratio; /* -1: the checkpoint's */
     int query;         /* MaeVisualQuery */
 } VisualizeChoice;
@@ -48,8 +50,11 @@ MaeStatus visualize_source_view(const char *name, const VisualizeChoice *choice,
 MaeStatus visualize_source_open(VisualizeSource *source, MaeTool *tool,
                                 const VisualizeChoice *choice, MaeError *err);
 
-/** Progress is that of @p view from here on. */
-void visualize_source_begin(VisualizeSource *source, const MaeVisual *view);
+/** Whether the second model is the first one with random weights. */
+bool visualize_source_random(const VisualizeSource *source);
+
+/** Progress is that of @p label from here on. */
+void visualize_source_begin(VisualizeSource *source, const char *label);
 
 /** Accepts a zeroed or half-open source. */
 void visualize_source_close(VisualizeSource *source);
