@@ -10,6 +10,7 @@
 #include "data/mix.h"
 #include "eval/accuracy.h"
 #include "eval/report_confusion.h"
+#include "train/encoder_pictures.h"
 #include "train/session.h"
 #include "train/trainer.h"
 
@@ -23,6 +24,7 @@ typedef struct Finetune {
     MaeClassifierRun run;
     float *targets;         /* [B,K] */
     MaeConfusion confusion; /* of the evaluation under way */
+    MaeGallery gallery;     /* images for the report */
     char **class_names;     /* [K] borrowed from the data set */
 } Finetune;
 
@@ -106,7 +108,10 @@ static MaeStatus test_set(Finetune *f, MaeWeights w, MaeAccuracy *accuracy, doub
         const MaeBatch *batch = NULL;
         const size_t classes = f->model.arch.classes;
 
-        MAE_TRY(mae_trainer_poll(f->hooks, err));
+        if (mae_trainer_poll(f->hooks, err) != MAE_OK) {
+            mae_confusion_reset(&f->confusion); /* part of the images says nothing */
+            return MAE_ERR_INTERRUPTED;
+        }
         MAE_TRY(mae_loader_next(loader, &batch, err));
         if (batch == NULL)
             break;
@@ -185,9 +190,16 @@ static MaeStatus illustrate(void *ctx, MaeWeights w, MaeReport *report, MaeError
     const Finetune *f = ctx;
     const MaeClasses names =
         mae_dataset_classes(f->session.inputs.train, "data.train", f->cfg->data.train);
+    const MaeVisualModel model = {.name = "the model",
+                                  .encoder = &f->model.encoder,
+                                  .w = w.f32,
+                                  .query = f->model.arch.pooling,
+                                  .mean = f->session.inputs.mean,
+                                  .std = f->session.inputs.std,
+                                  .gallery = &f->gallery};
 
-    (void)w;
-    return mae_report_confusion(report, &f->confusion, &names, err);
+    MAE_TRY(mae_report_confusion(report, &f->confusion, &names, err));
+    return mae_encoder_pictures(report, &model, f->session.pool, err);
 }
 
 static void describe(void *ctx, MaeSnapshot *snapshot)
@@ -329,6 +341,19 @@ static MaeStatus name_classes(Finetune *f, MaeError *err)
     return MAE_OK;
 }
 
+/* Images whose attention the report shows; it does without if they cannot be read. */
+static void open_gallery(Finetune *f)
+{
+    const MaeInputs *inputs = &f->session.inputs;
+    const MaeDataset *set = inputs->val != NULL ? inputs->val : inputs->train;
+    MaeError why = {0};
+
+    if (f->cfg->train.report &&
+        mae_gallery_spread(&f->gallery, &inputs->val_transform, set, MAE_ENCODER_PICTURES,
+                           &why) != MAE_OK)
+        mae_log(&f->hooks->log, MAE_LOG_DEBUG, "report.html: no images: %s", why.msg);
+}
+
 static MaeStatus open_parts(Finetune *f, MaeError *err)
 {
     MaeConfig *cfg = f->cfg;
@@ -346,8 +371,10 @@ static MaeStatus open_parts(Finetune *f, MaeError *err)
     }
     MAE_TRY(open_model(f, err));
     MAE_TRY(name_classes(f, err));
-    return mae_inputs_start(&session->inputs, cfg, mae_config_eval_batch(cfg),
-                            &f->hooks->log, err);
+    MAE_TRY(mae_inputs_start(&session->inputs, cfg, mae_config_eval_batch(cfg),
+                             &f->hooks->log, err));
+    open_gallery(f);
+    return MAE_OK;
 }
 
 static void close_parts(Finetune *f)
@@ -357,6 +384,7 @@ static void close_parts(Finetune *f)
     free(f->class_names);
     free(f->targets);
     mae_confusion_close(&f->confusion);
+    mae_gallery_close(&f->gallery);
     mae_classifier_run_close(&f->run);
     mae_classifier_close(&f->model);
     mae_session_close(&f->session);

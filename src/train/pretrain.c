@@ -6,6 +6,7 @@
 
 #include "eval/preview.h"
 #include "eval/yardstick.h"
+#include "train/encoder_pictures.h"
 #include "train/online_probe.h"
 #include "train/pretrain_pictures.h"
 #include "train/pretrain_step.h"
@@ -151,6 +152,25 @@ static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
     return MAE_OK;
 }
 
+static MaeStatus illustrate_encoder(const Pretrain *p, const float *w, MaeReport *report,
+                                    MaeError *err)
+{
+    const MaeGallery gallery = {.count = p->preview_count < MAE_ENCODER_PICTURES
+                                             ? p->preview_count
+                                             : MAE_ENCODER_PICTURES,
+                                .images = p->preview,
+                                .high = p->integer ? 1.0f : 0.0f};
+    const MaeVisualModel model = {.name = "the model",
+                                  .encoder = &p->step.model.encoder,
+                                  .w = w,
+                                  .query = MAE_POOL_CLS,
+                                  .mean = p->session.inputs.mean,
+                                  .std = p->session.inputs.std,
+                                  .gallery = &gallery};
+
+    return mae_encoder_pictures(report, &model, p->session.pool, err);
+}
+
 static MaeStatus illustrate(void *ctx, MaeWeights w, MaeReport *report, MaeError *err)
 {
     const Pretrain *p = ctx;
@@ -161,13 +181,14 @@ static MaeStatus illustrate(void *ctx, MaeWeights w, MaeReport *report, MaeError
                                 .count = p->preview_count,
                                 .look = preview_look(p)};
 
-    if (p->preview_count == 0)
-        return MAE_OK;
-    mae_report_section(report, "pictures", "Pictures");
-    MAE_TRY(mae_pretrain_pictures_ratios(report, p->cfg, p->preview_masks.mask.kind,
-                                         &spec, err));
-    return mae_pretrain_pictures_epochs(report, &p->session.folder,
-                                        &p->step.model.arch.grid, err);
+    if (p->preview_count > 0) {
+        mae_report_section(report, "pictures", "Pictures");
+        MAE_TRY(mae_pretrain_pictures_ratios(report, p->cfg, p->preview_masks.mask.kind,
+                                             &spec, err));
+        MAE_TRY(mae_pretrain_pictures_epochs(report, &p->session.folder,
+                                             &p->step.model.arch.grid, err));
+    }
+    return illustrate_encoder(p, w.f32, report, err);
 }
 
 static void describe(void *ctx, MaeSnapshot *snapshot)

@@ -130,8 +130,12 @@ static void add_score(MaeReport *report, const char *name, const MaeCurve *curve
 }
 
 static void add_state(MaeReport *report, const MaeTrainer *trainer,
-                      const History *history, bool over)
+                      const History *history, MaeRunStage stage)
 {
+    static const char *const stages[] = {[MAE_RUN_UNDER_WAY] = "under way",
+                                         [MAE_RUN_STOPPED] =
+                                             "stopped, can be taken up again",
+                                         [MAE_RUN_FINISHED] = "finished"};
     const MaeConfig *cfg = trainer->cfg;
     const MaeTrainPace *pace = &trainer->pace;
     const MaeCurve *epochs = history->epochs;
@@ -139,14 +143,15 @@ static void add_state(MaeReport *report, const MaeTrainer *trainer,
 
     mae_report_section(report, "state", "Summary");
     mae_clock_duration(time, sizeof time, mae_trainer_seconds(trainer));
-    mae_report_fact(report, "State", "%s", over ? "finished" : "under way");
+    mae_report_fact(report, "State", "%s", stages[stage]);
     mae_report_fact(report, "Epochs", "%llu of %zu",
                     (unsigned long long)trainer->state.epoch, cfg->train.epochs);
     mae_report_fact(report, "Updates", "%llu", (unsigned long long)trainer->state.step);
     mae_report_fact(report, "Images of an update", "%zu",
                     mae_config_effective_batch(cfg));
     mae_report_fact(report, "Time", "%s", time);
-    mae_report_fact(report, "Training loss", "%.4f", epochs[TRAIN_LOSS].newest);
+    if (epochs[TRAIN_LOSS].count > 0)
+        mae_report_fact(report, "Training loss", "%.4f", epochs[TRAIN_LOSS].newest);
     add_score(report, "Held-out loss", &epochs[VAL_LOSS], false);
     add_score(report, "Held-out loss", &epochs[TEST_LOSS], false);
     add_score(report, "Top-1 accuracy", &epochs[TEST_ACC1], true);
@@ -304,7 +309,7 @@ static MaeStatus open_report(MaeReport **report, const MaeTrainer *trainer, MaeE
     return mae_report_open(report, title, subtitle, err);
 }
 
-static MaeStatus write_report(MaeTrainer *trainer, bool over, MaeError *err)
+static MaeStatus write_report(MaeTrainer *trainer, MaeRunStage stage, MaeError *err)
 {
     History history;
     char path[MAE_CONFIG_PATH + 32];
@@ -316,7 +321,7 @@ static MaeStatus write_report(MaeTrainer *trainer, bool over, MaeError *err)
     open_history(&history);
     status = read_history(&history, trainer->folder, err);
     if (status == MAE_OK) {
-        add_state(report, trainer, &history, over);
+        add_state(report, trainer, &history, stage);
         add_curves(report, &history);
         add_task(report, trainer);
         add_config(report, trainer->cfg);
@@ -327,15 +332,16 @@ static MaeStatus write_report(MaeTrainer *trainer, bool over, MaeError *err)
     return status;
 }
 
-void mae_run_report_update(MaeTrainer *trainer, bool over)
+void mae_run_report_update(MaeTrainer *trainer, MaeRunStage stage)
 {
     const double start = mae_clock_now();
     double took;
     MaeError why = {0};
 
-    if (!trainer->cfg->train.report || (!over && start < trainer->next_report))
+    if (!trainer->cfg->train.report ||
+        (stage == MAE_RUN_UNDER_WAY && start < trainer->next_report))
         return;
-    if (write_report(trainer, over, &why) != MAE_OK)
+    if (write_report(trainer, stage, &why) != MAE_OK)
         mae_log(&trainer->hooks->log, MAE_LOG_WARN, "report.html: %s; training goes on",
                 why.msg);
     took = mae_clock_now() - start;

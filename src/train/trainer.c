@@ -295,6 +295,7 @@ static bool goes_on_by_itself(const MaeConfig *cfg)
 static MaeStatus leave(MaeTrainer *trainer, const char *why, MaeError *err)
 {
     MAE_TRY(save(trainer, (MaeSaveAs){.must = true}, err));
+    mae_run_report_update(trainer, MAE_RUN_STOPPED);
     MAE_FAIL(
         err, MAE_ERR_INTERRUPTED,
         "%s in epoch %llu of %zu, step %llu; everything is saved in %s: run the same "
@@ -356,7 +357,7 @@ static MaeStatus end_epoch(MaeTrainer *trainer, bool *over, MaeError *err)
         trainer->state.best = score;
     if (as.best || as.checkpoint || *over || time_to_save(trainer))
         MAE_TRY(save(trainer, as, err));
-    mae_run_report_update(trainer, *over);
+    mae_run_report_update(trainer, *over ? MAE_RUN_FINISHED : MAE_RUN_UNDER_WAY);
     return MAE_OK;
 }
 

@@ -58,6 +58,11 @@ START_TEST(pretraining_shows_curves_pictures_and_settings)
     mae_test_has(text,
                  _i > 0 ? "50 % hidden, as in training" : "75 % hidden, as in training");
     mae_test_has(text, "10 % hidden");
+    mae_test_has(text, _i > 0 ? "Masks are random here" : "the original.</span>");
+    mae_test_has(text, "<a href=\"#kernels\">Kernels</a>");
+    mae_test_has(text, ">Filters of the patch embedding<");
+    mae_test_has(text, ">Attention of block 2, each head<");
+    mae_test_has(text, "how much of its attention the class token gives");
     ck_assert_ptr_null(
         strstr(text, "95 % hidden")); /* of four patches, nothing is left */
     mae_test_has(text, "after epoch 1<");
@@ -84,6 +89,9 @@ START_TEST(fine_tuning_shows_accuracy)
     mae_test_has(text, "label smoothing");
     mae_test_has(text, ">Scores of each class<");
     mae_test_has(text, "Confusion matrix");
+    mae_test_has(text, ">Filters of the patch embedding<");
+    mae_test_has(text, "of its attention the patches, averaged over all that ask, ");
+    ck_assert_ptr_null(strstr(text, "Something is missing"));
     ck_assert_ptr_null(strstr(text, "predicting the mean"));
     free(text);
 }
@@ -97,9 +105,10 @@ START_TEST(runs_taken_up_again_show_their_history)
 
     spec.stop_at = 9;
     train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
-    text = report_of("run"); /* of the first epoch */
-    mae_test_has(text, "<dd>under way</dd>");
+    text = report_of("run");
+    mae_test_has(text, "<dd>stopped, can be taken up again</dd>");
     mae_test_has(text, "<dd>1 of 2</dd>");
+    mae_test_has(text, "<dt>Updates</dt><dd>9</dd>");
     free(text);
     steps = fopen(fixture_path(folder, "run/steps.jsonl"), "a");
     for (size_t i = 0; i < 100000; i++)
@@ -113,6 +122,28 @@ START_TEST(runs_taken_up_again_show_their_history)
     ck_assert_uint_eq(mae_test_count(text, "<title>training, mean of the epoch: "), 2);
     ck_assert_uint_gt(mae_test_count(text, ","), 200); /* points */
     ck_assert_uint_lt(strlen(text), 500000);
+    free(text);
+}
+END_TEST
+
+/* In the first epoch, too: of what there is no number, nothing is said. */
+START_TEST(runs_stopped_at_once_have_one)
+{
+    char *text;
+
+    spec.finetune = _i > 0;
+    also(_i > 0 ? "finetune.init=random" : "");
+    spec.stop_at = 2;
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    text = report_of("run");
+    ck_assert_ptr_nonnull(text);
+    ck_assert_msg(strstr(run.log, "warning") == NULL, "%s", run.log);
+    mae_test_has(text, "<dd>stopped, can be taken up again</dd>");
+    mae_test_has(text, "<dd>0 of 2</dd>");
+    mae_test_has(text, ">Filters of the patch embedding<");
+    ck_assert_ptr_null(strstr(text, ">nan"));
+    ck_assert_ptr_null(strstr(text, ">Training loss<"));
+    ck_assert_ptr_null(strstr(text, "Confusion matrix"));
     free(text);
 }
 END_TEST
@@ -143,6 +174,7 @@ START_TEST(a_report_that_cannot_be_written_is_a_warning)
 {
     spec.stop_at = 3;
     train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    ck_assert_int_eq(remove(fixture_path(folder, "run/report.html")), 0);
     ck_assert_int_eq(mkdir(fixture_path(folder, "run/report.html"), 0777), 0);
     spec.stop_at = 0;
     train_expect(&run, &spec, MAE_OK);
@@ -215,6 +247,7 @@ int main(void)
     tcase_add_loop_test(tc, pretraining_shows_curves_pictures_and_settings, 0, 2);
     tcase_add_test(tc, fine_tuning_shows_accuracy);
     tcase_add_test(tc, runs_taken_up_again_show_their_history);
+    tcase_add_loop_test(tc, runs_stopped_at_once_have_one, 0, 2);
     tcase_add_test(tc, none_is_written_if_none_is_wanted);
     tcase_add_test(tc, names_are_escaped);
     tcase_add_test(tc, a_report_that_cannot_be_written_is_a_warning);
