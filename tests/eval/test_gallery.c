@@ -129,6 +129,8 @@ START_TEST(samples_are_spread_over_a_dataset)
     ck_assert_uint_eq(g.count, 3);
     for (size_t i = 0; i < 3; i++)
         ck_assert_msg(strstr(g.names[i], expected[i]) != NULL, "%s", g.names[i]);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_uint_eq(g.samples[i], 3 * i);
     mae_gallery_close(&g);
     ck_assert_ok(mae_gallery_dataset(&g, &t, folder, 100, NULL, &err));
     ck_assert_uint_eq(g.count, 10);

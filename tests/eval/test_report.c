@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "eval/canvas.h"
+#include "eval/report_figures.h"
 #include "store/file.h"
 #include "support/test.h"
 
@@ -115,6 +116,38 @@ START_TEST(everything_from_outside_is_escaped)
 END_TEST
 
 /* "é" across the limit: whole characters, then dots. */
+/* A drawing is taken as it is, its title and caption are not. */
+START_TEST(figures_of_views_have_their_sections)
+{
+    MaeFigure made[3] = {{.view = "kernels", .title = HOSTILE, .caption = "A " HOSTILE},
+                         {.view = "kernels", .title = "second", .caption = "B"},
+                         {.view = "map", .title = "M " HOSTILE, .caption = "C"}};
+    MaeFigures figures = {0};
+    MaeReport *report = opened();
+    MaeError err = {0};
+    size_t size;
+    char *text;
+
+    ck_assert_ok(mae_canvas_open(&made[0].picture, 3, 5, &err));
+    ck_assert_ok(mae_canvas_open(&made[1].picture, 3, 5, &err));
+    made[2].svg = strdup("<svg class=\"mae-map\"><path d=\"M1 2h3z\"/></svg>\n");
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_ok(mae_figures_add(&figures, &made[i], &err));
+    mae_report_figures(report, &figures);
+    mae_figures_done(&figures);
+    text = written(report, &size);
+    assert_balanced(text);
+    ck_assert_uint_eq(count(text, "<section id="), 2);
+    assert_has(text, "<a href=\"#kernels\">Kernels</a>");
+    assert_has(text, "<section id=\"map\">\n<h2>Map</h2>");
+    assert_has(text, "<strong>" TAMED "</strong>");
+    assert_has(text, "<span>A " TAMED "</span>");
+    assert_has(text, "aria-label=\"M " TAMED "\">\n<svg class=\"mae-map\"><path d=");
+    ck_assert_ptr_null(strstr(text, "<script>alert"));
+    free(text);
+}
+END_TEST
+
 START_TEST(long_texts_are_cut_between_characters)
 {
     MaeReport *report = opened();
@@ -211,6 +244,7 @@ int main(void)
 
     tcase_set_timeout(tc, 30.0);
     tcase_add_test(tc, everything_from_outside_is_escaped);
+    tcase_add_test(tc, figures_of_views_have_their_sections);
     tcase_add_test(tc, long_texts_are_cut_between_characters);
     tcase_add_test(tc, rows_are_limited);
     tcase_add_test(tc, pages_are_limited);

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""test_report.py MAKE_REPORT MAE_PRETRAIN: reports in a browser, without a network. TAP on stdout.
+"""test_report.py MAKE_REPORT MAE_PRETRAIN MAE_FINETUNE MAE_VISUALIZE: reports in a browser,
+without a network. TAP on stdout.
 
-Opens the page that MAKE_REPORT writes, full of hostile names, and that of a small run. With
+Opens the page that MAKE_REPORT writes, full of hostile names, those of small runs of pretraining
+and fine-tuning, and that of the pretrained model beside random weights. With
 MAE_REPORT_SHOTS=FOLDER, leaves screenshots there: light, dark and phone. Needs Chromium,
 its driver and Selenium (Debian: chromium, chromium-driver, python3-selenium); skipped without.
 test_report.py --look FILE... does the same with reports that are there.
@@ -198,12 +200,51 @@ def pretrain(tool, work):
     return run / "report.html"
 
 
+def quietly(*command):
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def finetune(tool, work, pretrained):
+    """A run from the checkpoint of another. Returns its report."""
+    run = pathlib.Path(work, "finetune")
+    for name in ("cat <i>", "dog"):
+        folder = pathlib.Path(work, "classes", name)
+        folder.mkdir(parents=True)
+        for i in range(6):
+            folder.joinpath(f"{i}.png").write_bytes(png(16, 24, 3 * i + len(name)))
+    quietly(tool, "-q", f"data.train={work}/classes", f"data.val={work}/classes",
+            f"train.output_dir={run}", f"finetune.checkpoint={pretrained}", "train.epochs=2",
+            "train.batch_size=4")
+    return run / "report.html"
+
+
+def visualize(tool, work, pretrained):
+    """Returns the report of a model."""
+    out = pathlib.Path(work, "figures")
+    quietly(tool, pretrained, "--data", f"{work}/classes", "--count", "3", "--thumbnails",
+            "--compare", "random", "--report", "--out", out, "-q")
+    return out / "report.html"
+
+
+def check_model(driver):
+    check("figures: the map is drawn", driver.execute_script(
+        "const s = document.querySelector('.drawing svg').getBoundingClientRect();"
+        "return s.width > 300 && s.height > 300"))
+    rows = [row.text for row in driver.find_elements(By.CSS_SELECTOR, "#retrieval tbody tr")]
+    check("figures: the model, random weights and chance are scored",
+          len(rows) == 3 and "random weights" in rows[1] and "random order" in rows[2], rows)
+    check("figures: both models reconstruct", len(driver.find_elements(
+        By.CSS_SELECTOR, "#reconstructions figure.slider")) == 2)
+
+
 def look_at(driver, path):
     what = path.stem if path.stem != "report" else path.parent.name
     look(driver, path)
     check_parts(driver, what)
     if what == "hostile":
         check_hostile(driver)
+    if what == "figures":
+        check_model(driver)
     check_looks(driver, what)
     check_sliders(driver, what)
     check_links(driver, what)
@@ -220,6 +261,9 @@ def main():
             pages = [pathlib.Path(path) for path in sys.argv[2:]]
         else:
             pages = [pathlib.Path(work, "hostile.html"), pretrain(sys.argv[2], work)]
+            checkpoint = pages[1].parent / "last.h5"
+            pages += [finetune(sys.argv[3], work, checkpoint),
+                      visualize(sys.argv[4], work, checkpoint)]
             subprocess.run([sys.argv[1], pages[0]], check=True)
             check_digest(pages[0].read_text(encoding="utf-8"))
         driver = browser(os.path.join(work, "profile"))

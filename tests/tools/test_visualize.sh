@@ -20,6 +20,18 @@ echo text >text.png
 printf 'finetune:\n  checkpoint: m.h5\ndata:\n  train: set\n' >c.yaml
 "$finetune" c.yaml train.epochs=1 train.batch_size=2 train.output_dir=run -q >/dev/null 2>&1
 
+# Width and height of a PNG.
+size()
+{
+    python3 -c "import struct, sys; print(struct.unpack('>II', open(sys.argv[1], 'rb').read(24)[16:]))" "$1"
+}
+
+# Names of a page's sections.
+sections()
+{
+    grep -o '<section id="[a-z]*' "$1" | cut -d'"' -f2 | tr '\n' ' '
+}
+
 check 'help lists the views' 0 'kernels (.*positions (.*' "$tool" --help
 check 'no checkpoint' 2 'none.h5' "$tool" none.h5
 check 'a checkpoint that is text' 3 'text.png' "$tool" text.png
@@ -76,4 +88,51 @@ check 'too few data for a map' 0 'map: left out' "$tool" m.h5 --data few -o few-
 mkdir flat && cp set/cat/1.png flat/a.png
 for i in b c d e; do cp flat/a.png flat/$i.png; done
 check 'unlabelled data' 0 'map.svg' "$tool" m.h5 map --data flat -o unlabelled
+
+check 'neighbours need data' 2 'neighbours: needs a data set: --data' \
+    "$tool" m.h5 neighbours -i set/cat/1.png
+check 'too small a sample' 2 'sample: expected 3 to' \
+    "$tool" m.h5 neighbours --data set --sample 2
+check 'neighbours beside those of others' 0 'those of 6 images.*Right: random weights' \
+    "$tool" m.h5 neighbours --data set -c random --json -o near
+check 'a row an image, six columns, twice' 0 '^(1600, 666)$' size near/neighbours.png
+check 'neighbours of a file' 0 'those of 3 images' \
+    "$tool" m.h5 neighbours --data set --sample 3 -i set/cat/1.png --json -o near-file
+check 'of unlabelled data' 0 'neighbours.png' "$tool" m.h5 neighbours --data flat -o near-flat
+check 'of a classifier' 0 'neighbours.png' \
+    "$tool" run/last.h5 neighbours --data set -o near-run
+
+check 'no page unless it is wanted' 0 '^absent$' absent near/report.html
+check 'a page' 0 '^page/report.html: all of it' \
+    "$tool" m.h5 --data set --report --map-images 6 -o page
+check 'has its sections' 0 \
+    '^model retrieval reconstructions kernels positions attention features map neighbours $' \
+    sections page/report.html
+"$tool" m.h5 kernels --data set --report --json -o page >scores.json
+check 'scores of the model and of random weights' 0 '^2 4 4 4 True True$' python3 -c "
+import json
+s = json.load(open('scores.json'))
+s, report = s['scores'], s['report']
+one, two = s['models']
+inside = all(0 <= m[k] <= 1 for m in (one, two) for k in ('precision', 'knn_accuracy'))
+print(s['queries'], s['memory'], s['retrieved'], s['k'], inside and report == 'report.html',
+      (one['features_of'], two['features_of']) == ('m.h5', 'random weights'))"
+"$tool" m.h5 kernels --data set -c random --report --json -o page-random >random.json
+check 'which are scored once' 0 '^same$' python3 -c "
+import json
+a, b = (json.load(open(f))['scores'] for f in ('scores.json', 'random.json'))
+print('same' if a == b else (a, b))"
+check 'with another model: three' 0 '"features_of": "other.h5".*"random weights"' \
+    "$tool" m.h5 kernels --data set -c other.h5 --report --json -o page-other
+check 'reconstructions of both' 0 'id="ratios-compared"' cat page-other/report.html
+"$tool" run/last.h5 kernels --data set --report -q -o page-run >/dev/null
+"$tool" m.h5 kernels --report -q -o page-none >/dev/null
+"$tool" m.h5 kernels --data flat --report -q -o page-flat >/dev/null
+check 'of a classifier there are none' 0 '^model retrieval kernels $' sections page-run/report.html
+check 'without data there is no retrieval' 0 '^model kernels $' sections page-none/report.html
+check 'nor without labels' 0 '^model reconstructions kernels $' sections page-flat/report.html
+cp m.h5 page/report.html
+check 'a page that is the checkpoint' 2 'page/report.html: is an input too' \
+    "$tool" page/report.html kernels --report -o page
+check 'which stays, too' 0 '^same$' sh -c 'cmp m.h5 page/report.html && echo same'
 echo "1..$count"
