@@ -137,12 +137,12 @@ START_TEST(figures_of_views_have_their_sections)
     mae_figures_done(&figures);
     text = written(report, &size);
     assert_balanced(text);
-    ck_assert_uint_eq(count(text, "<section id="), 2);
-    assert_has(text, "<a href=\"#kernels\">Kernels</a>");
-    assert_has(text, "<section id=\"map\">\n<h2>Map</h2>");
-    assert_has(text, "<strong>" TAMED "</strong>");
-    assert_has(text, "<span>A " TAMED "</span>");
-    assert_has(text, "aria-label=\"M " TAMED "\">\n<svg class=\"mae-map\"><path d=");
+    ck_assert_uint_eq(mae_test_count(text, "<section id="), 2);
+    mae_test_has(text, "<a href=\"#kernels\">Kernels</a>");
+    mae_test_has(text, "<section id=\"map\">\n<h2>Map</h2>");
+    mae_test_has(text, "<strong>" TAMED "</strong>");
+    mae_test_has(text, "<span>A " TAMED "</span>");
+    mae_test_has(text, "aria-label=\"M " TAMED "\">\n<svg class=\"mae-map\"><path d=");
     ck_assert_ptr_null(strstr(text, "<script>alert"));
     free(text);
 }

@@ -6,16 +6,6 @@
 #include "data/fixture.h"
 #include "support/model.h"
 
-static const MaeArch arch = {
-    .grid = {.channels = 3, .height = 8, .width = 12, .patch = 4},
-    .embed_dim = 12,
-    .depth = 2,
-    .heads = 3,
-    .mlp_ratio = 2.0,
-    .decoder_dim = 8,
-    .decoder_depth = 1,
-    .decoder_heads = 2};
-
 static MaeError err;
 static char *folder;
 static MaeDataset *ds;
@@ -27,7 +17,7 @@ static void setup(void)
     folder = mae_test_folder();
     fixture_classes(folder, 3, 7, 10, 14);
     ck_assert_ok(mae_dataset_open(&ds, folder, NULL, &err));
-    test_loaded_open(&loaded, MAE_SNAPSHOT_AUTOENCODER, &arch, 3);
+    test_loaded_open(&loaded, MAE_SNAPSHOT_AUTOENCODER, &test_small_arch, 3);
 }
 
 static void teardown(void)
