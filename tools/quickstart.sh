@@ -79,6 +79,10 @@ say 'Reconstructing eight images of the test set'
 build/tools/mae-reconstruct "$runs/pretrain/last.h5" --data "$data:test" --count 8 \
     --out "$runs/reconstruction.png"
 
+say 'Looking into the encoder'
+build/tools/mae-visualize "$runs/pretrain/last.h5" --data "$data:test" --map-images 500 \
+    --report --out "$runs/model"
+
 # finetune FOLDER [key=value...]
 finetune()
 {
@@ -104,6 +108,8 @@ Accuracy on 10,000 test images after training on $labels labels
 Look at
   $runs/reconstruction.png       masked, reconstructed, with visible patches, original
   $runs/pretrain/reconstructions how they became better
+  $runs/pretrain/report.html     the run, in a browser: curves and pictures
+  $runs/model/report.html        the encoder: filters, attention, neighbours, retrieval
   $runs/*/log.txt                one line per epoch
 
 Go on

@@ -15,6 +15,7 @@
 #define COLUMNS 64
 #define TITLE 256
 #define PICTURE_SIZE 640 /* pixels: smaller pictures are enlarged up to this */
+#define WIDE 1000        /* pixels: not shrunk to a phone, but scrolled */
 #define JPEG_QUALITY 90
 #define CHART_BYTES ((size_t)200 << 10) /* see eval/chart.h */
 
@@ -277,8 +278,10 @@ static void write_image(MaeReport *report, const MaeReportFigure *figure, size_t
         write_escaped(report->body, "", figure->labels[i], "\"");
         fprintf(report->body,
                 "%s width=\"%zu\" height=\"%zu\" src=\"data:image/%s;base64,",
-                scale > 1 ? " class=\"pixels\"" : "", scale * image->width,
-                scale * image->height, type);
+                scale > 1             ? " class=\"pixels\""
+                : image->width > WIDE ? " class=\"wide\""
+                                      : "",
+                scale * image->width, scale * image->height, type);
         mae_markup_base64(report->body, bytes, size);
         fputs("\">\n", report->body);
     }

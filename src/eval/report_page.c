@@ -37,6 +37,7 @@ static const char *const STYLE[] = {
     "figcaption{margin-bottom:.8rem}figcaption strong{font-weight:620}",
     "figcaption span{display:block;font-size:.92rem;max-width:44rem}",
     "img{display:block;max-width:100%;height:auto;border-radius:.25rem}",
+    ".frame{overflow-x:auto}img.wide{min-width:40rem}",
     "img.pixels{image-rendering:pixelated}",
     ".drawing{overflow-x:auto}.drawing svg{display:block;width:100%;height:auto;",
     "min-width:40rem;border-radius:.25rem}",

@@ -20,8 +20,9 @@ static void add_model(MaeReport *report, const VisualizeSource *s)
     mae_report_fact(report, "Kind", "%s", mae_snapshot_kind_name(snapshot->kind));
     mae_report_fact(report, "Epochs", "%llu", (unsigned long long)snapshot->epoch);
     mae_report_fact(report, "Images seen", "%llu", (unsigned long long)snapshot->samples);
-    mae_report_fact(report, "Input", "%zu x %zu pixels, %zu channels", arch->grid.height,
-                    arch->grid.width, arch->grid.channels);
+    mae_report_fact(report, "Input", "%zu x %zu pixels, %zu channel%s", arch->grid.height,
+                    arch->grid.width, arch->grid.channels,
+                    arch->grid.channels > 1 ? "s" : "");
     mae_report_fact(report, "Patches", "%zu of %zu x %zu", mae_patch_count(&arch->grid),
                     arch->grid.patch, arch->grid.patch);
     mae_report_fact(report, "Encoder", "%zu blocks of width %zu, %zu heads", arch->depth,
