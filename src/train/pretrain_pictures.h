@@ -18,8 +18,8 @@
 
 /**
  * A figure with a slider over mask ratios, that of the run among them.
- * @param kind of the masks in training.  @param spec images and model; products of its own are opened beside those of the
- * compute.
+ * @param kind of the masks in training.  @param spec images and model; products of its
+ * own are opened beside those of the compute.
  */
 MaeStatus mae_pretrain_pictures_ratios(MaeReport *report, const MaeConfig *cfg,
                                        MaeMaskKind kind, const MaeViewerSpec *spec,
