@@ -90,6 +90,15 @@ size_t mae_param_sum_first(const MaeParamTable *table)
     return table->sum_total;
 }
 
+size_t mae_param_elements(const MaeParamTable *table)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < table->count; i++)
+        sum += table->entries[i].at.count;
+    return sum;
+}
+
 size_t mae_param_trainable(const MaeParamTable *table)
 {
     size_t sum = 0;

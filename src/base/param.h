@@ -77,6 +77,9 @@ void mae_param_fix_before(MaeParamTable *table, MaeParam first);
 /** First element of a tile's buffer of row sums that a trained entry has. */
 size_t mae_param_sum_first(const MaeParamTable *table);
 
+/** Elements of all entries, without padding. */
+size_t mae_param_elements(const MaeParamTable *table);
+
 /** Elements that are trained (not FIXED), without padding. */
 size_t mae_param_trainable(const MaeParamTable *table);
 

@@ -32,7 +32,9 @@ MaeStatus mae_tokens_open(MaeTokens *tokens, const MaeEncoder *encoder, const fl
     assert(mae_gemm_operand(gemm) == MAE_F32);
     *t = (MaeTokens){
         .encoder = *encoder, .trunk = encoder->trunk, .tokens = patches + 1, .w = w};
+    t->trunk.frozen = 0; /* nothing is trained here */
     t->encoder.trunk.depth = 0;
+    t->encoder.trunk.frozen = 0;
     reserve(t, &measure, &compute);
     MAE_TRY(mae_arena_open(&t->arena, &measure, "activations", err));
     reserve(t, &t->arena, &compute);

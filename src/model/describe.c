@@ -36,11 +36,9 @@ static void set_architecture(MaeJson *root, const MaeSnapshot *s)
 static void set_parameters(MaeJson *root, const MaeParamTable *table)
 {
     const size_t trainable = mae_param_trainable(table);
+    const size_t total = mae_param_elements(table);
     MaeJson *object = mae_json_object();
-    size_t total = 0;
 
-    for (size_t i = 0; i < table->count; i++)
-        total += table->entries[i].at.count;
     mae_json_set_int(object, "total", (int64_t)total);
     mae_json_set_int(object, "trainable", (int64_t)trainable);
     mae_json_set_int(object, "fixed", (int64_t)(total - trainable));

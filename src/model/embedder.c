@@ -132,6 +132,7 @@ MaeStatus mae_embedder_open(MaeEmbedder *embedder, const MaeEmbedSpec *spec,
             MAE_FAIL(err, MAE_ERR_SHAPE, "layer: expected 0 to %zu, got %zu",
                      spec->encoder->trunk.depth, layer);
     }
+    f->encoder.trunk.frozen = 0; /* nothing is trained here */
     f->encoder.trunk.depth = spec->features[spec->count - 1].layer;
     f->patches = mae_patch_count(&spec->encoder->grid);
     f->tile_images = mae_work_tile_images(f->patches + 1);

@@ -14,6 +14,8 @@
 #include "train/session.h"
 #include "train/trainer.h"
 
+#define SMALL_FOR_LARS 0.3 /* learning rate */
+
 typedef struct Finetune {
     MaeConfig *cfg;
     const MaeTrainHooks *hooks;
@@ -427,6 +429,11 @@ static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
                              &session->folder, f->cfg->optim.layer_decay,
                              f->model.arch.depth, err));
     mae_trainer_set_loader(trainer, session->inputs.loader);
+    if (is_probe(f) && mae_config_lr(f->cfg) < SMALL_FOR_LARS)
+        mae_log(&f->hooks->log, MAE_LOG_WARN,
+                "optim.lr: %g will hardly move a linear probe (LARS); the published rate "
+                "is 6.4: leave optim.lr at auto",
+                mae_config_lr(f->cfg));
     MAE_TRY(init_weights(f, trainer, err));
     mae_session_release(session);
     mae_ckpt_close(f->source);

@@ -232,6 +232,19 @@ static MaeStatus add_pseudo(MaeInputs *inputs, const MaeConfig *cfg, const MaeLo
     return status;
 }
 
+/* What the numbers of a run are about. */
+static void report_parts(const MaeInputs *inputs, const MaeConfig *cfg, const MaeLog *log)
+{
+    const size_t all = mae_dataset_info(inputs->train)->count;
+
+    if (inputs->subset != NULL)
+        mae_log(log, MAE_LOG_INFO, "data.train: %zu of %zu images take part",
+                inputs->subset_count, all);
+    if (strcmp(cfg->data.train, cfg->data.val) == 0)
+        mae_log(log, MAE_LOG_WARN,
+                "data.val is data.train: scores are of images that were trained on");
+}
+
 static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled,
                           size_t in_chans, MaeKnownStats known, MaePool *pool,
                           const MaeLog *log, MaeError *err)
@@ -257,6 +270,7 @@ static MaeStatus open_all(MaeInputs *inputs, const MaeConfig *cfg, bool labelled
                                   &subset, err));
     else
         inputs->subset_count = mae_dataset_info(inputs->train)->count;
+    report_parts(inputs, cfg, log);
     if (labelled && data->pseudo_labels[0] != '\0')
         MAE_TRY(add_pseudo(inputs, cfg, log, err));
     if (labelled)

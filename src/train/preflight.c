@@ -122,8 +122,9 @@ MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, size_t 
     double seconds = 0.0, left;
     char text[32];
 
-    mae_log(log, MAE_LOG_INFO, "model: %.2f million trained parameters",
-            (double)mae_param_trainable(trainer->task.table) / 1e6);
+    mae_log(log, MAE_LOG_INFO, "model: %zu of %zu parameters are trained, by %s",
+            mae_param_trainable(trainer->task.table),
+            mae_param_elements(trainer->task.table), trainer->optim.driver->name);
     mae_log(log, MAE_LOG_INFO,
             "effective batch %zu, peak learning rate %.3g, %zu epochs of %zu steps",
             mae_config_effective_batch(cfg), mae_config_lr(cfg), cfg->train.epochs,

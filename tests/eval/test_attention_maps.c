@@ -163,21 +163,25 @@ START_TEST(rollout_is_the_product_of_matrices)
 }
 END_TEST
 
-/* Block by block, tokens are those of the embedder, which runs tiles. */
+/* Block by block, tokens are those of the embedder, which runs tiles; in either it does
+ * not matter what of the encoder is frozen in training. */
 START_TEST(tokens_are_those_of_the_embedder)
 {
     MaeEmbedder embedder;
     MaeEmbedSpec spec;
+    MaeEncoder encoder;
     MaeTokens tokens;
     float want[WIDTH];
     Bench b;
 
     bench_open(&b);
-    ck_assert_ok(
-        mae_tokens_open(&tokens, &b.model.encoder, b.w, b.compute.gemm, PATCHES, &err));
+    encoder = b.model.encoder;
+    encoder.trunk.frozen = (size_t[]){0, 1, 2 * DEPTH}[_i];
+    ck_assert_ok(mae_tokens_open(&tokens, &encoder, b.w, b.compute.gemm, PATCHES, &err));
     mae_tokens_start(&tokens, b.image, NULL);
     for (size_t layer = 0; layer <= DEPTH; layer++) {
         spec = mae_embed_spec_autoencoder(&b.model, MAE_POOL_CLS);
+        spec.encoder = &encoder;
         spec.features[0] = (MaeEmbedFeature){layer, MAE_POOL_CLS, MAE_EMBED_NORM_NONE};
         ck_assert_ok(mae_embedder_open(&embedder, &spec, b.w, &b.compute.compute, &err));
         mae_embedder_run(&embedder, want, b.image, 1);
@@ -257,7 +261,7 @@ int main(void)
 
     tcase_add_loop_test(tc, maps_are_softmax_rows, 0, 4);
     tcase_add_test(tc, rollout_is_the_product_of_matrices);
-    tcase_add_test(tc, tokens_are_those_of_the_embedder);
+    tcase_add_loop_test(tc, tokens_are_those_of_the_embedder, 0, 3);
     tcase_add_test(tc, masked_tokens_are_those_of_visible_patches);
     tcase_add_test(tc, what_is_not_finite_is_refused);
     suite_add_tcase(suite, tc);

@@ -121,10 +121,8 @@ void inspect_report_summary(FILE *out, const char *path, const MaeSnapshot *snap
                             const MaeParamTable *table)
 {
     const size_t trainable = mae_param_trainable(table);
-    size_t total = 0;
+    const size_t total = mae_param_elements(table);
 
-    for (size_t i = 0; i < table->count; i++)
-        total += table->entries[i].at.count;
     text_line(out, "file", path);
     text_line(out, "kind", mae_snapshot_kind_name(snapshot->kind));
     architecture(out, snapshot);
