@@ -76,10 +76,14 @@ END_TEST
 
 START_TEST(fine_tuning_shows_accuracy)
 {
+    static const char *const modes[] = {
+        "", " finetune.mode=partial finetune.trained_blocks=0.5",
+        " finetune.mode=linear"};
     char *text;
 
     spec.finetune = true;
     also("finetune.init=random");
+    also(modes[_i]);
     train_expect(&run, &spec, MAE_OK);
     text = report_of("run");
     ck_assert_ptr_nonnull(text);
@@ -87,10 +91,12 @@ START_TEST(fine_tuning_shows_accuracy)
     mae_test_has(text, ">Top-1 accuracy<");
     mae_test_has(text, "<title>top 1: ");
     mae_test_has(text, "label smoothing");
+    mae_test_has(text, ">Attention of block 2, each head<");
     mae_test_has(text, ">Scores of each class<");
     mae_test_has(text, "Confusion matrix");
     mae_test_has(text, ">Filters of the patch embedding<");
-    mae_test_has(text, "of its attention the patches, averaged over all that ask, ");
+    mae_test_has(text, _i < 2 ? "of its attention the patches, averaged over all"
+                              : "how much of its attention the class token gives");
     ck_assert_ptr_null(strstr(text, "Something is missing"));
     ck_assert_ptr_null(strstr(text, "predicting the mean"));
     free(text);
@@ -245,7 +251,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, pretraining_shows_curves_pictures_and_settings, 0, 2);
-    tcase_add_test(tc, fine_tuning_shows_accuracy);
+    tcase_add_loop_test(tc, fine_tuning_shows_accuracy, 0, 3);
     tcase_add_test(tc, runs_taken_up_again_show_their_history);
     tcase_add_loop_test(tc, runs_stopped_at_once_have_one, 0, 2);
     tcase_add_test(tc, none_is_written_if_none_is_wanted);

@@ -1,6 +1,7 @@
 /**
  * @file visualize_report.h
- * What mae-visualize leaves: the figures as files, a page of them, and a list of them on stdout.
+ * What mae-visualize leaves: the figures as files, a page of them, and a list of them on
+ * stdout.
  *
  * Errors   ARG for a file that is an input too; else as mae_figure_write.
  * Threads  Main thread only.
