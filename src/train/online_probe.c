@@ -49,8 +49,13 @@ static MaeStatus open_all(MaeOnlineProbe *probe, const MaeInputs *inputs, MaeErr
         return MAE_OK;
     open_labelled(&probe->train, cfg->data.train, cfg, inputs->channels);
     open_labelled(&probe->val, cfg->data.val, cfg, inputs->channels);
-    if (probe->train.ds == NULL || probe->val.ds == NULL || !same_classes(probe))
+    if (probe->train.ds == NULL || probe->val.ds == NULL)
         return MAE_OK;
+    if (!same_classes(probe)) {
+        mae_log(&probe->hooks->log, MAE_LOG_INFO,
+                "eval.probe: none, data.train and data.val have different classes");
+        return MAE_OK;
+    }
     MAE_TRY(choose(&probe->train, cfg, cfg->data.first_n, err));
     MAE_TRY(choose(&probe->val, cfg, 0, err));
     probe->on = probe->train.count > 1;

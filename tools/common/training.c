@@ -110,7 +110,10 @@ static void print_text(const MaeConfig *cfg, const MaeTrainResult *r)
         printf("report: %s/report.html\n", folder);
     if (cfg->tool == MAE_CONF_FINETUNE) {
         print_scores("top-1 accuracy", 100.0 * r->score, 100.0 * r->last_score, 2, " %");
-        printf("classifier: %s/last.h5\nnext: mae-inspect %s/last.h5\n", folder, folder);
+        printf("classifier: %s/last.h5\nnext: mae-predict %s/last.h5 IMAGE...\n", folder,
+               folder);
+        if (cfg->data.val[0] != '\0')
+            printf("      mae-eval %s/last.h5 --test %s\n", folder, cfg->data.val);
         return;
     }
     print_scores("held-out loss", -r->score, -r->last_score, 4, "");
