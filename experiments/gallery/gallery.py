@@ -81,7 +81,7 @@ def main():
             subprocess.run([str(tools / tool), "pretrained", *options, "-q"], cwd=folder,
                            check=True)
 
-        run("mae-visualize", f"--data={data}", "-n4", "--map-images=500", "--out=.")
+        run("mae-visualize", f"--data={data}", "-n3", "--map-images=500", "--out=.")
         for name, (_, options) in RECONSTRUCTED.items():
             run("mae-reconstruct", f"--data={data}", "-n3", f"--out={name}", *options)
         learned = [(title, (folder / name).read_bytes()) for name, title in LEARNED.items()
