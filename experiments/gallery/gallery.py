@@ -4,9 +4,11 @@ show of a model, small, in a few SVG files with the PNGs inside.
 
     experiments/gallery/gallery.py fashion runs/fashion_mnist/pretrain/last.h5 \\
         /usr/share/datasets/fashion-mnist:test
-    experiments/gallery/gallery.py cifar runs/cifar10/pretrain/last.h5 data/cifar10/test
+    experiments/gallery/gallery.py cifar runs/cifar10/pretrain/last.h5 data/cifar10/test \\
+        --train data/cifar10/train --classifier runs/cifar10/finetune/best.h5
 
-Writes NAME-learned.svg, NAME-reconstructed.svg and NAME-map.svg beside this script.
+Writes NAME-learned.svg, NAME-reconstructed.svg and NAME-map.svg beside this script, with --train
+and --classifier also NAME-scored.svg.
 """
 
 import argparse
@@ -36,6 +38,10 @@ RECONSTRUCTED = {
     "complementary.png": ("all patches predicted", ["--complementary"]),
     "uncertainty.png": ("mean, deviation, error of 32 masks", ["--uncertainty=32"]),
     "rank.png": ("largest and smallest error of the set", ["--rank=rank.csv", "-n2", "--masks=1"]),
+}
+SCORED = {
+    "found.png": "test images and the nearest training images",
+    "confusion.png": "rows: classes; columns: predictions",
 }
 
 
@@ -69,6 +75,8 @@ def main():
     parser.add_argument("name")
     parser.add_argument("checkpoint", type=pathlib.Path, help="a pretrained model")
     parser.add_argument("data", help="images to look at, with labels")
+    parser.add_argument("--train", help="labelled images among which neighbours are looked for")
+    parser.add_argument("--classifier", type=pathlib.Path, help="one that was fine-tuned")
     parser.add_argument("--tools", type=pathlib.Path, default=HERE.parent.parent / "build/tools")
     args = parser.parse_args()
     tools = args.tools.resolve()
@@ -91,6 +99,14 @@ def main():
         (HERE / f"{args.name}-learned.svg").write_text(page(learned))
         (HERE / f"{args.name}-reconstructed.svg").write_text(page(shown))
         shutil.copy(folder / "map.svg", HERE / f"{args.name}-map.svg")
+        if args.train is None or args.classifier is None:
+            return
+        run("mae-eval", f"--train={pathlib.Path(args.train).absolute()}", f"--test={data}",
+            "--probes=retrieval", "--queries=4", "--contact-sheet=found.png")
+        shutil.copy(args.classifier, folder / "pretrained")
+        run("mae-eval", f"--test={data}", "--confusion=.")
+        (HERE / f"{args.name}-scored.svg").write_text(
+            page([(title, (folder / name).read_bytes()) for name, title in SCORED.items()]))
 
 
 if __name__ == "__main__":
