@@ -127,7 +127,6 @@ static double warmup_share(const MaeConfig *cfg)
 
 static void derive(MaeConfig *cfg)
 {
-
     if (mae_config_given(cfg, "optim.warmup_epochs"))
         return;
     cfg->optim.warmup_epochs = (double)cfg->train.epochs * warmup_share(cfg);

@@ -1,5 +1,6 @@
 #include "data/randaugment.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "image/affine.h"
@@ -55,6 +56,7 @@ size_t mae_randaugment_draw(MaeRandStep steps[MAE_POLICY_LAYERS], const MaePolic
 {
     size_t count = 0;
 
+    assert(policy->layers <= MAE_POLICY_LAYERS);
     for (size_t i = 0; i < policy->layers; i++) {
         const MaeRandOp op = (MaeRandOp)mae_rng_below(rng, MAE_RAND_OPS);
         const bool done = mae_rng_double(rng) < policy->probability;

@@ -31,13 +31,12 @@ typedef struct Opened {
 } Opened;
 
 struct Backend {
-    Opened main, small; /* small: of batches of small products; may be main */
-    MaeDtype operand;
+    Opened main, small;     /* small: of batches of small products; may be main */
+    MaeGemmOptions options; /* threads: how many */
     char name[96];
     atomic_bool rehearsing, failed; /* failed: during this rehearsal */
     Held held[HELD];                /* no data: free */
-    size_t threads;
-    MaeGemm handles[]; /* [threads] */
+    MaeGemm handles[];              /* [options.threads] */
 };
 
 /* By MaeGemmBackend; NULL where it is not built. */
@@ -121,17 +120,20 @@ static void close_driver(Opened *opened)
 static MaeStatus open_drivers(Backend *backend, const MaeGemmDriver *driver, char *text,
                               size_t size, MaeError *err)
 {
-    const MaeGemmDriver *small = backend->operand == MAE_F32 ? &mae_gemm_openblas
+    const MaeGemmDriver *small = backend->options.operand == MAE_F32 ? &mae_gemm_openblas
                                  : rank_of(drivers[MAE_GEMM_BUILTIN], MAE_BF16) > 0
                                      ? drivers[MAE_GEMM_BUILTIN]
                                      : driver;
     Opened blas = {0};
 
-    MAE_TRY(open_driver(&blas, &mae_gemm_openblas, text, size, backend->threads, err));
-    MAE_TRY(open_driver(&backend->small, small, text, size, backend->threads, err));
+    MAE_TRY(open_driver(&blas, &mae_gemm_openblas, text, size, backend->options.threads,
+                        err));
+    MAE_TRY(
+        open_driver(&backend->small, small, text, size, backend->options.threads, err));
     backend->main = backend->small;
     if (driver != small)
-        MAE_TRY(open_driver(&backend->main, driver, text, size, backend->threads, err));
+        MAE_TRY(open_driver(&backend->main, driver, text, size, backend->options.threads,
+                            err));
     return MAE_OK;
 }
 
@@ -149,8 +151,8 @@ MaeStatus mae_gemm_open(MaeGemm **gemm, const MaeGemmOptions *options, MaeError 
     backend = calloc(1, sizeof *backend + threads * sizeof *backend->handles);
     if (backend == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "gemm: out of memory for %zu threads", threads);
-    backend->operand = options->operand;
-    backend->threads = threads;
+    backend->options = *options;
+    backend->options.threads = threads;
     for (size_t i = 0; i < threads; i++)
         backend->handles[i] = (MaeGemm){backend, i};
     status = open_drivers(backend, driver, text, sizeof text, err);
@@ -175,18 +177,23 @@ void mae_gemm_close(MaeGemm *gemm)
 
 const MaeGemm *mae_gemm_thread(const MaeGemm *gemm, size_t thread)
 {
-    assert(thread < gemm->backend->threads);
+    assert(thread < gemm->backend->options.threads);
     return &gemm->backend->handles[thread];
 }
 
 size_t mae_gemm_threads(const MaeGemm *gemm)
 {
-    return gemm->backend->threads;
+    return gemm->backend->options.threads;
+}
+
+MaeGemmOptions mae_gemm_options(const MaeGemm *gemm)
+{
+    return gemm->backend->options;
 }
 
 MaeDtype mae_gemm_operand(const MaeGemm *gemm)
 {
-    return gemm->backend->operand;
+    return gemm->backend->options.operand;
 }
 
 const char *mae_gemm_backend(const MaeGemm *gemm)
@@ -372,7 +379,7 @@ static MaeGemmShape shape(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, s
         .batch = {{.count = 1}, {.count = 1}},
         .constant = is_held(gemm->backend, b) ? b : NULL,
         .form = form,
-        .operand = gemm->backend->operand,
+        .operand = gemm->backend->options.operand,
         .out = c.type,
         .has_bias = bias != NULL,
         .res = res == NULL                    ? 0

@@ -84,6 +84,9 @@ const MaeGemm *mae_gemm_thread(const MaeGemm *gemm, size_t thread);
 /** Handles there are. */
 size_t mae_gemm_threads(const MaeGemm *gemm);
 
+/** What it was opened with, the number of threads found out: to open others like it. */
+MaeGemmOptions mae_gemm_options(const MaeGemm *gemm);
+
 /** Type of the operands A and B. */
 MaeDtype mae_gemm_operand(const MaeGemm *gemm);
 

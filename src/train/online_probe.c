@@ -117,8 +117,7 @@ static MaeStatus read_both(const MaeOnlineProbe *probe, MaeFeatures both[2],
                            const MaeEmbedSpec *spec, const float *w,
                            const MaeCompute *compute, MaeError *err)
 {
-    const MaeGemmOptions options = {.operand = mae_gemm_operand(compute->gemm),
-                                    .threads = mae_pool_threads(compute->pool)};
+    const MaeGemmOptions options = mae_gemm_options(compute->gemm);
     MaeEmbedder embedder = {.patches = 0};
     MaeGemm *own = NULL;
     MaeStatus status;

@@ -16,8 +16,7 @@ MaeStatus mae_pretrain_pictures_ratios(MaeReport *report, const MaeConfig *cfg,
                                        MaeMaskKind kind, const MaeViewerSpec *spec,
                                        MaeError *err)
 {
-    const MaeGemmOptions options = {.operand = mae_gemm_operand(spec->compute->gemm),
-                                    .threads = mae_pool_threads(spec->compute->pool)};
+    const MaeGemmOptions options = mae_gemm_options(spec->compute->gemm);
     MaeReportSweep look = {.id = "ratios",
                            .title = "Reconstructions",
                            .viewer = *spec,

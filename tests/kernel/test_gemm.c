@@ -70,11 +70,18 @@ END_TEST
 START_TEST(opens_and_describes)
 {
     static const char *const names[] = {"OpenBLAS ", "oneDNN ", "oneDNN ", "built-in "};
-    MaeGemm *gemm = ref_open_kind((size_t)_i, 3), *many;
+    MaeGemm *gemm = ref_open_kind((size_t)_i, 3), *many, *like;
+    MaeGemmOptions options;
 
     mae_gemm_close(NULL);
     if (gemm == NULL)
         return;
+    options = mae_gemm_options(gemm);
+    ck_assert_ok(mae_gemm_open(&like, &options, &err));
+    ck_assert_str_eq(mae_gemm_backend(like), mae_gemm_backend(gemm));
+    ck_assert_uint_eq(mae_gemm_threads(like), 3);
+    ck_assert_int_eq(mae_gemm_operand(like), ref_kinds[_i].type);
+    mae_gemm_close(like);
     ck_assert_msg(strncmp(mae_gemm_backend(gemm), names[_i], strlen(names[_i])) == 0,
                   "%s", mae_gemm_backend(gemm));
     (void)fprintf(stderr, "%s\n", mae_gemm_backend(gemm));
