@@ -1,7 +1,7 @@
 /*
- * Checkpoints that earlier versions wrote stay readable: golden/checkpoint_*.h5 were saved
- * in the eighth of twelve updates, in the middle of an epoch, with the first version of the
- * format. They are kept as they are; a new version of the format adds files.
+ * Checkpoints that earlier versions wrote stay readable. golden/checkpoint_v1_*.h5 were
+ * saved after the eighth of twelve updates, in the middle of an epoch, with the first
+ * version of the format. A new version of the format adds files.
  *
  * With MAE_TEST_CHECKPOINTS=FOLDER the states that this version saves are left there.
  */
