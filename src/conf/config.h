@@ -127,6 +127,7 @@ typedef struct MaeConfData {
     char unlabelled[MAE_CONFIG_PATH];    /* images of pseudo_labels; "" = none */
     char pseudo_labels[MAE_CONFIG_PATH]; /* table, see data/pseudo.h; "" = none */
     size_t pseudo_checksum; /* of that file, 0 = none; found out when it is read */
+    bool may_change;        /* a run goes on with other training images; default false */
     bool exif_orientation;  /* default false */
     MaeConfCache cache;     /* decoded images in memory; default auto */
     bool scaled_decode;     /* default false */

@@ -161,6 +161,11 @@ static const MaeKey DATA[] = {
      .help = "CRC-32C of data.pseudo_labels, filled in by the run: it goes on with the "
              "same labels only.",
      .tools = FINETUNE},
+    {"may_change", MAE_KEY_BOOL, FIELD(data.may_change), .def = "false",
+     .help = "Go on with a run although its training images are others than before. It "
+             "is told by their number, labels and a checksum of 256 images; files may "
+             "move.",
+     .tools = BOTH, .flags = MAE_KEY_FREE},
     {"exif_orientation", MAE_KEY_BOOL, FIELD(data.exif_orientation), .def = "false",
      .help = "Turn JPEG images as their EXIF header asks.", .aka = "exif", .tools = BOTH},
     {"cache", MAE_KEY_CHOICE, FIELD(data.cache), .def = "auto", .choices = CACHE,

@@ -30,17 +30,22 @@ static const SizeAttr SIZES[] = {
     {"num_classes", offsetof(MaeSnapshot, arch.classes), 1, 1 << 24, false, true},
 };
 
-/** A counter of progress. */
+/** A counter of progress, or a number that tells data apart. */
 typedef struct CountAttr {
     const char *name;
     size_t offset; /* of a uint64_t in MaeSnapshot */
+    bool optional; /* 0 if it is not there, and then not written */
 } CountAttr;
 
 static const CountAttr COUNTS[] = {
-    {"epoch", offsetof(MaeSnapshot, epoch)},
-    {"step", offsetof(MaeSnapshot, step)},
-    {"samples", offsetof(MaeSnapshot, samples)},
-    {"batch", offsetof(MaeSnapshot, batch)},
+    {"epoch", offsetof(MaeSnapshot, epoch), false},
+    {"step", offsetof(MaeSnapshot, step), false},
+    {"samples", offsetof(MaeSnapshot, samples), false},
+    {"batch", offsetof(MaeSnapshot, batch), false},
+    {"train_images", offsetof(MaeSnapshot, train_images), true},
+    {"train_checksum", offsetof(MaeSnapshot, train_checksum), true},
+    {"val_images", offsetof(MaeSnapshot, val_images), true},
+    {"val_checksum", offsetof(MaeSnapshot, val_checksum), true},
 };
 
 /** A text. */
@@ -122,7 +127,8 @@ static void put_progress(MaeCkptWriter *w, const MaeSnapshot *s)
     for (size_t i = 0; i < COUNT_OF(COUNTS); i++) {
         const uint64_t *value = (const uint64_t *)((const char *)s + COUNTS[i].offset);
 
-        mae_ckpt_put_int(w, COUNTS[i].name, (int64_t)*value);
+        if (!COUNTS[i].optional || *value != 0)
+            mae_ckpt_put_int(w, COUNTS[i].name, (int64_t)*value);
     }
 }
 
@@ -334,10 +340,12 @@ static MaeStatus get_progress(const MaeCkptReader *r, MaeSnapshot *s, MaeError *
 
     for (size_t i = 0; i < COUNT_OF(TEXTS); i++)
         MAE_TRY(get_text(r, &TEXTS[i], base + TEXTS[i].offset, err));
-    for (size_t i = 0; i < COUNT_OF(COUNTS); i++)
-        MAE_TRY(get_count(r, COUNTS[i].name,
-                          (uint64_t *)(void *)(base + COUNTS[i].offset), 0, INT64_MAX,
-                          err));
+    for (size_t i = 0; i < COUNT_OF(COUNTS); i++) {
+        if (!COUNTS[i].optional || mae_ckpt_has(r, COUNTS[i].name))
+            MAE_TRY(get_count(r, COUNTS[i].name,
+                              (uint64_t *)(void *)(base + COUNTS[i].offset), 0, INT64_MAX,
+                              err));
+    }
     for (size_t i = 0; i < COUNT_OF(REALS); i++)
         MAE_TRY(get_real(r, REALS[i].name, (double *)(void *)(base + REALS[i].offset),
                          REALS[i].min, REALS[i].max, err));

@@ -16,6 +16,8 @@
  *   batch loss_sum             batches done in the epoch under way, sum of their losses
  *   best seconds               best score so far (higher is better), training time so far
  *   history                    JSON lines of log.txt so far
+ *   train_images train_checksum val_images val_checksum
+ *                              the data of the run (data/identity.h); only if known
  *   tool version backend       program, libmae version, BLAS and processor core
  *   optimizer optim_steps      name of the driver and its step count; only if the
  *                              optimiser's state is stored
@@ -63,6 +65,8 @@ typedef struct MaeSnapshot {
     char version[32];   /* of libmae */
     char backend[96];   /* of the matrix products; cut to fit */
     uint64_t epoch, step, samples, batch;
+    uint64_t train_images, train_checksum; /* data/identity.h; 0 if unknown */
+    uint64_t val_images, val_checksum;
     double loss_sum;  /* over the batches done in the epoch under way */
     double best;      /* best score so far, higher is better; -INFINITY if none */
     double seconds;   /* of training so far */

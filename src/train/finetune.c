@@ -210,8 +210,7 @@ static void describe(void *ctx, MaeSnapshot *snapshot)
 
     snapshot->kind = MAE_SNAPSHOT_CLASSIFIER;
     snapshot->arch = f->model.arch;
-    snapshot->mean = f->session.inputs.mean;
-    snapshot->std = f->session.inputs.std;
+    mae_session_describe(&f->session, snapshot);
     snapshot->class_names = f->class_names;
 }
 
@@ -364,8 +363,8 @@ static MaeStatus open_parts(Finetune *f, MaeError *err)
     MAE_TRY(open_source(cfg, &f->source, &f->source_info, err));
     MAE_TRY(mae_inputs_pseudo_checksum(cfg, err));
     MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_CLASSIFIER, f->hooks, err));
-    MAE_TRY(mae_inputs_open(&session->inputs, cfg, true, cfg->model.in_chans,
-                            known_stats(f), session->pool, &f->hooks->log, err));
+    MAE_TRY(
+        mae_session_open_inputs(session, cfg, true, known_stats(f), &f->hooks->log, err));
     MAE_TRY(same_classes(f, err));
     if (cfg->model.in_chans == 0) {
         cfg->model.in_chans = session->inputs.channels;

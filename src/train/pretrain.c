@@ -198,8 +198,7 @@ static void describe(void *ctx, MaeSnapshot *snapshot)
     snapshot->kind = MAE_SNAPSHOT_AUTOENCODER;
     snapshot->arch = p->step.model.arch;
     snapshot->mask_ratio = p->cfg->mask.ratio;
-    snapshot->mean = p->session.inputs.mean;
-    snapshot->std = p->session.inputs.std;
+    mae_session_describe(&p->session, snapshot);
 }
 
 /* Look at the first images of a set as evaluations see them, a batch at a time. */
@@ -342,8 +341,7 @@ static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
 
     MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_AUTOENCODER, p->hooks, err));
     known = (MaeKnownStats){from->mean, from->std, from->arch.grid.channels};
-    MAE_TRY(mae_inputs_open(&session->inputs, cfg, false, cfg->model.in_chans, known,
-                            session->pool, log, err));
+    MAE_TRY(mae_session_open_inputs(session, cfg, false, known, log, err));
     if (cfg->model.in_chans == 0) {
         cfg->model.in_chans = session->inputs.channels;
         mae_config_mark(cfg, "model.in_chans", MAE_CONF_FROM_DERIVED);

@@ -1,5 +1,6 @@
 #include "train/session.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "store/file.h"
@@ -43,7 +44,8 @@ static MaeStatus same_run(const MaeSession *session, const MaeConfig *cfg,
                        session->snapshot.arch.grid.channels, path, err));
     MAE_TRY(same_stats("data.std", &cfg->data.std, session->snapshot.std,
                        session->snapshot.arch.grid.channels, path, err));
-    if (strcmp(run.data.train, cfg->data.train) != 0)
+    if (session->snapshot.train_images == 0 &&
+        strcmp(run.data.train, cfg->data.train) != 0)
         mae_log(
             &hooks->log, MAE_LOG_WARN,
             "data.train was %.150s: the run goes on as it was only if the images are the "
@@ -151,6 +153,70 @@ MaeStatus mae_session_open(MaeSession *session, const MaeConfig *cfg,
     if (status != MAE_OK)
         mae_session_close(session);
     return status;
+}
+
+/* What is different about a set, or "" if nothing is. */
+static void compare_sets(char *text, size_t size, MaeIdentity was, MaeIdentity is)
+{
+    text[0] = '\0';
+    if (was.count != is.count && !mae_identity_same(was, is))
+        (void)snprintf(text, size, "%llu images then, %llu now",
+                       (unsigned long long)was.count, (unsigned long long)is.count);
+    else if (!mae_identity_same(was, is))
+        (void)snprintf(text, size,
+                       "%llu images as before, but others, or other labels, or another "
+                       "order",
+                       (unsigned long long)is.count);
+}
+
+/* Going on with other images than before would be another run. */
+static MaeStatus same_images(const MaeSession *session, const MaeConfig *cfg,
+                             const MaeLog *log, MaeError *err)
+{
+    const MaeSnapshot *run = &session->snapshot;
+    char train[120], val[120];
+
+    compare_sets(train, sizeof train,
+                 (MaeIdentity){run->train_images, run->train_checksum}, session->train);
+    compare_sets(val, sizeof val, (MaeIdentity){run->val_images, run->val_checksum},
+                 session->val);
+    if (train[0] != '\0' && !cfg->data.may_change)
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "data.train: %.150s has changed since %s was saved (%s); bring the images "
+            "back, use another train.output_dir, or go on regardless with "
+            "data.may_change=true",
+            cfg->data.train, session->folder.resume, train);
+    if (train[0] != '\0')
+        mae_log(log, MAE_LOG_WARN, "data.train has changed (%s): data.may_change", train);
+    if (val[0] != '\0')
+        mae_log(log, MAE_LOG_WARN,
+                "data.val has changed (%s): scores before and after do not compare", val);
+    return MAE_OK;
+}
+
+MaeStatus mae_session_open_inputs(MaeSession *session, const MaeConfig *cfg,
+                                  bool labelled, MaeKnownStats known, const MaeLog *log,
+                                  MaeError *err)
+{
+    MaeInputs *inputs = &session->inputs;
+
+    MAE_TRY(mae_inputs_open(inputs, cfg, labelled, cfg->model.in_chans, known,
+                            session->pool, log, err));
+    MAE_TRY(mae_identity_take(&session->train, inputs->train, err));
+    if (inputs->val != NULL)
+        MAE_TRY(mae_identity_take(&session->val, inputs->val, err));
+    return same_images(session, cfg, log, err);
+}
+
+void mae_session_describe(const MaeSession *session, MaeSnapshot *snapshot)
+{
+    snapshot->mean = session->inputs.mean;
+    snapshot->std = session->inputs.std;
+    snapshot->train_images = session->train.count;
+    snapshot->train_checksum = session->train.checksum;
+    snapshot->val_images = session->val.count;
+    snapshot->val_checksum = session->val.checksum;
 }
 
 void mae_session_release(MaeSession *session)

@@ -1,5 +1,5 @@
 #define _XOPEN_SOURCE 700 /* setenv */
-/* Which precision and which products a run gets, and what it says about it. */
+/* Which precision and products a run gets, which data it may go on with. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +129,66 @@ START_TEST(going_on_with_other_products)
 }
 END_TEST
 
+static void add_image(void)
+{
+    fixture_png(fixture_path(folder, "train/c1/0005.png"), 10, 12, 3, 4321);
+}
+
+/* The rest of a run is only what it would have been with the images it began with. */
+START_TEST(going_on_with_other_images)
+{
+    spec.finetune = _i == 1;
+    spec.overrides = _i == 1 ? "finetune.init=random" : "";
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    add_image();
+    train_run(&run, &spec);
+    ck_assert_int_eq(run.status, MAE_ERR_ARG);
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "27 images then, 28 now"));
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "data.may_change=true"));
+    ck_assert_int_eq(remove(fixture_path(folder, "train/c1/000.png")), 0);
+    train_run(&run, &spec);
+    ck_assert_ptr_nonnull(strstr(run.err.msg, "27 images as before, but others"));
+    spec.overrides =
+        _i == 1 ? "finetune.init=random data.may_change=true" : "data.may_change=true";
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    ck_assert_ptr_nonnull(strstr(run.log, "warning: data.train has changed"));
+    spec.overrides = _i == 1 ? "finetune.init=random" : "";
+    spec.stop_at = 0;
+    train_expect(&run, &spec, MAE_OK); /* it was told once */
+}
+END_TEST
+
+START_TEST(data_may_move)
+{
+    char moved[1200], overrides[1300];
+
+    spec.overrides = "";
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    (void)snprintf(moved, sizeof moved, "%s", fixture_path(folder, "moved"));
+    ck_assert_int_eq(rename(fixture_path(folder, "train"), moved), 0);
+    (void)snprintf(overrides, sizeof overrides, "data.train=%s", moved);
+    spec.overrides = overrides;
+    spec.stop_at = 0;
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert_ptr_null(strstr(run.log, "warning: data.train"));
+}
+END_TEST
+
+START_TEST(held_out_images_may_change)
+{
+    char overrides[1300];
+
+    (void)snprintf(overrides, sizeof overrides, "data.val=%s/val", folder);
+    spec.overrides = overrides;
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    fixture_png(fixture_path(folder, "val/c0/0005.png"), 10, 12, 3, 4321);
+    spec.stop_at = 0;
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert_ptr_nonnull(
+        strstr(run.log, "warning: data.val has changed (9 images then, 10 now)"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("train session");
@@ -141,6 +201,9 @@ int main(void)
     tcase_add_test(tc, given_precision_and_backend);
     tcase_add_loop_test(tc, impossible_demands, 0, 2);
     tcase_add_test(tc, going_on_with_other_products);
+    tcase_add_loop_test(tc, going_on_with_other_images, 0, 2);
+    tcase_add_test(tc, data_may_move);
+    tcase_add_test(tc, held_out_images_may_change);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }
