@@ -1,7 +1,7 @@
 /**
  * @file identity.h
- * Are these the images that a run was trained on? A run that goes on is what it would have
- * been only with the same images in the same order, wherever they lie now.
+ * Are these the images that a run was trained on? A run that goes on is what it would
+ * have been only with the same images in the same order, wherever they lie now.
  *
  * The checksum is CRC-32C of the number of samples, of all labels and of up to
  * MAE_IDENTITY_SAMPLES samples spread evenly over the set, the first and the last
