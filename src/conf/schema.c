@@ -184,13 +184,14 @@ static const MaeKey DATA[] = {
      .help = "RandAugment of training images: none, or a policy in timm's words such as "
              "rand-m9-mstd0.5-inc1; m magnitude (10), n operations (2), p probability of "
              "each (0.5), mstd noise on the magnitude (0), mmax its limit (10), inc1 "
-             "operations that grow with it. 8-bit images of 1 or 3 channels.",
+             "operations that grow with it. Images of 1 or 3 channels; 16-bit ones are "
+             "rounded to 8 bits.",
      .aka = "aa,auto_augment,autoaugment,ra", .tools = BOTH},
     {"color_jitter", MAE_KEY_REAL, FIELD(data.color_jitter), .def = "0", .min = 0,
      .max = 1,
      .help = "Strength of random changes of brightness, contrast and saturation, each by "
-             "a factor of 1 - x to 1 + x; not applied with rand_augment. 8-bit images of "
-             "1 or 3 channels.",
+             "a factor of 1 - x to 1 + x; not applied with rand_augment. Images of 1 or "
+             "3 channels; 16-bit ones are rounded to 8 bits.",
      .aka = "colour_jitter,jitter", .tools = BOTH},
     {"random_erasing", MAE_KEY_REAL, FIELD(data.random_erasing), .def = "0", .min = 0,
      .max = 1,

@@ -219,12 +219,13 @@ static MaeStatus recoloured(const MaeTransform *t, float *out, const MaeImage *i
 {
     MaeFrame whole;
 
-    if (img->type != MAE_PIXEL_U8)
+    if (img->type == MAE_PIXEL_F32)
         MAE_FAIL(err, MAE_ERR_FORMAT,
-                 "transform: rand_augment and color_jitter need 8-bit pixels, found %s",
-                 img->type == MAE_PIXEL_U16 ? "16-bit ones" : "floats");
+                 "transform: rand_augment and color_jitter need 8-bit or 16-bit pixels, "
+                 "found floats");
     MAE_TRY(mae_image_resize(&scratch->pixels, img, frame, MAE_BICUBIC, &scratch->resizer,
                              err));
+    MAE_TRY(mae_image_to_u8(&scratch->pixels, err));
     MAE_TRY(recolour(t, scratch, draw, err));
     whole = mae_frame_crop(mae_image_box(&scratch->pixels), t->out_h, t->out_w);
     return mae_image_tensor(out, &scratch->pixels, &whole, normal, MAE_BICUBIC,

@@ -18,6 +18,8 @@
  *
  * Training may also change what was cropped and flipped, while pixels are 8-bit: by a
  * RandAugment policy, or else by color jitter; and erase a part of the normalised image.
+ * Those are defined on 8 bits: 16-bit images are resized as they are and then brought
+ * down to 8 bits (mae_image_to_u8).
  * Order and fill colour (the mean) are timm's. Without these, everything is one pass.
  *
  * Source   torchvision RandomResizedCrop.get_params, Resize, CenterCrop; bicubic with
@@ -101,7 +103,7 @@ MaePart mae_transform_part(const MaeTransform *t, size_t height, size_t width,
  * @param[out] out [C,H,W].  @param img the whole picture or what mae_transform_part asks
  * for.  @param scratch one per thread; it grows to the largest image seen.
  * @return SHAPE if the image has other than t->channels channels; FORMAT if a policy or
- * jitter meets other than 8-bit pixels; NOMEM.
+ * jitter meets floats; NOMEM.
  */
 MaeStatus mae_transform_apply(const MaeTransform *t, float *out, const MaeImage *img,
                               MaeTransformScratch *scratch, MaeDraw draw, MaeError *err);

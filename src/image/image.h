@@ -152,6 +152,12 @@ MaeStatus mae_image_orient(MaeImage *img, int orientation, MaeError *err);
 MaeStatus mae_image_channels(MaeImage *img, size_t channels, MaeError *err);
 
 /**
+ * Bring 16-bit pixels down to 8 bits in place: v / 257, rounded to the nearest, so that 0
+ * and 65535 become 0 and 255. 8-bit pixels stay; FORMAT for floats.
+ */
+MaeStatus mae_image_to_u8(MaeImage *img, MaeError *err);
+
+/**
  * Encode losslessly as PNG: 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha) channels
  * of U8 or U16. @param[out] bytes free() it; set on success only.
  */

@@ -66,3 +66,20 @@ MaeStatus mae_image_channels(MaeImage *img, size_t channels, MaeError *err)
     rgb_to_grey(img);
     return MAE_OK;
 }
+
+MaeStatus mae_image_to_u8(MaeImage *img, MaeError *err)
+{
+    const size_t samples = img->height * img->width * img->channels;
+    const uint16_t *u16 = img->data;
+    uint8_t *u8 = img->data;
+
+    if (img->type == MAE_PIXEL_U8)
+        return MAE_OK;
+    if (img->type == MAE_PIXEL_F32)
+        MAE_FAIL(err, MAE_ERR_FORMAT,
+                 "image: expected 8-bit or 16-bit pixels, found floats");
+    for (size_t i = 0; i < samples; i++)
+        u8[i] = (uint8_t)((u16[i] + 128u) / 257u);
+    img->type = MAE_PIXEL_U8;
+    return MAE_OK;
+}

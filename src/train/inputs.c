@@ -319,7 +319,7 @@ static MaeTransform transform_of(const MaeInputs *inputs, const MaeConfig *cfg,
     return t;
 }
 
-/* Policies and jitter know 8-bit grey and RGB images. A first image that cannot be read
+/* Policies and jitter know 8-bit and 16-bit grey and RGB images. A first image that cannot be read
  * is not judged: that shows when a batch wants it. */
 static MaeStatus check_pixels(const MaeInputs *inputs, const MaeConfig *cfg,
                               MaeError *err)
@@ -334,11 +334,12 @@ static MaeStatus check_pixels(const MaeInputs *inputs, const MaeConfig *cfg,
         type = first.type;
     mae_image_done(&first);
     mae_read_buffer_done(&buffer);
-    if (type != MAE_PIXEL_U8 || (inputs->channels != 1 && inputs->channels != 3))
-        MAE_FAIL(err, MAE_ERR_ARG,
-                 "data.rand_augment, data.color_jitter: expected 8-bit images of 1 or 3 "
-                 "channels, %.150s has %s ones of %zu",
-                 cfg->data.train, names[type], inputs->channels);
+    if (type == MAE_PIXEL_F32 || (inputs->channels != 1 && inputs->channels != 3))
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "data.rand_augment, data.color_jitter: expected 8-bit or 16-bit images of "
+            "1 or 3 channels, %.150s has %s ones of %zu",
+            cfg->data.train, names[type], inputs->channels);
     return MAE_OK;
 }
 

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,28 @@ START_TEST(grey_weights_are_pillows)
 }
 END_TEST
 
+START_TEST(deep_pixels_become_bytes)
+{
+    MaeImage img = {0};
+    MaeError err = {0};
+
+    ck_assert_ok(mae_image_reshape(&img, 4, 5461, 3, MAE_PIXEL_U16, &err));
+    for (size_t i = 0; i < 65532; i++)
+        ((uint16_t *)img.data)[i] = (uint16_t)(i < 32766 ? i : i + 4);
+    for (int twice = 0; twice < 2; twice++)
+        ck_assert_ok(mae_image_to_u8(&img, &err));
+    ck_assert_int_eq(img.type, MAE_PIXEL_U8);
+    for (size_t i = 0; i < 65532; i++) {
+        const double v = (double)(i < 32766 ? i : i + 4);
+
+        ck_assert_double_eq(sample(&img, i), floor(v / 257.0 + 0.5));
+    }
+    ck_assert_ok(mae_image_reshape(&img, 2, 3, 1, MAE_PIXEL_F32, &err));
+    ck_assert_fails(mae_image_to_u8(&img, &err), MAE_ERR_FORMAT, "found floats");
+    mae_image_done(&img);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("image_pixels");
@@ -84,6 +107,7 @@ int main(void)
     tcase_add_loop_test(tc, grey_becomes_rgb, 0, 3);
     tcase_add_loop_test(tc, rgb_becomes_grey, 0, 3);
     tcase_add_test(tc, grey_weights_are_pillows);
+    tcase_add_test(tc, deep_pixels_become_bytes);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

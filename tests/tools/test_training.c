@@ -315,7 +315,7 @@ static const BadCall BAD_CALLS[] = {
     {"finetune run.yaml finetune.init=random data.rand_augment=rand-m9-msd0.5", 2,
      "data.rand_augment: unknown part `msd0.5`; did you mean mstd?"},
     {"pretrain run.yaml data.train=images.h5 train.batch_size=2 data.color_jitter=0.4", 2,
-     "expected 8-bit images of 1 or 3 channels, images.h5 has float ones of 1"},
+     "expected 8-bit or 16-bit images of 1 or 3 channels, images.h5 has float ones of 1"},
 };
 
 /* Everything that the bad calls name. */
