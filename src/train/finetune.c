@@ -145,21 +145,24 @@ static void write_confusion(const Finetune *f)
         mae_log(&f->hooks->log, MAE_LOG_WARN, "%s; training goes on", why.msg);
 }
 
-static void set_percent(MaeJson *record, const char *which, const char *name,
-                        double fraction)
+static void set_result(MaeJson *record, MaeEvaluated which, const char *name,
+                       double value)
 {
     char key[64];
 
-    (void)snprintf(key, sizeof key, "%stest_%s", which, name);
-    mae_json_set_real(record, key, 100.0 * fraction);
+    (void)snprintf(key, sizeof key, "%stest_%s", which == MAE_EVALUATED_RAW ? "raw_" : "",
+                   name);
+    mae_json_set_real(record, key, value);
 }
 
 static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
-                          const char *which, MaeJson *record, double *score,
+                          MaeEvaluated which, MaeJson *record, double *score,
                           MaeError *err)
 {
+    static const char *const names[] = {[MAE_EVALUATED_ONLY] = "",
+                                        [MAE_EVALUATED_RAW] = ", raw weights",
+                                        [MAE_EVALUATED_AVERAGE] = ", averaged weights"};
     Finetune *f = ctx;
-    const bool raw = which[0] != '\0', averaged = f->cfg->finetune.ema_decay > 0.0;
     MaeAccuracy accuracy = {0};
     double loss = 0.0, macro_f1;
 
@@ -169,21 +172,17 @@ static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
     MAE_TRY(mae_trainer_check_loss(loss, (size_t)accuracy.count, epoch, err));
     *score = mae_accuracy_top1(&accuracy);
     macro_f1 = mae_confusion_macro_f1(&f->confusion);
-    mae_json_set_real(record, raw ? "raw_test_loss" : "test_loss", loss);
-    set_percent(record, which, "acc1", *score);
-    set_percent(record, which, "acc5", mae_accuracy_top5(&accuracy));
-    set_percent(record, which, "macro_f1", macro_f1);
-    if (!raw)
+    set_result(record, which, "loss", loss);
+    set_result(record, which, "acc1", 100.0 * *score);
+    set_result(record, which, "acc5", 100.0 * mae_accuracy_top5(&accuracy));
+    set_result(record, which, "macro_f1", 100.0 * macro_f1);
+    if (which != MAE_EVALUATED_RAW)
         write_confusion(f);
     mae_log(&f->hooks->log, MAE_LOG_INFO,
             "epoch %zu%s: top-1 %.2f %%, top-5 %.2f %%, macro F1 %.2f %%, loss %.4f on "
             "%llu images",
-            epoch,
-            raw        ? ", raw weights"
-            : averaged ? ", averaged weights"
-                       : "",
-            100.0 * *score, 100.0 * mae_accuracy_top5(&accuracy), 100.0 * macro_f1, loss,
-            (unsigned long long)accuracy.count);
+            epoch, names[which], 100.0 * *score, 100.0 * mae_accuracy_top5(&accuracy),
+            100.0 * macro_f1, loss, (unsigned long long)accuracy.count);
     return MAE_OK;
 }
 

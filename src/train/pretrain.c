@@ -124,7 +124,7 @@ static MaeStatus run_probe(Pretrain *p, const float *w, size_t epoch, MaeJson *r
 }
 
 static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
-                          const char *which, MaeJson *record, double *score,
+                          MaeEvaluated which, MaeJson *record, double *score,
                           MaeError *err)
 {
     Pretrain *p = ctx;

@@ -35,6 +35,13 @@
 #include "optim/schedule.h"
 #include "train/run_folder.h"
 
+/** Which weights an evaluation sees. */
+typedef enum MaeEvaluated {
+    MAE_EVALUATED_ONLY,    /* what is trained; there are no others */
+    MAE_EVALUATED_RAW,     /* what is trained, where weights are averaged */
+    MAE_EVALUATED_AVERAGE, /* the averages: the model that counts */
+} MaeEvaluated;
+
 /** What is trained. Functions get @p ctx. */
 typedef struct MaeTask {
     void *ctx;
@@ -56,12 +63,11 @@ typedef struct MaeTask {
      * Evaluate after @p epoch completed epochs and add the results to @p record. What
      * takes long asks mae_trainer_poll in between; an evaluation that was interrupted is
      * done again when the run goes on.
-     * @param which put before the names of results: "", or "raw_" where weights are
-     *        averaged and these are the ones that are not.
+     * Names of results begin with "raw_" for RAW.
      * @param[out] score higher is better; left alone if there is none.
      */
     MaeStatus (*evaluate)(void *ctx, MaeWeights w, size_t epoch, bool last,
-                          const char *which, MaeJson *record, double *score,
+                          MaeEvaluated which, MaeJson *record, double *score,
                           MaeError *err);
 
     /** Add to the report of the run (train/run_report.h); NULL: nothing to show. */
@@ -172,9 +178,10 @@ MaeWeights mae_trainer_weights(const MaeTrainer *trainer);
 
 /**
  * Evaluate the weights or, with averaging, both: what is trained as "raw_", then the
- * averages, whose score counts. After an interruption, too, the operands are as before.
+ * averages, whose score counts. Meanwhile the operands are those of what is evaluated;
+ * after an interruption, too, they are as before.
  */
-MaeStatus mae_trainer_evaluate(const MaeTrainer *trainer, bool last, MaeJson *record,
+MaeStatus mae_trainer_evaluate(MaeTrainer *trainer, bool last, MaeJson *record,
                                double *score, MaeError *err);
 
 /**

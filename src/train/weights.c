@@ -24,7 +24,7 @@ static void refresh_tile(void *ctx, size_t index, size_t thread)
 }
 
 /* Operands of other weights; those of w are always derived from it again. */
-static MaeWeights refresh(const MaeTrainer *trainer, const float *w)
+static MaeWeights refresh(MaeTrainer *trainer, const float *w)
 {
     const size_t total = trainer->task.table->total;
     RefreshJob job = {trainer, w};
@@ -47,14 +47,14 @@ MaeStatus mae_trainer_ready(MaeTrainer *trainer, MaeError *err)
 }
 
 static MaeStatus evaluate_weights(const MaeTrainer *trainer, MaeWeights w, bool last,
-                                  const char *which, MaeJson *record, double *score,
+                                  MaeEvaluated which, MaeJson *record, double *score,
                                   MaeError *err)
 {
     return trainer->task.evaluate(trainer->task.ctx, w, (size_t)trainer->state.epoch,
                                   last, which, record, score, err);
 }
 
-MaeStatus mae_trainer_evaluate(const MaeTrainer *trainer, bool last, MaeJson *record,
+MaeStatus mae_trainer_evaluate(MaeTrainer *trainer, bool last, MaeJson *record,
                                double *score, MaeError *err)
 {
     const MaeWeights w = mae_trainer_weights(trainer);
@@ -63,10 +63,10 @@ MaeStatus mae_trainer_evaluate(const MaeTrainer *trainer, bool last, MaeJson *re
     double raw;
 
     if (average == NULL)
-        return evaluate_weights(trainer, w, last, "", record, score, err);
-    MAE_TRY(evaluate_weights(trainer, w, last, "raw_", record, &raw, err));
-    status = evaluate_weights(trainer, refresh(trainer, average), last, "", record, score,
-                              err);
+        return evaluate_weights(trainer, w, last, MAE_EVALUATED_ONLY, record, score, err);
+    MAE_TRY(evaluate_weights(trainer, w, last, MAE_EVALUATED_RAW, record, &raw, err));
+    status = evaluate_weights(trainer, refresh(trainer, average), last,
+                              MAE_EVALUATED_AVERAGE, record, score, err);
     (void)refresh(trainer, trainer->w);
     return status;
 }
