@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/text.h"
+
 static double read_clock(clockid_t id)
 {
     struct timespec t;
@@ -32,7 +34,7 @@ void mae_clock_duration(char *text, size_t size, double seconds)
     if (!(seconds >= 0.0) || seconds > 3.15e9) {
         (void)snprintf(text, size, "unknown");
     } else if (seconds < 60.0) {
-        (void)snprintf(text, size, "%.1f s", seconds);
+        (void)mae_text_format(text, size, "%.1f s", seconds);
     } else if (seconds < 3600.0) {
         const int s = (int)seconds;
         (void)snprintf(text, size, "%d min %02d s", s / 60, s % 60);
@@ -40,6 +42,6 @@ void mae_clock_duration(char *text, size_t size, double seconds)
         const int min = (int)(seconds / 60.0);
         (void)snprintf(text, size, "%d h %02d min", min / 60, min % 60);
     } else {
-        (void)snprintf(text, size, "%.1f days", seconds / 86400.0);
+        (void)mae_text_format(text, size, "%.1f days", seconds / 86400.0);
     }
 }

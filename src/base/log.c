@@ -14,7 +14,7 @@ void mae_log(const MaeLog *log, MaeLogLevel level, const char *fmt, ...)
     if (log == NULL || log->fn == NULL || level > log->level)
         return;
     va_start(args, fmt);
-    (void)vsnprintf(line, sizeof line, fmt, args);
+    (void)mae_text_vformat(line, sizeof line, fmt, args);
     va_end(args);
     mae_text_tame(line);
     log->fn(log->ctx, level, line);

@@ -16,7 +16,7 @@ MaeStatus mae_error_set(MaeError *err, MaeStatus status, const char *file, int l
     err->file = file;
     err->line = line;
     va_start(args, fmt);
-    (void)vsnprintf(err->msg, sizeof err->msg, fmt, args);
+    (void)mae_text_vformat(err->msg, sizeof err->msg, fmt, args);
     va_end(args);
     mae_text_tame(err->msg);
     return status;

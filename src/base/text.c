@@ -8,6 +8,8 @@
 
 #include "base/size.h"
 
+#define REAL_LENGTH 63 /* of a number that is read */
+
 bool mae_text_ends(const char *text, const char *end)
 {
     const size_t length = strlen(text), tail = strlen(end);
@@ -75,18 +77,57 @@ size_t mae_text_distance(const char *a, size_t na, const char *b, size_t nb)
     return d[na % 3][nb];
 }
 
-/* strtod and printf use the program's locale, which may not write a point. */
-static char locale_point(void)
+/* The calling thread without a locale, and what it had before. */
+typedef struct Plain {
+    locale_t own, before;
+} Plain;
+
+static Plain plain_enter(void)
 {
-    return *localeconv()->decimal_point;
+    Plain plain = {.own = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
+
+    plain.before = uselocale(plain.own); /* without one, it stays as it is */
+    return plain;
 }
 
-void mae_text_point(char *number)
+static void plain_leave(Plain plain)
 {
-    char *point = strchr(number, locale_point());
+    (void)uselocale(plain.before);
+    if (plain.own != (locale_t)0)
+        freelocale(plain.own);
+}
 
-    if (point != NULL)
-        *point = '.';
+int mae_text_vformat(char *out, size_t size, const char *fmt, va_list args)
+{
+    const Plain plain = plain_enter();
+    const int length = vsnprintf(out, size, fmt, args);
+
+    plain_leave(plain);
+    return length;
+}
+
+int mae_text_format(char *out, size_t size, const char *fmt, ...)
+{
+    va_list args;
+    int length;
+
+    va_start(args, fmt);
+    length = mae_text_vformat(out, size, fmt, args);
+    va_end(args);
+    return length;
+}
+
+int mae_text_print(FILE *out, const char *fmt, ...)
+{
+    const Plain plain = plain_enter();
+    va_list args;
+    int length;
+
+    va_start(args, fmt);
+    length = vfprintf(out, fmt, args);
+    va_end(args);
+    plain_leave(plain);
+    return length;
 }
 
 /* [+-] digits [. digits] [e [+-] digits] with at least one digit before the exponent. */
@@ -115,14 +156,12 @@ static bool is_decimal(const char *c)
 
 bool mae_text_real(const char *text, double *x)
 {
-    char copy[64], *point;
+    Plain plain;
 
-    if (strlen(text) >= sizeof copy || !is_decimal(text))
+    if (strlen(text) > REAL_LENGTH || !is_decimal(text))
         return false;
-    (void)snprintf(copy, sizeof copy, "%s", text);
-    point = strchr(copy, '.');
-    if (point != NULL)
-        *point = locale_point();
-    *x = strtod(copy, NULL) + 0.0; /* no negative zero */
+    plain = plain_enter();
+    *x = strtod(text, NULL) + 0.0; /* no negative zero */
+    plain_leave(plain);
     return true;
 }

@@ -1,19 +1,24 @@
 /**
  * @file text.h
- * Text from outside: characters that may be shown, and names that may be misspelt.
+ * Text from outside: characters that may be shown, and names that may be misspelt;
+ * numbers as text, the same in every locale.
  *
  * Source   Damerau, "A technique for computer detection and correction of spelling
  *          errors", CACM 1964 (the restricted form: no letter is edited twice).
- * Memory   Never allocates.
+ * Memory   Never allocates, beyond what the C library may.
  * Errors   Cannot fail.
  * Threads  Reentrant.
  */
 #ifndef MAE_BASE_TEXT_H
 #define MAE_BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+
+#include "base/status.h"
 
 /** Longest word whose distance is computed, bytes. */
 #define MAE_TEXT_WORD 64
@@ -31,8 +36,13 @@ void mae_text_tame(char *text);
  */
 bool mae_text_real(const char *text, double *x);
 
-/** Give a number that printf wrote the point that the program's locale may not write. */
-void mae_text_point(char *number);
+/**
+ * vsnprintf, snprintf and fprintf that write numbers with a point whatever the program's
+ * locale writes. All that the library writes to files goes through these.
+ */
+int mae_text_vformat(char *out, size_t size, const char *fmt, va_list args);
+int mae_text_format(char *out, size_t size, const char *fmt, ...) MAE_PRINTF(3, 4);
+int mae_text_print(FILE *out, const char *fmt, ...) MAE_PRINTF(2, 3);
 
 /**
  * First character of a UTF-8 text; reads no further than its final NUL.

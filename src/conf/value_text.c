@@ -92,13 +92,13 @@ void mae_value_expected(const MaeKey *key, char *out, size_t size)
 void mae_value_real(double x, char *out, size_t size)
 {
     char *point, *exponent;
+    double back;
 
     for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(out, size, "%.*g", digits, x);
-        if (strtod(out, NULL) == x)
+        (void)mae_text_format(out, size, "%.*g", digits, x);
+        if (mae_text_real(out, &back) && back == x)
             break;
     }
-    mae_text_point(out);
     point = strchr(out, '.');
     exponent = strchr(out, 'e'); /* YAML 1.1 readers want a point in 1.0e-08 */
     if (exponent != NULL && point == NULL && strlen(out) + 2 < size) {

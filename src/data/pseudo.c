@@ -63,8 +63,7 @@ void mae_pseudo_add(MaeOutput *out, const MaeDataset *ds, const MaePseudoLabel *
     (void)snprintf(text, sizeof text, ",%zu,", row->label);
     put(out, text);
     mae_csv_text(out, row->class_name);
-    (void)snprintf(text, sizeof text, ",%.9g\n", row->confidence);
-    mae_text_point(text + 1);
+    (void)mae_text_format(text, sizeof text, ",%.9g\n", row->confidence);
     put(out, text);
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "base/text.h"
 #include "store/markup.h"
 
 #define LARGEST 1e300 /* of a value: differences stay finite */
@@ -191,9 +192,9 @@ static void write_number(FILE *out, double value, double step)
     const double digits = step > 0.0 ? -floor(log10(step) + 1e-9) : 9.0;
 
     if (value != 0.0 && (fabs(value) >= 1e6 || fabs(value) < 1e-3 || digits > 4.0))
-        fprintf(out, "%.4g", value);
+        mae_text_print(out, "%.4g", value);
     else
-        fprintf(out, "%.*f", digits > 0.0 ? (int)digits : 0, value);
+        mae_text_print(out, "%.*f", digits > 0.0 ? (int)digits : 0, value);
 }
 
 static void write_axes(FILE *out, const Axis *x, const Axis *y, const MaeChart *chart)
@@ -203,23 +204,23 @@ static void write_axes(FILE *out, const Axis *x, const Axis *y, const MaeChart *
     for (size_t i = 0; i < up.count; i++) {
         const double at = place(y, up.at[i]);
 
-        fprintf(out,
-                "<path class=\"grid\" d=\"M%d %.1fH%d\"/>"
-                "<text class=\"up\" x=\"%d\" y=\"%.1f\">",
-                LEFT, at, WIDTH - RIGHT, LEFT - 8, at);
+        mae_text_print(out,
+                       "<path class=\"grid\" d=\"M%d %.1fH%d\"/>"
+                       "<text class=\"up\" x=\"%d\" y=\"%.1f\">",
+                       LEFT, at, WIDTH - RIGHT, LEFT - 8, at);
         if (up.step > 0.0)
             write_number(out, up.at[i], up.step);
         else
-            fprintf(out, "%g", up.at[i]);
+            mae_text_print(out, "%g", up.at[i]);
         fputs("</text>\n", out);
     }
     for (size_t i = 0; i < across.count; i++) {
         const double at = place(x, across.at[i]);
 
-        fprintf(out,
-                "<path class=\"tick\" d=\"M%.1f %dv5\"/>"
-                "<text class=\"across\" x=\"%.1f\" y=\"%d\">",
-                at, HEIGHT - BOTTOM, at, HEIGHT - BOTTOM + 9);
+        mae_text_print(out,
+                       "<path class=\"tick\" d=\"M%.1f %dv5\"/>"
+                       "<text class=\"across\" x=\"%.1f\" y=\"%d\">",
+                       at, HEIGHT - BOTTOM, at, HEIGHT - BOTTOM + 9);
         write_number(out, across.at[i], across.step);
         fputs("</text>\n", out);
     }
@@ -237,7 +238,7 @@ static void write_axes(FILE *out, const Axis *x, const Axis *y, const MaeChart *
 static void write_point(FILE *out, Point *last, Point next)
 {
     if (next.x != last->x || next.y != last->y)
-        fprintf(out, " %.1f,%.1f", next.x, next.y);
+        mae_text_print(out, " %.1f,%.1f", next.x, next.y);
     *last = next;
 }
 
@@ -315,10 +316,12 @@ static void write_marks(FILE *out, const Axis *x, const Axis *y, const MaeChart 
     for (size_t i = 0; i < series->count; i++) {
         if (!has_point(chart, series, i))
             continue;
-        fprintf(out, "<circle class=\"s%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>", s,
-                place(x, series->x[i]), place(y, series->y[i]));
+        mae_text_print(out,
+                       "<circle class=\"s%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>",
+                       s, place(x, series->x[i]), place(y, series->y[i]));
         mae_markup_text(out, series->name);
-        fprintf(out, ": %.5g at %g</title></circle>\n", series->y[i], series->x[i]);
+        mae_text_print(out, ": %.5g at %g</title></circle>\n", series->y[i],
+                       series->x[i]);
     }
 }
 
@@ -344,7 +347,7 @@ static void write_legend(FILE *out, const MaeChart *chart)
         if (!usable(chart->yardsticks[i].y, chart->log_y))
             continue;
         write_key(out, 'y', i, false, chart->yardsticks[i].name);
-        fprintf(out, " (%.4g)</li>\n", chart->yardsticks[i].y);
+        mae_text_print(out, " (%.4g)</li>\n", chart->yardsticks[i].y);
     }
     fputs("</ul>\n", out);
 }
@@ -363,8 +366,8 @@ static void write_inside(FILE *out, const MaeChart *chart)
     write_axes(out, &x, &y, chart);
     for (size_t i = 0; i < yardsticks_of(chart); i++) {
         if (usable(chart->yardsticks[i].y, chart->log_y))
-            fprintf(out, "<path class=\"y%zu\" d=\"M%d %.1fH%d\"/>\n", i, LEFT,
-                    place(&y, chart->yardsticks[i].y), WIDTH - RIGHT);
+            mae_text_print(out, "<path class=\"y%zu\" d=\"M%d %.1fH%d\"/>\n", i, LEFT,
+                           place(&y, chart->yardsticks[i].y), WIDTH - RIGHT);
     }
     for (size_t s = series_of(chart); s-- > 0;) {
         write_line(out, &x, &y, chart, s);

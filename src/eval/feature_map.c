@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "data/subset.h"
 #include "eval/components.h"
 #include "eval/scatter.h"
@@ -83,10 +84,12 @@ static MaeStatus place_model(Making *m, size_t at, MaeError *err)
     mae_components_close(&components);
     MAE_TRY(mae_tsne(points[1], &divergence, f->values, f->width, f->count, f->width,
                      &options, m->compute, err));
-    (void)snprintf(m->titles[WAYS * at], sizeof m->titles[0],
-                   "PCA, %.0f %% of the variance: %.100s", 100.0 * share, model->name);
-    (void)snprintf(m->titles[WAYS * at + 1], sizeof m->titles[0],
-                   "t-SNE, perplexity %.3g: %.100s", options.perplexity, model->name);
+    (void)mae_text_format(m->titles[WAYS * at], sizeof m->titles[0],
+                          "PCA, %.0f %% of the variance: %.100s", 100.0 * share,
+                          model->name);
+    (void)mae_text_format(m->titles[WAYS * at + 1], sizeof m->titles[0],
+                          "t-SNE, perplexity %.3g: %.100s", options.perplexity,
+                          model->name);
     return MAE_OK;
 }
 

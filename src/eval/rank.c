@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "model/maskset.h"
 #include "store/csv.h"
 #include "store/json.h"
@@ -171,7 +172,7 @@ static MaeStatus put_csv(MaeOutput *out, const Row *row, MaeError *err)
     (void)snprintf(text, sizeof text, "%zu,", row->rank);
     mae_output_append(out, text, strlen(text));
     mae_csv_text(out, row->name);
-    (void)snprintf(text, sizeof text, ",%.9g", row->error);
+    (void)mae_text_format(text, sizeof text, ",%.9g", row->error);
     mae_output_append(out, text, strlen(text));
     if (row->class_name != NULL) {
         mae_output_append(out, ",", 1);

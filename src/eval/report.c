@@ -54,7 +54,7 @@ static void shorten(char *text, size_t size)
 
 static void format(char *text, size_t size, const char *fmt, va_list args)
 {
-    const int wanted = vsnprintf(text, size, fmt, args);
+    const int wanted = mae_text_vformat(text, size, fmt, args);
 
     if (wanted < 0)
         text[0] = '\0';

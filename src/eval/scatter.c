@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/size.h"
+#include "base/text.h"
 #include "store/markup.h"
 
 enum { COLOURS = 8, SHAPES = 4 };
@@ -52,19 +53,19 @@ static const char *put_shape(FILE *out, int64_t label, double x, double y, doubl
 
     switch (label < 0 ? 0 : label / COLOURS % SHAPES) {
     case 0:
-        fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"", x, y, r);
+        mae_text_print(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"", x, y, r);
         return "circle";
     case 1:
-        fprintf(out, "<path d=\"M%.1f %.1fh%.1fv%.1fh%.1fz\"", x - a, y - a, 2 * a, 2 * a,
-                -2 * a);
+        mae_text_print(out, "<path d=\"M%.1f %.1fh%.1fv%.1fh%.1fz\"", x - a, y - a, 2 * a,
+                       2 * a, -2 * a);
         break;
     case 2:
-        fprintf(out, "<path d=\"M%.1f %.1fl%.1f %.1fh%.1fz\"", x, y - b, b, 2 * b,
-                -2 * b);
+        mae_text_print(out, "<path d=\"M%.1f %.1fl%.1f %.1fh%.1fz\"", x, y - b, b, 2 * b,
+                       -2 * b);
         break;
     default:
-        fprintf(out, "<path d=\"M%.1f %.1fl%.1f %.1fl%.1f %.1fl%.1f %.1fz\"", x, y - b, b,
-                b, -b, b, -b, -b);
+        mae_text_print(out, "<path d=\"M%.1f %.1fl%.1f %.1fl%.1f %.1fl%.1f %.1fz\"", x,
+                       y - b, b, b, -b, b, -b, -b);
         break;
     }
     return "path";
@@ -139,11 +140,11 @@ static void put_thumb(FILE *out, const MaeScatter *s, size_t t, double x, double
     fputs("<g>", out);
     if (s->names != NULL)
         put_tooltip(out, s, i);
-    fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"28\" height=\"28\" rx=\"3\"",
-            x - 14.0, y - 14.0);
+    mae_text_print(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"28\" height=\"28\" rx=\"3\"",
+                   x - 14.0, y - 14.0);
     put_class(out, label_of(s, i), "");
-    fprintf(out, "/><use href=\"#mae-t%zu\" x=\"%.1f\" y=\"%.1f\"/></g>\n", t, x - 12.0,
-            y - 12.0);
+    mae_text_print(out, "/><use href=\"#mae-t%zu\" x=\"%.1f\" y=\"%.1f\"/></g>\n", t,
+                   x - 12.0, y - 12.0);
 }
 
 /* --- panels ----------------------------------------------------------------------- */
@@ -213,12 +214,12 @@ static void put_panel(FILE *out, const MaeScatter *s, size_t panel)
     const Place place = fit(points, s->count, left, top);
     const size_t step = stride_of(s->count);
 
-    fprintf(out, "<text x=\"%.0f\" y=\"%.0f\">", left, top - 10.0);
+    mae_text_print(out, "<text x=\"%.0f\" y=\"%.0f\">", left, top - 10.0);
     mae_markup_text(out, s->panels[panel].title);
-    fprintf(out,
-            "</text>\n<rect class=\"card\" x=\"%.0f\" y=\"%.0f\" width=\"%d\" "
-            "height=\"%d\" rx=\"6\"/>\n",
-            left, top, PANEL, PANEL);
+    mae_text_print(out,
+                   "</text>\n<rect class=\"card\" x=\"%.0f\" y=\"%.0f\" width=\"%d\" "
+                   "height=\"%d\" rx=\"6\"/>\n",
+                   left, top, PANEL, PANEL);
     for (size_t k = 0, i = 0; k < s->count; k++, i = (i + step) % s->count)
         if (finite_at(points, i))
             put_point(out, s, i, across(&place, points, i), down(&place, points, i));

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 const MaeVisual *const mae_visuals[] = {
     &mae_visual_kernels,
     &mae_visual_positions,
@@ -69,7 +71,8 @@ void mae_visual_explain(MaeFigure *figure, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    (void)vsnprintf(figure->caption + used, sizeof figure->caption - used, fmt, args);
+    (void)mae_text_vformat(figure->caption + used, sizeof figure->caption - used, fmt,
+                           args);
     va_end(args);
 }
 

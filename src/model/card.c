@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define SIZE_LIMIT ((double)(1 << 24)) /* largest size that may be said */
 #define LIST_LIMIT 4096                /* most numbers in a list */
 
@@ -50,21 +52,27 @@ char *mae_card_beside(const char *path, const char *name)
 static bool parse_numbers(MaeCardList *list, const char *text)
 {
     const bool bracket = *text == '[';
+    char number[64];
     double value;
-    char *end;
 
     list->count = 0;
-    for (text += bracket;; text = end + 1) {
-        value = strtod(text, &end);
-        if (end == text || !isfinite(value) || list->count == LIST_LIMIT)
+    for (text += bracket;; text++) {
+        size_t length;
+
+        text += strspn(text, " ");
+        length = strcspn(text, " ,]");
+        if (length >= sizeof number || list->count == LIST_LIMIT)
+            return false;
+        memcpy(number, text, length);
+        number[length] = '\0';
+        if (!mae_text_real(number, &value) || !isfinite(value))
             return false;
         list->values[list->count++] = value;
-        while (*end == ' ')
-            end++;
-        if (*end != ',')
+        text += length + strspn(text + length, " ");
+        if (*text != ',')
             break;
     }
-    return bracket ? end[0] == ']' && end[1] == '\0' : *end == '\0';
+    return strcmp(text, bracket ? "]" : "") == 0;
 }
 
 static MaeStatus refuse(const char *text, const char *expected, MaeError *err)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "model/card.h"
 
 #define INDENT 2 /* of JSON files, as transformers writes them */
@@ -9,14 +10,15 @@
 /* The shortest decimal that reads back as this float, as a double. */
 static double shortest(float value)
 {
+    double decimal = (double)value;
     char text[32];
 
     for (int digits = 6; digits <= 9; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value)
+        (void)mae_text_format(text, sizeof text, "%.*g", digits, (double)value);
+        if (mae_text_real(text, &decimal) && (float)decimal == value)
             break;
     }
-    return strtod(text, NULL);
+    return decimal;
 }
 
 static MaeJson *statistics(const MaeSnapshot *s, const float *values)
@@ -173,7 +175,7 @@ static void write_list(FILE *out, const char *key, const float *values, size_t c
 {
     (void)fprintf(out, "  %s: [", key);
     for (size_t i = 0; i < count; i++)
-        (void)fprintf(out, "%s%.9g", i > 0 ? ", " : "", shortest(values[i]));
+        (void)mae_text_print(out, "%s%.9g", i > 0 ? ", " : "", shortest(values[i]));
     (void)fprintf(out, "]\n");
 }
 
@@ -194,10 +196,11 @@ char *mae_card_yaml(const MaeSnapshot *snapshot, bool statistics_known)
         if (!row->autoencoder || autoencoder)
             (void)fprintf(out, "  %s: %zu\n", row->own,
                           *(const size_t *)((const char *)arch + row->offset));
-    (void)fprintf(out, "  mlp_ratio: %.17g\n", arch->mlp_ratio);
+    (void)mae_text_print(out, "  mlp_ratio: %.17g\n", arch->mlp_ratio);
     if (autoencoder)
-        (void)fprintf(out, "  norm_pix_loss: %s\nmask:\n  ratio: %.17g\n",
-                      arch->norm_pix_loss ? "true" : "false", snapshot->mask_ratio);
+        (void)mae_text_print(out, "  norm_pix_loss: %s\nmask:\n  ratio: %.17g\n",
+                             arch->norm_pix_loss ? "true" : "false",
+                             snapshot->mask_ratio);
     if (statistics_known) {
         (void)fprintf(out, "data:\n");
         write_list(out, "mean", snapshot->mean, arch->grid.channels);

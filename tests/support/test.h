@@ -59,6 +59,12 @@ double mae_test_h5_attr(const char *path, const char *object, const char *attr);
 /** String attribute; caller frees. */
 char *mae_test_h5_attr_text(const char *path, const char *object, const char *attr);
 
+/**
+ * Give the process a locale whose numbers have a comma, which is made for it; false, and
+ * a line on stderr, where that cannot be.
+ */
+bool mae_test_comma(void);
+
 /** A fresh empty folder, removed with its content by mae_test_folder_remove. Caller
  * frees. */
 char *mae_test_folder(void);
