@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "data/fixture.h"
 #include "model/maskset.h"
 #include "store/json.h"
@@ -183,8 +184,8 @@ START_TEST(files_hold_all_images)
 
         (void)snprintf(want, sizeof want, "%zu,\"c%d/", i + 1, sample >= EACH);
         ck_assert_int_eq(strncmp(line, want, strlen(want)), 0);
-        (void)snprintf(want, sizeof want, ",%.9g,\"c%d\"\n", r.items[i].error,
-                       sample >= EACH);
+        (void)mae_text_format(want, sizeof want, ",%.9g,\"c%d\"\n", r.items[i].error,
+                              sample >= EACH);
         line = strchr(line, '\n') + 1;
         ck_assert_int_eq(strncmp(line - strlen(want), want, strlen(want)), 0);
     }
