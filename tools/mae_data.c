@@ -148,6 +148,9 @@ static MaeStatus run(MaeTool *tool, const Values *values, MaeError *err)
                  which == 0 ? "pack: expected DATASET and OUT"
                             : "%s: expected a DATASET only",
                  names[which]);
+    if (which != 0 && (values->size > 0 || values->skip_bad))
+        MAE_FAIL(err, MAE_ERR_ARG, "--%s needs the command pack",
+                 values->size > 0 ? "size" : "skip-bad");
     status = mae_dataset_open(&s.ds, s.path, &opt, err);
     if (status == MAE_OK)
         status = mae_pool_open(&s.pool, args->threads, err);

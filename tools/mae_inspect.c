@@ -99,7 +99,7 @@ static void report_text(const Session *s, const Values *values)
 
 static MaeStatus inspect(Session *s, const Values *values, bool json, MaeError *err)
 {
-    if (values->tensors && !values->config)
+    if (values->tensors)
         MAE_TRY(describe_tensors(s, err));
     if (json)
         return report_json(s, values, err);
@@ -114,6 +114,8 @@ static MaeStatus run(const MaeTool *tool, const Values *values, MaeError *err)
 
     memset(&s, 0, sizeof s);
     s.path = tool->args.operands[0];
+    if (values->config && values->tensors)
+        MAE_FAIL(err, MAE_ERR_ARG, "--config and --tensors exclude each other");
     MAE_TRY(mae_tool_expect(s.path, err));
     MAE_TRY(mae_snapshot_open(&s.reader, &s.snapshot, s.path, err));
     status = mae_snapshot_model_open(&s.model, s.snapshot.kind, &s.snapshot.arch, err);

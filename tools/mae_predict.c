@@ -32,7 +32,7 @@ static const MaeOption OPTIONS[] = {
     {"pseudo-label", 0, MAE_OPTION_TEXT, FIELD(choice.pseudo), .value = "FILE",
      .help = "write the class of every image that is sure enough, for mae-finetune"},
     {"min-confidence", 0, MAE_OPTION_REAL, FIELD(choice.min_confidence), .value = "P",
-     .max = 1, .help = "least probability of a pseudo-label"},
+     .max = 1, .help = "least probability of a pseudo-label", .needs = "pseudo-label"},
     FEATURE_RUN_OPTIONS(offsetof(Values, features)),
     {.name = NULL},
 };

@@ -26,7 +26,8 @@ static const MaeOption OPTIONS[] = {
     {"count", 'n', MAE_OPTION_SIZE, FIELD(count), .value = "N", .min = 1,
      .max = MAE_GALLERY_MAX,
      .help = "images to take from --data; of a ranking, how many "
-             "of the worst and of the best to draw"},
+             "of the worst and of the best to draw",
+     .needs = "data"},
     {"mask-ratio", 'm', MAE_OPTION_REAL, FIELD(mask_ratio), .value = "R", .min = -1,
      .max = 1, .help = "share of patches to hide, below 1; -1 = as in training"},
     {"mask-strategy", 0, MAE_OPTION_CHOICE, FIELD(strategy),
@@ -46,16 +47,17 @@ static const MaeOption OPTIONS[] = {
     {"frames", 0, MAE_OPTION_TEXT, FIELD(frames), .value = "FOLDER",
      .help = "write frame-000.png, ... there: patches appear one after the other"},
     {"frame-count", 0, MAE_OPTION_SIZE, FIELD(frame_count), .value = "N", .min = 2,
-     .max = MAE_FRAMES_MAX, .help = "frames; no more than there are patches"},
+     .max = MAE_FRAMES_MAX, .help = "frames; no more than there are patches",
+     .needs = "frames"},
     {"rank", 0, MAE_OPTION_TEXT, FIELD(rank), .value = "FILE",
      .help = "write all images of --data with their errors, worst first, as .csv or "
              ".json, and draw the worst and the best"},
     {"masks", 0, MAE_OPTION_SIZE, FIELD(masks), .value = "M", .min = 1, .max = 65536,
-     .help = "masks of each image that --rank averages over"},
+     .help = "masks of each image that --rank averages over", .needs = "rank"},
     {"batch-size", 'b', MAE_OPTION_SIZE, FIELD(batch), .value = "N", .min = 1,
-     .max = 65536, .help = "images that --rank holds at a time"},
+     .max = 65536, .help = "images that --rank holds at a time", .needs = "rank"},
     {"workers", 'w', MAE_OPTION_SIZE, FIELD(workers), .value = "N", .max = 256,
-     .help = "threads that decode images for --rank"},
+     .help = "threads that decode images for --rank", .needs = "rank"},
     {"out", 'o', MAE_OPTION_TEXT, FIELD(out), .value = "FILE.png",
      .help = "picture to write; if not given, reconstruction.png, sweep.png, "
              "complementary.png, uncertainty.png or rank.png"},
@@ -65,12 +67,14 @@ static const MaeOption OPTIONS[] = {
              "and its file is called ...-oracle.png"},
     {"replay", 0, MAE_OPTION_TEXT, FIELD(replay), .value = "IN.h5",
      .help = "run `images` [B,C,H,W] (normalised) with mask `noise` [B,L] or "
-             "[steps,B,L] (step 0) instead, to compare with another framework"},
+             "[steps,B,L] (step 0) instead, to compare with another framework",
+     .needs = "dump"},
     {"dump", 0, MAE_OPTION_TEXT, FIELD(dump), .value = "OUT.h5",
      .help = "where --replay writes latent, mask, ids_restore, target (plain), pred and "
-             "loss"},
+             "loss",
+     .needs = "replay"},
     {"grads", 0, MAE_OPTION_FLAG, FIELD(grads),
-     .help = "write the gradients of the loss too, as grads/<name>"},
+     .help = "write the gradients of the loss too, as grads/<name>", .needs = "replay"},
     {.name = NULL},
 };
 

@@ -32,7 +32,7 @@ static const MaeOption OPTIONS[] = {
      .help = "whatever data.train accepts; without --image also the images to look at, "
              "spread evenly"},
     {"count", 'n', MAE_OPTION_SIZE, FIELD(count), .value = "N", .min = 1,
-     .max = MAE_GALLERY_MAX, .help = "images to take from --data"},
+     .max = MAE_GALLERY_MAX, .help = "images to take from --data", .needs = "data"},
     {"out", 'o', MAE_OPTION_TEXT, .offset = offsetof(Values, out), .value = "FOLDER",
      .help = "where the figures are written; files of their names are replaced, others "
              "left alone"},
@@ -46,13 +46,15 @@ static const MaeOption OPTIONS[] = {
              "the mean for classifiers that pool by the mean"},
     {"map-images", 0, MAE_OPTION_SIZE, FIELD(map_images), .value = "N", .min = 4,
      .max = (double)MAE_TSNE_MAX,
-     .help = "images of --data on a map, drawn by --seed; time grows with their square"},
+     .help = "images of --data on a map, drawn by --seed; time grows with their square",
+     .needs = "data"},
     {"thumbnails", 0, MAE_OPTION_FLAG, FIELD(thumbnails),
-     .help = "small pictures in place of the points of a map"},
+     .help = "small pictures in place of the points of a map", .needs = "data"},
     {"sample", 0, MAE_OPTION_SIZE, FIELD(sample), .value = "N",
      .min = (double)MAE_SPOT_CHECK_FEWEST, .max = 1e9,
      .help = "images of --data, drawn by --seed, among which neighbours are looked for "
-             "and by which the report scores features"},
+             "and by which the report scores features",
+     .needs = "data"},
     {"report", 'r', MAE_OPTION_FLAG, FIELD(report),
      .help =
          "write report.html as well: all figures, reconstructions, and, if --data has "

@@ -55,6 +55,8 @@ check 'inspect: parameters' 0 '92896: 87696 trainable, 5200 fixed' "$inspect" a/
 check 'inspect: tensors' 0 'blocks.0.attn.qkv.weight *\[144, 48\]' "$inspect" -t a/x.h5
 check 'inspect: configuration' 0 '^  num_heads: 3$' "$inspect" --config a/x.h5
 check 'inspect: JSON' 0 '"trainable": 87696' "$inspect" --json a/x.h5
+check 'inspect: one thing at a time' 2 'config and --tensors exclude each other' \
+    "$inspect" --config --tensors a/x.h5
 check 'inspect: JSON of tensors' 0 '"name": "mask_token"' "$inspect" --json --tensors a/x.h5
 check 'inspect: damage' 3 'short.h5' "$inspect" e/short.h5
 check 'inspect: no checkpoint' 3 'model.safetensors' "$inspect" b/model.safetensors

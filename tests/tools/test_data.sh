@@ -19,6 +19,9 @@ check 'pack without OUT' 2 'expected DATASET and OUT' "$data" pack set
 check 'check with OUT' 2 'check: expected a DATASET only' "$data" check set x.tar
 check 'no data set' 2 'none' "$data" pack none x.tar
 check 'another ending' 2 'ending in .h5, .hdf5 or .tar' "$data" pack set x.zip
+check 'a size without pack' 2 'size needs the command pack' "$data" stats set --size 8
+check 'skipping without pack' 2 'skip-bad needs the command pack' \
+    "$data" check set --skip-bad
 check 'a size for a tar' 2 'a size is for .h5' "$data" pack set x.tar --size 8
 check 'OUT inside the set' 2 'lies inside set' "$data" pack set set/dog/x.tar
 ln -s set/cat link

@@ -87,7 +87,10 @@ check 'other classes than the head' 2 'classes differ: checkpoint run/last.h5 ha
     "$eval" run/last.h5 --test other
 
 mkdir sheets
-check 'a sheet needs training images' 2 'contact-sheet: expected --train' \
+check 'queries without a sheet' 2 'queries needs --contact-sheet' \
+    "$eval" m.h5 "$@" --queries 3
+check 'votes without training images' 2 'k needs --train' "$eval" m.h5 --test set -k 3
+check 'a sheet needs training images' 2 'contact-sheet needs --train' \
     "$eval" m.h5 --test set --contact-sheet s.png
 check 'a sheet is no folder' 2 'sheets: expected a file to write, found a folder' \
     "$eval" m.h5 "$@" --contact-sheet sheets

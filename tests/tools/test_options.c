@@ -38,6 +38,8 @@ static const MaeOption OPTIONS[] = {
      .help = "files"},
     {"also", 0, MAE_OPTION_LIST, .offset = offsetof(Values, masks), .value = "FILE",
      .help = "other files"},
+    {"order", 0, MAE_OPTION_CHOICE, .offset = offsetof(Values, choice),
+     .choices = FORMATS, .help = "of the files", .needs = "image"},
     {"resume", 'r', MAE_OPTION_KEY, .key = "train.resume", .value = "WHERE",
      .help = "where to go on"},
     {"overwrite", 0, MAE_OPTION_KEY, .key = "train.overwrite", .help = "start anew"},
@@ -276,6 +278,9 @@ static const Wrong WRONG[] = {
     {{"c", "--mask-ratio=0.5x"}, "--mask-ratio: expected a number, got \"0.5x\""},
     {{"c", "--mask-ratio=1.5"}, "--mask-ratio: expected -1 to 1, got 1.5"},
     {{"c", "--format=pth"}, "--format: expected one of timm, hf, got \"pth\""},
+    {{"c", "--order=hf"}, "--order needs --image"},
+    {{"c", "--order=hf", "--also", "x"}, "--order needs --image"},
+    {{"--order=hf"}, "argument CONFIG.yaml is missing"},
     {{"--json"}, "argument CONFIG.yaml is missing; see mae-test --help"},
     {{"a.b=c"}, "argument CONFIG.yaml is missing"},
 };

@@ -83,6 +83,8 @@ check 'text that is no data set' 3 'c.yaml' "$predict" "$@" c.yaml
 check 'both files' 2 'expected without --pseudo-label, got both' \
     "$predict" "$@" test --csv a.csv --pseudo-label b.csv
 check 'OUT inside the set' 2 'lies inside test' "$predict" "$@" test --csv test/a.csv
+check 'confidence alone' 2 'min-confidence needs --pseudo-label' \
+    "$predict" "$@" test --min-confidence 0.5
 check 'confidence above 1' 2 'min-confidence' "$predict" "$@" test --min-confidence 1.5
 check 'nothing was written' 0 '^absent$' absent a.csv b.csv test/a.csv
 

@@ -39,6 +39,8 @@ check 'unknown view' 2 'unknown view "atention"; did you mean attention?' \
     "$tool" m.h5 atention
 check 'a view without images' 2 'features: needs images: --image FILE' \
     "$tool" m.h5 features
+check 'a count without data' 2 'count needs --data' \
+    "$tool" m.h5 -i set/cat/1.png --count 2
 check 'no image' 2 'none.png: does not exist' "$tool" m.h5 -i none.png
 check 'an image that is text' 3 'text.png' "$tool" m.h5 --image set/cat/1.png text.png
 check 'no data' 2 'none' "$tool" m.h5 --data none

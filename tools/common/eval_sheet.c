@@ -12,10 +12,6 @@ MaeStatus eval_sheet_check(const EvalSheet *sheet, const char *checkpoint,
 {
     if (sheet->path == NULL)
         return MAE_OK;
-    if (data[0] == NULL)
-        MAE_FAIL(err, MAE_ERR_ARG,
-                 "--contact-sheet: expected --train, in which neighbours are looked for, "
-                 "got none");
     MAE_TRY(mae_tool_check_output(
         sheet->path, (const char *const[]){checkpoint, data[0], data[1]}, 3, err));
     MAE_TRY(mae_file_check_outside(sheet->path, data[0], err));

@@ -26,14 +26,16 @@ typedef struct EvalSheet {
      .value = "FILE.png",                                                                \
      .help = "draw test images and the --retrieved (at most 20) training images "        \
              "nearest to them by the last feature of the table; frames: green the same " \
-             "class, red another"},                                                      \
+             "class, red another",                                                       \
+     .needs = "train"},                                                                  \
     {                                                                                    \
         "queries", 0, MAE_OPTION_SIZE, (at) + offsetof(EvalSheet, queries),              \
             .value = "N", .min = 1, .max = (double)MAE_CONTACT_ROWS,                     \
-            .help = "test images of the contact sheet, drawn by --seed"                  \
+            .help = "test images of the contact sheet, drawn by --seed",                 \
+            .needs = "contact-sheet"                                                     \
     }
 
-/** ARG for a place where no sheet can be, or nothing to find. @param data train, test. */
+/** ARG for a place where no sheet can be. @param data train, test. */
 MaeStatus eval_sheet_check(const EvalSheet *sheet, const char *checkpoint,
                            const char *const data[2], MaeError *err);
 

@@ -108,7 +108,9 @@ static void list_options(FILE *out, const MaeOption *o, const void *defaults)
         describe_name(name, sizeof name, o);
         if (defaults != NULL)
             describe_default(initial, sizeof initial, o, defaults);
-        (void)snprintf(help, sizeof help, "%s%s", o->help, initial);
+        (void)snprintf(help, sizeof help, "%s%s%s%s", o->help,
+                       o->needs != NULL ? "; needs --" : "",
+                       o->needs != NULL ? o->needs : "", initial);
         entry(out, name, help);
     }
 }

@@ -40,6 +40,7 @@ typedef struct Parser {
     const char **lists;    /* room for the texts of all LIST options, argc each */
     char *made, *made_end; /* room for overrides made from options */
     bool ended;            /* a QUERY option was met */
+    bool *given;           /* [rows of the command's table] */
     MaeError *err;
 } Parser;
 
@@ -244,6 +245,8 @@ static MaeStatus store(Parser *p, const MaeOption *o, void *base, const char *te
     }
     if (base == p->args)
         note_common(p, o, text);
+    else
+        p->given[o - p->command->options] = true;
     return MAE_OK;
 }
 
@@ -334,6 +337,21 @@ static MaeStatus check_operands(const Parser *p)
     return MAE_OK;
 }
 
+/* What would change nothing was meant to. */
+static MaeStatus check_needs(const Parser *p)
+{
+    const MaeOption *table = p->command->options;
+
+    for (size_t i = 0; table != NULL && table[i].name != NULL; i++) {
+        const char *needs = table[i].needs;
+
+        if (p->given[i] && needs != NULL &&
+            !p->given[find_in(table, needs, strlen(needs), 0) - table])
+            MAE_FAIL(p->err, MAE_ERR_ARG, "--%s needs --%s", table[i].name, needs);
+    }
+    return MAE_OK;
+}
+
 static MaeStatus parse_all(Parser *p)
 {
     bool options = true; /* no "--" yet */
@@ -352,16 +370,20 @@ static MaeStatus parse_all(Parser *p)
         else
             p->args->operands[p->args->operand_count++] = arg;
     }
-    return p->ended ? MAE_OK : check_operands(p);
+    if (p->ended)
+        return MAE_OK;
+    MAE_TRY(check_operands(p));
+    return check_needs(p);
 }
 
-/* Options of kind LIST in a table. */
-static size_t count_lists(const MaeOption *o)
+/* @param[out] lists of them of kind LIST. */
+static size_t count_options(size_t *lists, const MaeOption *table)
 {
     size_t count = 0;
 
-    for (; o != NULL && o->name != NULL; o++)
-        count += o->kind == MAE_OPTION_LIST;
+    *lists = 0;
+    for (; table != NULL && table[count].name != NULL; count++)
+        *lists += table[count].kind == MAE_OPTION_LIST;
     return count;
 }
 
@@ -369,7 +391,6 @@ MaeStatus mae_options_parse(MaeArgs *args, void *values, const MaeCommand *comma
                             int argc, char **argv, MaeError *err)
 {
     const size_t count = argc > 0 ? (size_t)argc : 1;
-    const size_t lists = (2 + count_lists(command->options)) * count * sizeof(char *);
     Parser p = {.args = args,
                 .values = values,
                 .command = command,
@@ -377,15 +398,16 @@ MaeStatus mae_options_parse(MaeArgs *args, void *values, const MaeCommand *comma
                 .next = 1,
                 .argv = argv,
                 .err = err};
-    size_t texts = 0;
+    size_t texts = 0, lists, options = count_options(&lists, command->options);
 
     assert(command->options == NULL || (values != NULL && command->defaults != NULL));
     if (command->options != NULL)
         memcpy(values, command->defaults, command->values_size);
     for (int i = 1; i < argc; i++)
         texts += strlen(argv[i]) + MADE_EXTRA;
+    lists = (2 + lists) * count * sizeof(char *);
     *args = (MaeArgs){0};
-    args->memory = calloc(1, lists + texts);
+    args->memory = calloc(1, lists + texts + options);
     if (args->memory == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "command line: out of memory");
     args->operands = args->memory;
@@ -393,6 +415,7 @@ MaeStatus mae_options_parse(MaeArgs *args, void *values, const MaeCommand *comma
     p.lists = args->overrides + count;
     p.made = (char *)args->memory + lists;
     p.made_end = p.made + texts;
+    p.given = (bool *)p.made_end;
     return parse_all(&p);
 }
 

@@ -56,6 +56,7 @@ typedef struct MaeOption {
     const char *value;          /* name of the value in the help, "FILE"; NULL if none */
     double min, max;            /* range of SIZE and REAL; both 0 = unlimited */
     const char *const *choices; /* NULL-terminated; CHOICE only */
+    const char *needs;          /* option without which it does nothing; NULL if none */
     const char *help;           /* what it does, with the unit; the default is appended */
 } MaeOption;
 
@@ -109,8 +110,8 @@ typedef struct MaeArgs {
  * @param[out] args    done by the caller, also after a failure.
  * @param[in,out] values  the tool's struct that the offsets refer to, holding the
  * defaults (may be partly changed on failure); NULL if there are no options.
- * @return MAE_OK, MAE_ERR_ARG (unknown option, missing or bad value, too few or too many
- *         arguments) or MAE_ERR_NOMEM.
+ * @return MAE_OK, MAE_ERR_ARG (unknown option, missing or bad value, an option without
+ *         the one it needs, too few or too many arguments) or MAE_ERR_NOMEM.
  */
 MaeStatus mae_options_parse(MaeArgs *args, void *values, const MaeCommand *command,
                             int argc, char **argv, MaeError *err);

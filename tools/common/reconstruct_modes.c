@@ -369,10 +369,6 @@ static MaeStatus check_source(const Mode *mode, const MaeArgs *args,
 {
     const bool images = args->operand_count > 1;
 
-    if ((v->replay == NULL) != (v->dump == NULL))
-        MAE_FAIL(err, MAE_ERR_ARG, "--replay and --dump belong together");
-    if (v->grads && v->replay == NULL)
-        MAE_FAIL(err, MAE_ERR_ARG, "--grads needs --replay");
     if (images + (v->data != NULL) + (v->replay != NULL) != 1)
         MAE_FAIL(err, MAE_ERR_ARG,
                  "expected one source of images: IMAGE, --data PATH or --replay IN.h5");
