@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/size.h"
+
 /* A step issues many short grids in a row: idle threads look this often, then sleep. */
 #define SPINS 4000
 
@@ -102,11 +104,17 @@ static void *worker_main(void *arg)
 
 MaeStatus mae_pool_open(MaePool **pool_out, size_t threads, MaeError *err)
 {
-    MaePool *pool = calloc(1, sizeof *pool);
+    MaePool *pool;
     int rc = 0;
 
     if (threads == 0)
         threads = mae_pool_processors();
+    if (threads > mae_pool_most())
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "threads: expected at most %zu on this machine (%zu processors), got %zu",
+            mae_pool_most(), mae_pool_processors(), threads);
+    pool = calloc(1, sizeof *pool);
     if (pool == NULL ||
         (pool->workers = calloc(threads, sizeof *pool->workers)) == NULL) {
         free(pool);
@@ -182,4 +190,18 @@ void mae_pool_run(MaePool *pool, size_t tiles, MaePoolFn fn, void *ctx)
     while (atomic_load(&pool->idle) + 1 != pool->threads)
         pthread_cond_wait(&pool->done, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
+}
+
+size_t mae_pool_most(void)
+{
+    return mae_larger(4 * mae_pool_processors(), 256);
+}
+
+void mae_pool_judge(const MaeLog *log, size_t threads)
+{
+    if (threads > mae_pool_processors())
+        mae_log(log, MAE_LOG_WARN,
+                "%zu threads share %zu processors: more memory is taken, nothing becomes "
+                "faster",
+                threads, mae_pool_processors());
 }

@@ -7,7 +7,7 @@
  * results are bitwise the same for any number of threads.
  *
  * Memory   open allocates; run never does.
- * Errors   open fails with NOMEM or IO (thread creation); run cannot fail.
+ * Errors   open fails with ARG (too many threads), NOMEM or IO (thread creation); run cannot fail.
  * Threads  run is called by one thread at a time, which works along as thread 0. A tile
  *          must not call run on the same pool.
  */
@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 
+#include "base/log.h"
 #include "base/status.h"
 
 typedef struct MaePool MaePool;
@@ -28,7 +29,10 @@ typedef struct MaePool MaePool;
  */
 typedef void (*MaePoolFn)(void *ctx, size_t tile, size_t thread);
 
-/** @param threads 0 = one per processor this process may use. Owned by the caller. */
+/**
+ * @param threads 0 = one per processor this process may use. Owned by the caller.
+ * @return ARG for more than mae_pool_most: each thread costs stack and scratch memory.
+ */
 MaeStatus mae_pool_open(MaePool **pool, size_t threads, MaeError *err);
 
 /** Wait for the threads to end; accepts NULL. */
@@ -42,5 +46,11 @@ void mae_pool_run(MaePool *pool, size_t tiles, MaePoolFn fn, void *ctx);
 
 /** Processors this process may use (affinity mask), at least 1. */
 size_t mae_pool_processors(void);
+
+/** Threads that a pool may have here: 4 for each processor, 256 if those are fewer. */
+size_t mae_pool_most(void);
+
+/** Warn where @p threads are more than the processors. */
+void mae_pool_judge(const MaeLog *log, size_t threads);
 
 #endif /* MAE_BASE_POOL_H */

@@ -275,7 +275,8 @@ static const MaeKey TRAIN[] = {
      .aka = "random_seed", .tools = BOTH},
     {"threads", MAE_KEY_SIZE, FIELD(train.threads), .def = "all", .min = 1, .max = 4096,
      .zero = "all", .unit = "threads",
-     .help = "Compute threads; any number gives the same result.",
+     .help = "Compute threads; any number gives the same result. At most 256, or 4 for "
+             "each processor if that is more.",
      .aka = "num_threads,cpus", .tools = BOTH, .flags = MAE_KEY_FREE},
     {"output_dir", MAE_KEY_TEXT, FIELD(train.output_dir), .def = "",
      .help = "Run folder: checkpoints, logs, reconstructions. Required.",

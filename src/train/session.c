@@ -89,6 +89,7 @@ static void report_products(const MaeSession *session, const MaeConfig *cfg,
 {
     const MaeDtype operand = mae_gemm_operand(session->gemm);
 
+    mae_pool_judge(log, mae_pool_threads(session->pool));
     mae_log(log, MAE_LOG_INFO, "precision %s%s, products by %s", mae_dtype_name(operand),
             cfg->train.precision != MAE_CONF_PRECISION_AUTO ? ""
             : operand == MAE_BF16 ? " (auto: this processor multiplies it natively)"

@@ -57,6 +57,42 @@ START_TEST(null_pool_runs_in_order)
 }
 END_TEST
 
+START_TEST(too_many_threads_are_refused)
+{
+    const size_t most = mae_pool_most();
+    MaePool *pool = NULL;
+    MaeError err = {0};
+
+    ck_assert_uint_ge(most, 256);
+    ck_assert_uint_ge(most, 4 * mae_pool_processors());
+    ck_assert_fails(mae_pool_open(&pool, most + 1, &err), MAE_ERR_ARG,
+                    "threads: expected at most");
+    ck_assert_fails(mae_pool_open(&pool, SIZE_MAX, &err), MAE_ERR_ARG,
+                    "processors), got");
+    ck_assert_ptr_null(pool);
+}
+END_TEST
+
+static void count_line(void *ctx, MaeLogLevel level, const char *line)
+{
+    ck_assert_int_eq(level, MAE_LOG_WARN);
+    mae_test_has(line, "processors");
+    ++*(int *)ctx;
+}
+
+START_TEST(more_threads_than_processors_are_a_warning)
+{
+    int lines = 0;
+    const MaeLog log = {.fn = count_line, .ctx = &lines, .level = MAE_LOG_INFO};
+
+    mae_pool_judge(&log, 0);
+    mae_pool_judge(&log, mae_pool_processors());
+    ck_assert_int_eq(lines, 0);
+    mae_pool_judge(&log, mae_pool_processors() + 1);
+    ck_assert_int_eq(lines, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pool");
@@ -65,6 +101,8 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, every_tile_once, 0, 4);
     tcase_add_test(tc, null_pool_runs_in_order);
+    tcase_add_test(tc, too_many_threads_are_refused);
+    tcase_add_test(tc, more_threads_than_processors_are_a_warning);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

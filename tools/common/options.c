@@ -14,7 +14,8 @@ enum { MADE_EXTRA = 64 }; /* bytes of an override made from an option, less its 
 
 const MaeOption mae_options_common[] = {
     {"threads", 0, MAE_OPTION_SIZE, .offset = offsetof(MaeArgs, threads), .value = "N",
-     .max = 4096, .help = "number of threads (default: 0 = all processors)"},
+     .help = "number of threads, at most 256, or 4 for each processor if that is more "
+             "(default: 0 = all processors)"},
     {"seed", 0, MAE_OPTION_U64, .offset = offsetof(MaeArgs, seed), .value = "N",
      .help = "seed of every random choice (default: 0)"},
     {"json", 0, MAE_OPTION_FLAG, .offset = offsetof(MaeArgs, json),

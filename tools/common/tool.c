@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/pool.h"
 #include "common/signals.h"
 #include "common/version.h"
 #include "store/output.h"
@@ -63,6 +64,8 @@ bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int a
     mae_terminal_open(&tool->terminal, command->name, STDERR_FILENO,
                       tool->args.verbosity);
     tool->log = mae_terminal_log(&tool->terminal);
+    if (!command->train_keys) /* a run says it of train.threads */
+        mae_pool_judge(&tool->log, tool->args.threads);
     return true;
 }
 
