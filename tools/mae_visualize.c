@@ -19,17 +19,17 @@ static const char *const QUERIES[] = {"auto", "cls", "mean", NULL};
 
 static const MaeToolOperand OPERANDS[] = {
     {"CHECKPOINT", "an autoencoder or a classifier", false, false},
-    {"VIEW", "what to draw, see below; without any, all that the input allows", true,
-     true},
+    {"VIEW|IMAGE",
+     "names of views: what to draw, see below; without any, all that the input allows. "
+     "Other names are JPEG or PNG files to look at (./map for one called map)",
+     true, true},
     {.name = NULL},
 };
 
 #define FIELD(name) .offset = offsetof(Values, choice.name)
 static const MaeOption OPTIONS[] = {
-    {"image", 'i', MAE_OPTION_LIST, FIELD(images), .value = "FILE",
-     .help = "JPEG or PNG files to look at"},
     {"data", 'd', MAE_OPTION_TEXT, FIELD(data), .value = "DATASET",
-     .help = "whatever data.train accepts; without --image also the images to look at, "
+     .help = "whatever data.train accepts; without IMAGE also the images to look at, "
              "spread evenly"},
     {"count", 'n', MAE_OPTION_SIZE, FIELD(count), .value = "N", .min = 1,
      .max = MAE_GALLERY_MAX, .help = "images to take from --data", .needs = "data"},
@@ -90,8 +90,9 @@ static void describe_views(char *text, size_t size)
             ".\n\nCaptions, which say how to read a figure, are part of --json.");
 }
 
-static MaeStatus check_usage(const MaeArgs *args, const Values *v, MaeError *err)
+static MaeStatus check_usage(MaeArgs *args, Values *v, MaeError *err)
 {
+    MAE_TRY(visualize_source_sort(&v->choice, args, err));
     for (size_t i = 1; i < args->operand_count; i++)
         MAE_TRY(visualize_source_view(args->operands[i], &v->choice, err));
     if (v->choice.data != NULL)
@@ -121,7 +122,7 @@ static MaeStatus draw(MaeFigures *figures, VisualizeSource *source, MaeError *er
     return MAE_OK;
 }
 
-static MaeStatus run(MaeTool *tool, const Values *values, VisualizeSource *source,
+static MaeStatus run(MaeTool *tool, Values *values, VisualizeSource *source,
                      MaeFigures *figures, MaeError *err)
 {
     VisualizeReport report = {.checkpoint = tool->args.operands[0],

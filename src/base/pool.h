@@ -7,7 +7,8 @@
  * results are bitwise the same for any number of threads.
  *
  * Memory   open allocates; run never does.
- * Errors   open fails with ARG (too many threads), NOMEM or IO (thread creation); run cannot fail.
+ * Errors   open fails with ARG (too many threads), NOMEM or IO (thread creation); run
+ *          cannot fail.
  * Threads  run is called by one thread at a time, which works along as thread 0. A tile
  *          must not call run on the same pool.
  */

@@ -319,8 +319,8 @@ static MaeTransform transform_of(const MaeInputs *inputs, const MaeConfig *cfg,
     return t;
 }
 
-/* Policies and jitter know 8-bit and 16-bit grey and RGB images. A first image that cannot be read
- * is not judged: that shows when a batch wants it. */
+/* Policies and jitter know 8-bit and 16-bit grey and RGB images. A first image that
+ * cannot be read is not judged: that shows when a batch wants it. */
 static MaeStatus check_pixels(const MaeInputs *inputs, const MaeConfig *cfg,
                               MaeError *err)
 {

@@ -13,7 +13,6 @@ typedef struct Values {
     uint64_t big;
     double ratio;
     const char *out;
-    MaeOptionList images, masks;
 } Values;
 
 static const char *const FORMATS[] = {"timm", "hf", NULL};
@@ -34,12 +33,8 @@ static const MaeOption OPTIONS[] = {
      .help = "output"},
     {"format", 0, MAE_OPTION_CHOICE, .offset = offsetof(Values, choice),
      .choices = FORMATS, .help = "names of the tensors"},
-    {"image", 'i', MAE_OPTION_LIST, .offset = offsetof(Values, images), .value = "FILE",
-     .help = "files"},
-    {"also", 0, MAE_OPTION_LIST, .offset = offsetof(Values, masks), .value = "FILE",
-     .help = "other files"},
     {"order", 0, MAE_OPTION_CHOICE, .offset = offsetof(Values, choice),
-     .choices = FORMATS, .help = "of the files", .needs = "image"},
+     .choices = FORMATS, .help = "of the files", .needs = "out"},
     {"resume", 'r', MAE_OPTION_KEY, .key = "train.resume", .value = "WHERE",
      .help = "where to go on"},
     {"overwrite", 0, MAE_OPTION_KEY, .key = "train.overwrite", .help = "start anew"},
@@ -120,24 +115,6 @@ START_TEST(every_kind_is_stored)
     ck_assert_str_eq(values.out, "a=b");
     ck_assert_int_eq(values.choice, 1);
     ck_assert_int_eq(values.level, 2);
-}
-END_TEST
-
-/* Up to the next option, given again, in turns with another list. */
-START_TEST(lists_take_several_values)
-{
-    ck_assert_ok(PARSE("run.yaml", "--image", "a", "b", "--also", "x", "-i", "c", "d",
-                       "--also=y", "e", "-if", "g"));
-    ck_assert_uint_eq(values.images.count, 5);
-    for (size_t i = 0; i < 5; i++)
-        ck_assert_str_eq(values.images.items[i],
-                         ((const char *[]){"a", "b", "c", "d", "f"})[i]);
-    ck_assert_uint_eq(values.masks.count, 2);
-    ck_assert_str_eq(values.masks.items[0], "x");
-    ck_assert_str_eq(values.masks.items[1], "y");
-    ck_assert_uint_eq(args.operand_count, 3);
-    ck_assert_str_eq(args.operands[1], "e");
-    ck_assert_str_eq(args.operands[2], "g");
 }
 END_TEST
 
@@ -264,7 +241,6 @@ static const Wrong WRONG[] = {
     {{"c", "-pz"}, "unknown option -z in \"-pz\""},
     {{"c", "--count"}, "--count: a value (N) is missing"},
     {{"c", "--out", "--json"}, "--out: a value (FILE) is missing"},
-    {{"c", "--image", "--json"}, "--image: a value (FILE) is missing"},
     {{"c", "-n"}, "--count: a value (N) is missing"},
     {{"c", "--overwrite=1"}, "--overwrite takes no value, got \"1\""},
     {{"c", "--json=1"}, "--json takes no value, got \"1\""},
@@ -278,8 +254,8 @@ static const Wrong WRONG[] = {
     {{"c", "--mask-ratio=0.5x"}, "--mask-ratio: expected a number, got \"0.5x\""},
     {{"c", "--mask-ratio=1.5"}, "--mask-ratio: expected -1 to 1, got 1.5"},
     {{"c", "--format=pth"}, "--format: expected one of timm, hf, got \"pth\""},
-    {{"c", "--order=hf"}, "--order needs --image"},
-    {{"c", "--order=hf", "--also", "x"}, "--order needs --image"},
+    {{"c", "--order=hf"}, "--order needs --out"},
+    {{"c", "--order=hf", "--count", "3"}, "--order needs --out"},
     {{"--order=hf"}, "argument CONFIG.yaml is missing"},
     {{"--json"}, "argument CONFIG.yaml is missing; see mae-test --help"},
     {{"a.b=c"}, "argument CONFIG.yaml is missing"},
@@ -382,7 +358,6 @@ int main(void)
     tcase_add_checked_fixture(tc, NULL, teardown);
     tcase_add_test(tc, defaults_hold);
     tcase_add_test(tc, every_kind_is_stored);
-    tcase_add_test(tc, lists_take_several_values);
     tcase_add_test(tc, underscore_is_hyphen);
     tcase_add_test(tc, short_options);
     tcase_add_test(tc, overrides_are_collected_apart);

@@ -35,14 +35,14 @@ sections()
 check 'help lists the views' 0 'kernels (.*positions (.*' "$tool" --help
 check 'no checkpoint' 2 'none.h5' "$tool" none.h5
 check 'a checkpoint that is text' 3 'text.png' "$tool" text.png
-check 'unknown view' 2 'unknown view "atention"; did you mean attention?' \
+check 'unknown view' 2 'atention: no view and no image; did you mean attention?' \
     "$tool" m.h5 atention
-check 'a view without images' 2 'features: needs images: --image FILE' \
+check 'a view without images' 2 'features: needs images: IMAGE files or --data' \
     "$tool" m.h5 features
 check 'a count without data' 2 'count needs --data' \
-    "$tool" m.h5 -i set/cat/1.png --count 2
-check 'no image' 2 'none.png: does not exist' "$tool" m.h5 -i none.png
-check 'an image that is text' 3 'text.png' "$tool" m.h5 --image set/cat/1.png text.png
+    "$tool" m.h5 set/cat/1.png --count 2
+check 'no image' 2 'none.png: no view and no image' "$tool" m.h5 none.png
+check 'an image that is text' 3 'text.png' "$tool" m.h5 set/cat/1.png text.png
 check 'no data' 2 'none' "$tool" m.h5 --data none
 check 'layer out of range' 2 'm.h5: layer: expected 1 to [0-9]*, got 99' \
     "$tool" m.h5 --layer 99
@@ -56,11 +56,14 @@ check 'without images' 0 '^a/b/positions.png: Similarity' "$tool" m.h5 -o a/b
 check 'no others' 0 '^absent$' absent a/b/attention.png a/b/features.png
 echo mine >a/b/mine.txt
 check 'images' 0 '^a/b/attention.png: Attention of block' \
-    "$tool" m.h5 -i set/cat/1.png set/dog/2.png -o a/b
+    "$tool" m.h5 set/cat/1.png set/dog/2.png -o a/b
+check 'an image before a view' 0 '"images": \["set/cat/1.png"\], "figures": \[{"view": "attention"' \
+    "$tool" m.h5 set/cat/1.png attention --json -o a/b
+check 'a view and nothing to look at' 2 'attention: needs images' "$tool" m.h5 attention
 check 'all files' 0 '^8$' sh -c 'ls a/b | grep -c .'
 check 'foreign files stay' 0 '^mine$' cat a/b/mine.txt
 check 'JSON' 0 '"images": \["set/cat/1.png", "set/dog/2.png"\], "figures": \[{"view": "attention", "file": "attention.png", "title": "[^"]*", "caption": "[^"]*", "width"' \
-    "$tool" m.h5 attention --json -i set/cat/1.png --image=set/dog/2.png -o a/b
+    "$tool" m.h5 attention --json set/cat/1.png set/dog/2.png -o a/b
 check 'random weights beside' 0 'Right: random weights' \
     "$tool" m.h5 --data set --compare random --json -o random
 check 'another model beside' 0 'Left: m.h5. Right: other.h5' \
@@ -76,7 +79,7 @@ check 'a figure that is the checkpoint' 2 'one/kernels.png: is an input too' \
     "$tool" one/kernels.png kernels -o one
 check 'which stays' 0 '^same$' sh -c 'cmp m.h5 one/kernels.png && echo same'
 
-check 'a map needs data' 2 'map: needs' "$tool" m.h5 map -i set/cat/1.png
+check 'a map needs data' 2 'map: needs' "$tool" m.h5 map set/cat/1.png
 check 'too few images on a map' 2 'map-images: expected 4 to 10000, got 3' \
     "$tool" m.h5 map --data set --map-images 3
 check 'a map' 0 '^maps/map.svg: Maps' \
@@ -92,14 +95,14 @@ for i in b c d e; do cp flat/a.png flat/$i.png; done
 check 'unlabelled data' 0 'map.svg' "$tool" m.h5 map --data flat -o unlabelled
 
 check 'neighbours need data' 2 'neighbours: needs a data set: --data' \
-    "$tool" m.h5 neighbours -i set/cat/1.png
+    "$tool" m.h5 neighbours set/cat/1.png
 check 'too small a sample' 2 'sample: expected 3 to' \
     "$tool" m.h5 neighbours --data set --sample 2
 check 'neighbours beside those of others' 0 'those of 6 images.*Right: random weights' \
     "$tool" m.h5 neighbours --data set -c random --json -o near
 check 'a row an image, six columns, twice' 0 '^(1600, 666)$' size near/neighbours.png
 check 'neighbours of a file' 0 'those of 3 images' \
-    "$tool" m.h5 neighbours --data set --sample 3 -i set/cat/1.png --json -o near-file
+    "$tool" m.h5 neighbours --data set --sample 3 set/cat/1.png --json -o near-file
 check 'of unlabelled data' 0 'neighbours.png' "$tool" m.h5 neighbours --data flat -o near-flat
 check 'of a classifier' 0 'neighbours.png' \
     "$tool" run/last.h5 neighbours --data set -o near-run

@@ -62,7 +62,6 @@ static void describe_default(char *text, size_t size, const MaeOption *o,
     case MAE_OPTION_MORE:
     case MAE_OPTION_LESS:
     case MAE_OPTION_KEY:
-    case MAE_OPTION_LIST:
         break;
     case MAE_OPTION_SIZE:
         (void)snprintf(text, size, " (default: %zu)", *(const size_t *)field);
@@ -96,8 +95,7 @@ static void describe_name(char *text, size_t size, const MaeOption *o)
             used += (size_t)snprintf(text + used, size - used, "%c%s", i > 0 ? '|' : ' ',
                                      o->choices[i]);
     else if (o->value != NULL && used < size)
-        (void)snprintf(text + used, size - used, " %s%s", o->value,
-                       o->kind == MAE_OPTION_LIST ? "..." : "");
+        (void)snprintf(text + used, size - used, " %s", o->value);
 }
 
 static void list_options(FILE *out, const MaeOption *o, const void *defaults)

@@ -38,7 +38,6 @@ typedef struct Parser {
     const MaeCommand *command;
     int argc, next; /* next: index into argv of what comes after the current one */
     char **argv;
-    const char **lists;    /* room for the texts of all LIST options, argc each */
     char *made, *made_end; /* room for overrides made from options */
     bool ended;            /* a QUERY option was met */
     bool *given;           /* [rows of the command's table] */
@@ -186,16 +185,6 @@ static void note_common(Parser *p, const MaeOption *o, const char *text)
     }
 }
 
-/* Texts are appended; the first one brings the room for all. */
-static void append(Parser *p, MaeOptionList *list, const char *text)
-{
-    if (list->items == NULL) {
-        list->items = p->lists;
-        p->lists += p->argc;
-    }
-    list->items[list->count++] = text;
-}
-
 /* Store the option; @p text is NULL exactly if the kind takes no value. */
 static MaeStatus store(Parser *p, const MaeOption *o, void *base, const char *text)
 {
@@ -234,9 +223,6 @@ static MaeStatus store(Parser *p, const MaeOption *o, void *base, const char *te
     case MAE_OPTION_TEXT:
         *(const char **)field = text;
         break;
-    case MAE_OPTION_LIST:
-        append(p, field, text);
-        break;
     case MAE_OPTION_CHOICE:
         MAE_TRY(parse_choice(p, o, text, (int *)field));
         break;
@@ -260,16 +246,13 @@ static MaeStatus next_value(Parser *p, const MaeOption *o, const char **text)
     return MAE_OK;
 }
 
-/* The option with a separate value, or with several of them. */
-static MaeStatus store_values(Parser *p, const MaeOption *o, void *base)
+/* The option with a separate value. */
+static MaeStatus store_next(Parser *p, const MaeOption *o, void *base)
 {
     const char *text = NULL;
 
     MAE_TRY(next_value(p, o, &text));
-    MAE_TRY(store(p, o, base, text));
-    while (o->kind == MAE_OPTION_LIST && p->next < p->argc && p->argv[p->next][0] != '-')
-        MAE_TRY(store(p, o, base, p->argv[p->next++]));
-    return MAE_OK;
+    return store(p, o, base, text);
 }
 
 /* --name, --name=value, --name value */
@@ -286,7 +269,7 @@ static MaeStatus parse_long(Parser *p, const char *arg)
         MAE_FAIL(p->err, MAE_ERR_ARG, "--%s takes no value, got \"%s\"", o->name,
                  text + 1);
     if (text == NULL && takes_value(o))
-        return store_values(p, o, base);
+        return store_next(p, o, base);
     return store(p, o, base, text != NULL ? text + 1 : NULL);
 }
 
@@ -304,7 +287,7 @@ static MaeStatus parse_short(Parser *p, const char *arg)
             MAE_TRY(store(p, o, base, NULL));
             continue;
         }
-        return c[1] != '\0' ? store(p, o, base, c + 1) : store_values(p, o, base);
+        return c[1] != '\0' ? store(p, o, base, c + 1) : store_next(p, o, base);
     }
     return MAE_OK;
 }
@@ -377,14 +360,12 @@ static MaeStatus parse_all(Parser *p)
     return check_needs(p);
 }
 
-/* @param[out] lists of them of kind LIST. */
-static size_t count_options(size_t *lists, const MaeOption *table)
+static size_t count_options(const MaeOption *table)
 {
     size_t count = 0;
 
-    *lists = 0;
-    for (; table != NULL && table[count].name != NULL; count++)
-        *lists += table[count].kind == MAE_OPTION_LIST;
+    while (table != NULL && table[count].name != NULL)
+        count++;
     return count;
 }
 
@@ -399,21 +380,20 @@ MaeStatus mae_options_parse(MaeArgs *args, void *values, const MaeCommand *comma
                 .next = 1,
                 .argv = argv,
                 .err = err};
-    size_t texts = 0, lists, options = count_options(&lists, command->options);
+    const size_t lists = 2 * count * sizeof(char *);
+    size_t texts = 0;
 
     assert(command->options == NULL || (values != NULL && command->defaults != NULL));
     if (command->options != NULL)
         memcpy(values, command->defaults, command->values_size);
     for (int i = 1; i < argc; i++)
         texts += strlen(argv[i]) + MADE_EXTRA;
-    lists = (2 + lists) * count * sizeof(char *);
     *args = (MaeArgs){0};
-    args->memory = calloc(1, lists + texts + options);
+    args->memory = calloc(1, lists + texts + count_options(command->options));
     if (args->memory == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "command line: out of memory");
     args->operands = args->memory;
     args->overrides = args->operands + count;
-    p.lists = args->overrides + count;
     p.made = (char *)args->memory + lists;
     p.made_end = p.made + texts;
     p.given = (bool *)p.made_end;

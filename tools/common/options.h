@@ -5,9 +5,7 @@
  *
  * Grammar  --name=value, --name value, -n value, -nvalue, bundled flags (-vv), `--` ends
  *          the options. `-` and `_` are alike in long names; a name may not be shortened.
- *          A separate value may not begin with `--`. An option of kind LIST takes all
- *          arguments up to the next one that begins with `-`, and may be given again.
- *          Every tool has the options of
+ *          A separate value may not begin with `--`. Every tool has the options of
  *          MaeArgs besides its own. In tools that take a configuration, an argument
  *          `some.key=value` is an override and collected apart from the positional ones.
  * Errors   MAE_ERR_ARG with a one-line message; nothing is printed here.
@@ -34,17 +32,10 @@ typedef enum MaeOptionKind {
     MAE_OPTION_U64,    /**< whole number >= 0; uint64_t */
     MAE_OPTION_REAL,   /**< finite number; double */
     MAE_OPTION_TEXT,   /**< any text; const char *, NULL = not given */
-    MAE_OPTION_LIST,   /**< one text or more; MaeOptionList, empty = not given */
     MAE_OPTION_CHOICE, /**< one of `choices`; int, its index */
     MAE_OPTION_KEY,    /**< a value, or nothing if `value` is NULL; becomes the override
                             `key`=value or `key`=true */
 } MaeOptionKind;
-
-/** Texts of an option of kind LIST, in the order given; memory of MaeArgs. */
-typedef struct MaeOptionList {
-    const char **items;
-    size_t count;
-} MaeOptionList;
 
 /** One row of a tool's table; name, letter, kind, then designated fields. */
 typedef struct MaeOption {

@@ -22,8 +22,7 @@ static MaeStatus check_output(const VisualizeReport *r, const char *file, MaeErr
 
     MAE_TRY(path_of(path, sizeof path, r, file, err));
     MAE_TRY(mae_tool_check_output(path, inputs, 3, err));
-    return mae_tool_check_output(path, r->choice->images.items, r->choice->images.count,
-                                 err);
+    return mae_tool_check_output(path, r->choice->images, r->choice->image_count, err);
 }
 
 MaeStatus visualize_report_write(VisualizeReport *r, VisualizeSource *source,

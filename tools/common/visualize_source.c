@@ -1,6 +1,8 @@
 #include "common/visualize_source.h"
 
+#include <assert.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "eval/feature_set.h"
 
@@ -9,7 +11,7 @@
 
 static unsigned supplied(const VisualizeChoice *choice)
 {
-    const bool images = choice->images.count > 0 || choice->data != NULL;
+    const bool images = choice->image_count > 0 || choice->data != NULL;
 
     return (images ? (unsigned)MAE_VISUAL_NEEDS_IMAGES : 0u) |
            (choice->data != NULL ? (unsigned)MAE_VISUAL_NEEDS_DATA : 0u);
@@ -31,8 +33,30 @@ static MaeStatus unknown_view(const char *name, MaeError *err)
     }
     near = mae_options_nearest(name, names, count);
     if (near != NULL)
-        MAE_FAIL(err, MAE_ERR_ARG, "unknown view \"%s\"; did you mean %s?", name, near);
-    MAE_FAIL(err, MAE_ERR_ARG, "unknown view \"%s\"; --help lists the views", name);
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: no view and no image; did you mean %s?", name,
+                 near);
+    MAE_FAIL(err, MAE_ERR_ARG, "%s: no view and no image; --help lists the views", name);
+}
+
+MaeStatus visualize_source_sort(VisualizeChoice *choice, MaeArgs *args, MaeError *err)
+{
+    size_t views = 1;
+
+    for (size_t i = 1; i < args->operand_count; i++) {
+        const char *name = args->operands[i];
+
+        if (mae_visual_find(name) == NULL && access(name, F_OK) != 0)
+            return unknown_view(name, err);
+        if (mae_visual_find(name) == NULL)
+            continue;
+        memmove(&args->operands[views + 1], &args->operands[views],
+                (i - views) * sizeof *args->operands);
+        args->operands[views++] = name;
+    }
+    choice->images = args->operands + views;
+    choice->image_count = args->operand_count - views;
+    args->operand_count = views;
+    return MAE_OK;
 }
 
 MaeStatus visualize_source_view(const char *name, const VisualizeChoice *choice,
@@ -41,13 +65,12 @@ MaeStatus visualize_source_view(const char *name, const VisualizeChoice *choice,
     const MaeVisual *view = mae_visual_find(name);
     unsigned missing;
 
-    if (view == NULL)
-        return unknown_view(name, err);
+    assert(view != NULL);
     missing = view->needs & ~supplied(choice);
     if (missing & MAE_VISUAL_NEEDS_DATA)
         MAE_FAIL(err, MAE_ERR_ARG, "%s: needs a data set: --data DATASET", name);
     if (missing & MAE_VISUAL_NEEDS_IMAGES)
-        MAE_FAIL(err, MAE_ERR_ARG, "%s: needs images: --image FILE... or --data DATASET",
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: needs images: IMAGE files or --data DATASET",
                  name);
     return MAE_OK;
 }
@@ -83,9 +106,8 @@ static MaeStatus load_images(VisualizeSource *s, size_t index, MaeError *err)
     const MaeTransform transform = mae_features_transform(&s->loaded[index]);
     MaeGallery *gallery = &s->galleries[index];
 
-    if (c->images.count > 0)
-        MAE_TRY(mae_gallery_files(gallery, &transform, c->images.items, c->images.count,
-                                  err));
+    if (c->image_count > 0)
+        MAE_TRY(mae_gallery_files(gallery, &transform, c->images, c->image_count, err));
     else
         MAE_TRY(mae_gallery_spread(gallery, &transform, s->ds, c->count, err));
     s->input.models[index].gallery = gallery;
@@ -97,8 +119,6 @@ static MaeStatus load_data(VisualizeSource *s, MaeError *err)
     const MaeDatasetOptions options = {
         .in_chans = s->loaded[0].snapshot.arch.grid.channels, .log = &s->tool->log};
 
-    for (size_t i = 0; i < s->choice->images.count; i++)
-        MAE_TRY(mae_tool_expect(s->choice->images.items[i], err));
     if (s->choice->data != NULL)
         MAE_TRY(mae_dataset_open(&s->ds, s->choice->data, &options, err));
     s->input.ds = s->ds;

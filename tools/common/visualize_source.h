@@ -13,7 +13,8 @@
 #include "eval/visual.h"
 
 typedef struct VisualizeChoice {
-    MaeOptionList images;
+    const char *const *images; /* [image_count] files to look at */
+    size_t image_count;
     const char *data;    /* NULL: none */
     const char *compare; /* a checkpoint, or "random"; NULL: nothing */
     size_t count;        /* images to take from data */
@@ -42,7 +43,14 @@ typedef struct VisualizeSource {
 /** Whether the view has all it needs. */
 bool visualize_source_allows(const VisualizeChoice *choice, const MaeVisual *view);
 
-/** ARG unless there is a view of this name that has all it needs. */
+/**
+ * The tool's arguments behind the checkpoint: names of views are moved to the front, what
+ * is none is an image and becomes one of choice->images.
+ * @return ARG for one that is neither a view nor there.
+ */
+MaeStatus visualize_source_sort(VisualizeChoice *choice, MaeArgs *args, MaeError *err);
+
+/** ARG unless the view, of which there is one of this name, has all it needs. */
 MaeStatus visualize_source_view(const char *name, const VisualizeChoice *choice,
                                 MaeError *err);
 
