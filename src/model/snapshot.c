@@ -413,7 +413,7 @@ MaeStatus mae_snapshot_expect(const MaeSnapshot *snapshot, MaeSnapshotKind kind,
                               const char *path, MaeError *err)
 {
     if (snapshot->kind != kind)
-        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: expected a checkpoint of %s %s, found %s %s",
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: expected a checkpoint of %s %s, found %s %s",
                  path, kind == MAE_SNAPSHOT_AUTOENCODER ? "an" : "a",
                  mae_snapshot_kind_name(kind),
                  snapshot->kind == MAE_SNAPSHOT_AUTOENCODER ? "an" : "a",

@@ -97,7 +97,7 @@ MaeStatus mae_snapshot_save(const char *path, const MaeSnapshot *snapshot,
 MaeStatus mae_snapshot_open(MaeCkptReader **reader, MaeSnapshot *snapshot,
                             const char *path, MaeError *err);
 
-/** FORMAT error unless the checkpoint holds a model of this kind. */
+/** ARG unless the checkpoint holds a model of this kind. */
 MaeStatus mae_snapshot_expect(const MaeSnapshot *snapshot, MaeSnapshotKind kind,
                               const char *path, MaeError *err);
 
@@ -152,7 +152,7 @@ typedef struct MaeLoadedModel {
 /** Load a model of either kind for use without training. */
 MaeStatus mae_loaded_model_open(MaeLoadedModel *loaded, const char *path, MaeError *err);
 
-/** The same, but FORMAT unless it is an autoencoder. */
+/** The same, but ARG unless it is an autoencoder. */
 MaeStatus mae_loaded_autoencoder_open(MaeLoadedModel *loaded, const char *path,
                                       MaeError *err);
 

@@ -170,12 +170,16 @@ MaeStatus mae_file_make_folders(const char *path, MaeError *err)
         *p = '/';
     }
     free(part);
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+        if (errno == ENOTDIR)
+            MAE_FAIL(err, MAE_ERR_ARG, "%s: lies below something that is no folder",
+                     path);
         return mae_file_fail(err, path, "cannot create folder", errno);
+    }
     if (stat(path, &st) != 0)
         return mae_file_fail(err, path, "cannot stat", errno);
     if (!S_ISDIR(st.st_mode))
-        MAE_FAIL(err, MAE_ERR_IO, "%s: exists and is no folder", path);
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: exists and is no folder", path);
     return MAE_OK;
 }
 

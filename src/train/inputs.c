@@ -21,8 +21,10 @@ static MaeStatus open_set(MaeDataset **set, const char *key, const char *path,
         .log = log,
     };
     const MaeDatasetInfo *info;
+    MaeError why = {0};
 
-    MAE_TRY(mae_dataset_open(set, path, &options, err));
+    if (mae_dataset_open(set, path, &options, &why) != MAE_OK)
+        MAE_FAIL(err, why.status, "%s: %s", key, why.msg);
     info = mae_dataset_info(*set);
     if (labelled && !info->labelled)
         MAE_FAIL(

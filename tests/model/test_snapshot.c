@@ -62,7 +62,7 @@ START_TEST(round_trip)
     ck_assert_mem_eq(weights, f.weights, f.table->total * sizeof *weights);
     ck_assert_ok(mae_snapshot_expect(&read, kind, f.path, &err));
     ck_assert_fails(mae_snapshot_expect(&read, (MaeSnapshotKind)!kind, f.path, &err),
-                    MAE_ERR_FORMAT, mae_snapshot_kind_name(kind));
+                    MAE_ERR_ARG, mae_snapshot_kind_name(kind));
     free(weights);
     mae_ckpt_close(reader);
     mae_snapshot_done(&read);

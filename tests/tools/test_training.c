@@ -179,7 +179,7 @@ START_TEST(from_images_to_a_classifier)
     expect("pretrain run.yaml data.val=val train.preview_every=1", 0);
     expect_text(out, "2 epochs, 12 steps done; nothing was left to do");
     expect("finetune run.yaml -o scratch finetune.init=random --seed 3 --threads 2", 0);
-    expect("pretrain run.yaml -o other train.resume=tuned/last.h5", 3);
+    expect("pretrain run.yaml -o other train.resume=tuned/last.h5", 2);
     expect_text(err, "expected a checkpoint of an autoencoder, found a classifier");
     ck_assert(!exists("other"));
     expect("finetune run.yaml -o other finetune.checkpoint=run/last.h5 model.depth=2", 2);
@@ -288,8 +288,8 @@ static const BadCall BAD_CALLS[] = {
     {"pretrain run.yaml data.mean=[1,2] data.std=[1,1]", 2, "one per channel"},
     {"pretrain run.yaml train.batch_size=28", 2, "data.train has 27"},
     {"pretrain run.yaml data.first_n=3", 2, "data.train has 3"},
-    {"pretrain run.yaml data.train=nowhere", 2, "nowhere"},
-    {"pretrain run.yaml data.val=nowhere", 2, "nowhere"},
+    {"pretrain run.yaml data.train=nowhere", 2, "data.train: dataset 'nowhere'"},
+    {"pretrain run.yaml data.val=nowhere", 2, "data.val: dataset 'nowhere'"},
     {"pretrain run.yaml data.train=/dev/null", 2, "/dev/null"},
     {"pretrain run.yaml data.train=empty", 3, "empty"},
     {"pretrain run.yaml data.train=run.yaml", 3, "run.yaml"},
@@ -301,7 +301,8 @@ static const BadCall BAD_CALLS[] = {
     {"pretrain run.yaml train.resume=images.h5", 3, "images.h5"},
     {"pretrain run.yaml -o train", 2, "train: lies inside train, which is read"},
     {"pretrain run.yaml -o train/new/run", 2, "lies inside train, which is read"},
-    {"pretrain run.yaml -o run.yaml/run", 1, "run.yaml"},
+    {"pretrain run.yaml -o run.yaml/run", 2, "run.yaml/run: lies below"},
+    {"pretrain run.yaml -o run.yaml", 2, "run.yaml: exists and is no folder"},
     {"finetune run.yaml", 2, "finetune.checkpoint is missing"},
     {"finetune run.yaml finetune.checkpoint=nowhere.h5", 2, "nowhere.h5 does not exist"},
     {"finetune run.yaml finetune.checkpoint=run.yaml", 3, "run.yaml"},

@@ -49,7 +49,7 @@ check 'layer out of range' 2 'm.h5: layer: expected 1 to [0-9]*, got 99' \
 check 'mask ratio' 2 'mask-ratio: expected 0 to below 1, got 1' \
     "$tool" m.h5 --data set --mask-ratio 1
 check 'OUT inside the data' 2 'lies inside set' "$tool" m.h5 --data set --out set/figures
-check 'OUT is a file' 1 'text.png: exists and is no folder' "$tool" m.h5 -o text.png
+check 'OUT is a file' 2 'text.png: exists and is no folder' "$tool" m.h5 -o text.png
 check 'nothing was written' 0 '^absent$' absent figures set/figures
 
 check 'without images' 0 '^a/b/positions.png: Similarity' "$tool" m.h5 -o a/b

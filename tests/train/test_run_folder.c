@@ -179,7 +179,7 @@ START_TEST(another_kind_of_run_is_refused)
                       .overrides = "finetune.init=random"};
 
     expect(NULL, MAE_OK, "");
-    train_expect(&run, &spec, MAE_ERR_FORMAT);
+    train_expect(&run, &spec, MAE_ERR_ARG);
     ck_assert_ptr_nonnull(strstr(run.err.msg, "expected a checkpoint of a classifier"));
 }
 END_TEST
@@ -276,10 +276,10 @@ START_TEST(folders_that_cannot_be_made)
     TrainSpec spec = {.folder = folder, .name = "file/run"};
 
     write_text("file", "x");
-    train_expect(&run, &spec, MAE_ERR_IO);
+    train_expect(&run, &spec, MAE_ERR_ARG);
     ck_assert_ptr_nonnull(strstr(run.err.msg, "file"));
     spec.name = "file";
-    train_expect(&run, &spec, MAE_ERR_IO);
+    train_expect(&run, &spec, MAE_ERR_ARG);
     expect_text("file", "x");
 }
 END_TEST
