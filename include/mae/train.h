@@ -35,6 +35,9 @@ typedef struct MaeTrainProgress {
     double loss;              /* mean over the epoch so far */
     double seconds_left; /* to the end of the run, evaluations included; NaN if unknown */
     bool epoch_done;     /* its evaluation, if there is one, comes next */
+    /** What is being evaluated after the epoch, "held-out loss"; NULL: it trains. Step,
+        steps, speed and seconds left are then those of that evaluation, in images. */
+    const char *evaluated;
 } MaeTrainProgress;
 
 /** What a run asks and tells its caller. */

@@ -98,9 +98,11 @@ static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
     return MAE_OK;
 }
 
-static MaeStatus test_set(Finetune *f, MaeWeights w, MaeAccuracy *accuracy, double *loss,
-                          MaeError *err)
+static MaeStatus test_set(Finetune *f, MaeTrainer *trainer, MaeWeights w,
+                          MaeAccuracy *accuracy, double *loss, MaeError *err)
 {
+    const size_t total = mae_dataset_info(f->session.inputs.val)->count;
+    const MaeWatch watch = mae_trainer_watch(trainer, "test set");
     MaeLoader *loader = f->session.inputs.val_loader;
     double sum = 0.0;
 
@@ -127,6 +129,8 @@ static MaeStatus test_set(Finetune *f, MaeWeights w, MaeAccuracy *accuracy, doub
             mae_confusion_add(&f->confusion, f->run.logits, batch->labels, batch->size);
         }
         mae_loader_release(loader, batch);
+        if (watch.fn != NULL)
+            watch.fn(watch.ctx, (size_t)accuracy->count, total);
     }
     *loss = sum / (double)accuracy->count;
     return MAE_OK;
@@ -155,20 +159,21 @@ static void set_result(MaeJson *record, MaeEvaluated which, const char *name,
     mae_json_set_real(record, key, value);
 }
 
-static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
+static MaeStatus evaluate(void *ctx, MaeTrainer *trainer, MaeWeights w, bool last,
                           MaeEvaluated which, MaeJson *record, double *score,
                           MaeError *err)
 {
     static const char *const names[] = {[MAE_EVALUATED_ONLY] = "",
                                         [MAE_EVALUATED_RAW] = ", raw weights",
                                         [MAE_EVALUATED_AVERAGE] = ", averaged weights"};
+    const size_t epoch = (size_t)trainer->state.epoch;
     Finetune *f = ctx;
     MaeAccuracy accuracy = {0};
     double loss = 0.0, macro_f1;
 
     if (f->session.inputs.val == NULL || (epoch % f->cfg->eval.every != 0 && !last))
         return MAE_OK;
-    MAE_TRY(test_set(f, w, &accuracy, &loss, err));
+    MAE_TRY(test_set(f, trainer, w, &accuracy, &loss, err));
     MAE_TRY(mae_trainer_check_loss(loss, (size_t)accuracy.count, epoch, err));
     *score = mae_accuracy_top1(&accuracy);
     macro_f1 = mae_confusion_macro_f1(&f->confusion);

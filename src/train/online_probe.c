@@ -97,7 +97,7 @@ void mae_online_probe_close(MaeOnlineProbe *probe)
 
 static MaeStatus read_features(const MaeOnlineProbe *probe, MaeFeatures *features,
                                const MaeProbeImages *images, const MaeEmbedder *embedder,
-                               MaeError *err)
+                               MaeWatch watch, MaeError *err)
 {
     const MaeFeaturesOptions options = {
         .indices = images->indices,
@@ -106,6 +106,7 @@ static MaeStatus read_features(const MaeOnlineProbe *probe, MaeFeatures *feature
         .max_bad_fraction = probe->cfg->data.max_bad_fraction,
         .stop = probe->hooks->stop,
         .stop_ctx = probe->hooks->ctx,
+        .watch = watch,
     };
 
     return mae_features_read(features, embedder, images->ds, probe->transform, &options,
@@ -114,9 +115,10 @@ static MaeStatus read_features(const MaeOnlineProbe *probe, MaeFeatures *feature
 
 /* Products of its own: those of the run know the run's weights. */
 static MaeStatus read_both(const MaeOnlineProbe *probe, MaeFeatures both[2],
-                           const MaeEmbedSpec *spec, const float *w,
-                           const MaeCompute *compute, MaeError *err)
+                           const MaeEmbedSpec *spec, const float *w, MaeTrainer *trainer,
+                           MaeError *err)
 {
+    const MaeCompute *compute = &trainer->compute;
     const MaeGemmOptions options = mae_gemm_options(compute->gemm);
     MaeEmbedder embedder = {.patches = 0};
     MaeGemm *own = NULL;
@@ -126,9 +128,11 @@ static MaeStatus read_both(const MaeOnlineProbe *probe, MaeFeatures both[2],
     status = mae_embedder_open(&embedder, spec, w,
                                &(MaeCompute){.pool = compute->pool, .gemm = own}, err);
     if (status == MAE_OK)
-        status = read_features(probe, &both[0], &probe->train, &embedder, err);
+        status = read_features(probe, &both[0], &probe->train, &embedder,
+                               mae_trainer_watch(trainer, "features of data.train"), err);
     if (status == MAE_OK)
-        status = read_features(probe, &both[1], &probe->val, &embedder, err);
+        status = read_features(probe, &both[1], &probe->val, &embedder,
+                               mae_trainer_watch(trainer, "features of data.val"), err);
     mae_embedder_close(&embedder);
     mae_gemm_close(own);
     return status;
@@ -156,13 +160,13 @@ static MaeStatus score(const MaeOnlineProbe *probe, MaeScores *scores,
 
 MaeStatus mae_online_probe_run(const MaeOnlineProbe *probe, MaeScores *scores,
                                const MaeEmbedSpec *spec, const float *w,
-                               const MaeCompute *compute, MaeError *err)
+                               MaeTrainer *trainer, MaeError *err)
 {
     MaeFeatures both[2] = {{.count = 0}, {.count = 0}};
-    MaeStatus status = read_both(probe, both, spec, w, compute, err);
+    MaeStatus status = read_both(probe, both, spec, w, trainer, err);
 
     if (status == MAE_OK)
-        status = score(probe, scores, both, compute->pool, err);
+        status = score(probe, scores, both, trainer->compute.pool, err);
     mae_features_done(&both[0]);
     mae_features_done(&both[1]);
     return status;

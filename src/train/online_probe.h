@@ -24,6 +24,7 @@
 #include "eval/score.h"
 #include "mae/train.h"
 #include "train/inputs.h"
+#include "train/trainer.h"
 
 /** Labelled images. */
 typedef struct MaeProbeImages {
@@ -51,11 +52,12 @@ void mae_online_probe_close(MaeOnlineProbe *probe);
 
 /**
  * @param[out] scores knn and ridge.  @param w [table.total] of the spec's model.
- * @param compute the run's: its pool is used, and products of its kind are opened.
+ * @param trainer the run's: its pool is used, products of its kind are opened, and it
+ * shows how far the reading is.
  * @return INTERRUPTED if the run was asked to stop; what features or scores report.
  */
 MaeStatus mae_online_probe_run(const MaeOnlineProbe *probe, MaeScores *scores,
                                const MaeEmbedSpec *spec, const float *w,
-                               const MaeCompute *compute, MaeError *err);
+                               MaeTrainer *trainer, MaeError *err);
 
 #endif /* MAE_TRAIN_ONLINE_PROBE_H */

@@ -55,9 +55,11 @@ static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
 }
 
 /* Mean loss over data.val with fixed masks. */
-static MaeStatus held_out_loss(Pretrain *p, MaeWeights w, size_t epoch, double *loss,
-                               MaeError *err)
+static MaeStatus held_out_loss(Pretrain *p, MaeTrainer *trainer, MaeWeights w,
+                               double *loss, MaeError *err)
 {
+    const size_t total = mae_dataset_info(p->session.inputs.val)->count;
+    const MaeWatch watch = mae_trainer_watch(trainer, "held-out loss");
     MaeLoader *loader = p->session.inputs.val_loader;
     double sum = 0.0;
     size_t images = 0;
@@ -74,9 +76,11 @@ static MaeStatus held_out_loss(Pretrain *p, MaeWeights w, size_t epoch, double *
             sum += (double)batch->size * mae_pretrain_step_forward(&p->step, batch, 0, w);
         images += batch->size;
         mae_loader_release(loader, batch);
+        if (watch.fn != NULL)
+            watch.fn(watch.ctx, images, total);
     }
     *loss = sum / (double)images;
-    return mae_trainer_check_loss(*loss, images, epoch, err);
+    return mae_trainer_check_loss(*loss, images, (size_t)trainer->state.epoch, err);
 }
 
 static MaePreviewSpec preview_look(const Pretrain *p)
@@ -98,14 +102,14 @@ static MaeStatus write_preview(Pretrain *p, MaeWeights w, size_t epoch, MaeError
 }
 
 /* A probe that cannot be is no reason to end a run. */
-static MaeStatus run_probe(Pretrain *p, const float *w, size_t epoch, MaeJson *record,
-                           MaeError *err)
+static MaeStatus run_probe(Pretrain *p, MaeTrainer *trainer, const float *w,
+                           MaeJson *record, MaeError *err)
 {
     const MaeEmbedSpec spec = mae_embed_spec_autoencoder(&p->step.model, MAE_POOL_MEAN);
     MaeScores scores = {.lambda = 0.0};
     MaeError why = {0};
     const MaeStatus status =
-        mae_online_probe_run(&p->probe, &scores, &spec, w, &p->session.compute, &why);
+        mae_online_probe_run(&p->probe, &scores, &spec, w, trainer, &why);
 
     if (status == MAE_ERR_INTERRUPTED)
         MAE_FAIL(err, MAE_ERR_INTERRUPTED, "asked to stop");
@@ -117,18 +121,19 @@ static MaeStatus run_probe(Pretrain *p, const float *w, size_t epoch, MaeJson *r
     mae_json_set_real(record, "probe_ridge_acc1",
                       100.0 * mae_accuracy_top1(&scores.ridge));
     mae_log(&p->hooks->log, MAE_LOG_INFO,
-            "epoch %zu: features: kNN %.1f %%, ridge probe %.1f %%", epoch,
-            100.0 * mae_accuracy_top1(&scores.knn),
+            "epoch %zu: features: kNN %.1f %%, ridge probe %.1f %%",
+            (size_t)trainer->state.epoch, 100.0 * mae_accuracy_top1(&scores.knn),
             100.0 * mae_accuracy_top1(&scores.ridge));
     return MAE_OK;
 }
 
-static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
+static MaeStatus evaluate(void *ctx, MaeTrainer *trainer, MaeWeights w, bool last,
                           MaeEvaluated which, MaeJson *record, double *score,
                           MaeError *err)
 {
     Pretrain *p = ctx;
     const size_t every = p->cfg->train.preview_every;
+    const size_t epoch = (size_t)trainer->state.epoch;
     MaeError why = {0};
 
     (void)which; /* weights are not averaged in pretraining */
@@ -137,14 +142,14 @@ static MaeStatus evaluate(void *ctx, MaeWeights w, size_t epoch, bool last,
     if (p->session.inputs.val != NULL && (epoch % p->cfg->eval.every == 0 || last)) {
         double loss = 0.0;
 
-        MAE_TRY(held_out_loss(p, w, epoch, &loss, err));
+        MAE_TRY(held_out_loss(p, trainer, w, &loss, err));
         mae_json_set_real(record, "val_loss", loss);
         *score = -loss;
         mae_log(&p->hooks->log, MAE_LOG_INFO,
                 "epoch %zu: held-out loss %.4f (yardsticks %.4f and %.4f)", epoch, loss,
                 p->patch_mean, p->visible_mean);
         if (p->probe.on)
-            MAE_TRY(run_probe(p, w.f32, epoch, record, err));
+            MAE_TRY(run_probe(p, trainer, w.f32, record, err));
     }
     if (every > 0 && p->preview_count > 0 && (epoch % every == 0 || last) &&
         write_preview(p, w, epoch, &why) != MAE_OK)

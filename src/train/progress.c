@@ -70,3 +70,29 @@ void mae_trainer_show(const MaeTrainer *trainer, bool epoch_done)
         seconds_left(trainer, (after + 1) * progress.steps - progress.step, after + 1);
     hooks->progress(hooks->ctx, &progress);
 }
+
+static void show_evaluation(void *ctx, size_t done, size_t total)
+{
+    const MaeTrainer *trainer = ctx;
+    const double seconds = mae_clock_now() - trainer->evaluated_since;
+    const double each = done > 0 ? seconds / (double)done : (double)NAN;
+    const MaeTrainProgress progress = {
+        .epoch = (size_t)trainer->state.epoch,
+        .epochs = trainer->cfg->train.epochs,
+        .step = done,
+        .steps = total,
+        .images_per_second = done > 0 && seconds > 0.0 ? (double)done / seconds : 0.0,
+        .loss = (double)NAN,
+        .seconds_left = each * (double)(total - done),
+        .evaluated = trainer->evaluated,
+    };
+
+    trainer->hooks->progress(trainer->hooks->ctx, &progress);
+}
+
+MaeWatch mae_trainer_watch(MaeTrainer *trainer, const char *what)
+{
+    trainer->evaluated = what;
+    trainer->evaluated_since = mae_clock_now();
+    return (MaeWatch){trainer->hooks->progress != NULL ? show_evaluation : NULL, trainer};
+}

@@ -28,6 +28,7 @@
 
 #include "conf/config.h"
 #include "data/loader.h"
+#include "data/survey.h"
 #include "eval/report.h"
 #include "mae/train.h"
 #include "model/snapshot.h"
@@ -41,6 +42,8 @@ typedef enum MaeEvaluated {
     MAE_EVALUATED_RAW,     /* what is trained, where weights are averaged */
     MAE_EVALUATED_AVERAGE, /* the averages: the model that counts */
 } MaeEvaluated;
+
+struct MaeTrainer;
 
 /** What is trained. Functions get @p ctx. */
 typedef struct MaeTask {
@@ -60,13 +63,14 @@ typedef struct MaeTask {
                       MaeGradUse use, double scale, double *loss, MaeError *err);
 
     /**
-     * Evaluate after @p epoch completed epochs and add the results to @p record. What
-     * takes long asks mae_trainer_poll in between; an evaluation that was interrupted is
-     * done again when the run goes on.
+     * Evaluate after an epoch of @p trainer and add the results to @p record. What
+     * takes long asks mae_trainer_poll in between and shows how far it is
+     * (mae_trainer_watch); an evaluation that was interrupted is done again when the run
+     * goes on.
      * Names of results begin with "raw_" for RAW.
      * @param[out] score higher is better; left alone if there is none.
      */
-    MaeStatus (*evaluate)(void *ctx, MaeWeights w, size_t epoch, bool last,
+    MaeStatus (*evaluate)(void *ctx, struct MaeTrainer *trainer, MaeWeights w, bool last,
                           MaeEvaluated which, MaeJson *record, double *score,
                           MaeError *err);
 
@@ -113,7 +117,9 @@ typedef struct MaeTrainer {
     double started, last_save;   /* clock; 0 before the run */
     MaeTrainPace pace, epoch_at; /* of the session: now, and at the start of the epoch */
     double last_loss, last_score;
-    double next_report; /* clock: not before, but at the end */
+    double next_report;     /* clock: not before, but at the end */
+    const char *evaluated;  /* as MaeTrainProgress */
+    double evaluated_since; /* clock */
 } MaeTrainer;
 
 /**
@@ -159,6 +165,12 @@ double mae_trainer_speed(const MaeTrainer *trainer, const MaeTrainPace *past);
  * @p epoch_done, after the last one of an epoch and before its evaluation.
  */
 void mae_trainer_show(const MaeTrainer *trainer, bool epoch_done);
+
+/**
+ * Who hears of an evaluation that begins now, one at a time, in images; the caller's
+ * progress callback does. @param what as MaeTrainProgress.evaluated; kept.
+ */
+MaeWatch mae_trainer_watch(MaeTrainer *trainer, const char *what);
 
 /** Hand over the loader; computes steps per epoch. */
 void mae_trainer_set_loader(MaeTrainer *trainer, MaeLoader *loader);

@@ -46,12 +46,12 @@ MaeStatus mae_trainer_ready(MaeTrainer *trainer, MaeError *err)
                                   trainer->dw, use, err);
 }
 
-static MaeStatus evaluate_weights(const MaeTrainer *trainer, MaeWeights w, bool last,
+static MaeStatus evaluate_weights(MaeTrainer *trainer, MaeWeights w, bool last,
                                   MaeEvaluated which, MaeJson *record, double *score,
                                   MaeError *err)
 {
-    return trainer->task.evaluate(trainer->task.ctx, w, (size_t)trainer->state.epoch,
-                                  last, which, record, score, err);
+    return trainer->task.evaluate(trainer->task.ctx, trainer, w, last, which, record,
+                                  score, err);
 }
 
 MaeStatus mae_trainer_evaluate(MaeTrainer *trainer, bool last, MaeJson *record,

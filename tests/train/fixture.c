@@ -1,6 +1,7 @@
 #include "train/fixture.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,11 +52,27 @@ static void on_log(void *ctx, MaeLogLevel level, const char *line)
                    level == MAE_LOG_WARN ? "warning: " : "", line);
 }
 
+/* They begin after an epoch and hear of every image. */
+static void note_evaluation(TrainRun *run, const MaeTrainProgress *p)
+{
+    const size_t used = strlen(run->evaluated);
+
+    ck_assert(!p->epoch_done && p->step <= p->steps && p->epoch <= p->epochs);
+    ck_assert(isnan(p->loss) && p->seconds_left >= 0.0);
+    if (p->step == p->steps)
+        (void)snprintf(run->evaluated + used, sizeof run->evaluated - used,
+                       "%zu %s %zu\n", p->epoch, p->evaluated, p->steps);
+}
+
 static void on_progress(void *ctx, const MaeTrainProgress *progress)
 {
     Session *session = ctx;
     const TrainSpec *spec = session->spec;
 
+    if (progress->evaluated != NULL) {
+        note_evaluation(session->run, progress);
+        return;
+    }
     if (progress->epoch_done) {
         session->run->epochs++;
         if (spec->at_evaluation != NULL)

@@ -43,6 +43,7 @@ typedef struct TrainRun {
     size_t updates, epochs; /* seen in this session */
     double seconds_left;    /* as told after the last update */
     char log[16384];        /* lines */
+    char evaluated[1024]; /* lines: epoch, what, images of evaluations that were shown */
 } TrainRun;
 
 /** A scratch folder with data; removed by mae_test_folder_remove. */

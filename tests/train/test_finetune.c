@@ -205,6 +205,7 @@ START_TEST(averages_are_evaluated_and_stored)
     expect("averaged", all, MAE_OK);
     ck_assert_ptr_nonnull(strstr(run.log, "epoch 2, raw weights: top-1 "));
     ck_assert_ptr_nonnull(strstr(run.log, "epoch 2, averaged weights: top-1 "));
+    ck_assert_uint_eq(mae_test_count(run.evaluated, "2 test set "), 2);
     expect_tensors("averaged/last.h5", "optim/weights", "plain/last.h5", "params", true);
     expect_tensors("averaged/last.h5", "params", "plain/last.h5", "params", false);
     expect_tensors("averaged/last.h5", "optim/exp_avg", "plain/last.h5", "optim/exp_avg",

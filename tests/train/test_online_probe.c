@@ -62,6 +62,8 @@ START_TEST(scores_are_logged)
         strstr(run.log, "eval.probe: the data have labels: kNN and ridge probe on 27 "
                         "training and 9 held-out images"));
     ck_assert_ptr_nonnull(strstr(run.log, "epoch 4: features: kNN "));
+    mae_test_has(run.evaluated, "4 held-out loss 9\n4 features of data.train 27\n"
+                                "4 features of data.val 9\n");
     ck_assert_double_ge(logged("a", "probe_knn_acc1"), 0.0);
     ck_assert_double_le(logged("a", "probe_ridge_acc1"), 100.0);
 }

@@ -44,7 +44,9 @@ static void on_progress(void *ctx, const MaeTrainProgress *p)
         .seconds_left = p->seconds_left,
     };
 
-    (void)snprintf(label, sizeof label, "epoch %zu/%zu", p->epoch, p->epochs);
+    (void)snprintf(label, sizeof label, "epoch %zu/%zu%s%.24s", p->epoch, p->epochs,
+                   p->evaluated != NULL ? ", " : "",
+                   p->evaluated != NULL ? p->evaluated : "");
     if (p->epoch_done)
         mae_terminal_mark(terminal, &progress);
     else
