@@ -14,16 +14,18 @@ static MaeStatus draw(MaeFigures *figures, const MaeVisualInput *input, MaeError
 }
 
 MaeStatus mae_encoder_pictures(MaeReport *report, const MaeVisualModel *model,
-                               MaePool *pool, MaeError *err)
+                               const MaeCompute *run, MaeError *err)
 {
-    const MaeGemmOptions options = {.operand = MAE_F32,
-                                    .threads = mae_pool_threads(pool)};
-    MaeCompute compute = {.pool = pool};
+    MaeGemmOptions options = mae_gemm_options(run->gemm);
+    MaeCompute compute = {.pool = run->pool};
     MaeVisualInput input = {.models = {*model}, .model_count = 1, .compute = &compute};
     MaeFigures figures = {0};
     MaeGemm *gemm = NULL;
     MaeStatus status;
 
+    options.operand = MAE_F32;
+    if (options.backend == MAE_GEMM_BUILTIN) /* has no f32 */
+        options.backend = MAE_GEMM_AUTO;
     MAE_TRY(mae_gemm_open(&gemm, &options, err));
     compute.gemm = gemm;
     status = draw(&figures, &input, err);

@@ -18,10 +18,10 @@
 
 /**
  * Add a section for each view. @param model loaded is not read; without a gallery, or
- * images in it, only kernels are drawn.  @param pool of the run; products in f32 are
- * opened beside those of the run.
+ * images in it, only kernels are drawn.  @param run its pool is used; products in f32
+ * are opened beside its own, by the same library where that multiplies f32.
  */
 MaeStatus mae_encoder_pictures(MaeReport *report, const MaeVisualModel *model,
-                               MaePool *pool, MaeError *err);
+                               const MaeCompute *run, MaeError *err);
 
 #endif /* MAE_TRAIN_ENCODER_PICTURES_H */

@@ -205,7 +205,7 @@ static MaeStatus illustrate(void *ctx, MaeWeights w, MaeReport *report, MaeError
                                   .gallery = &f->gallery};
 
     MAE_TRY(mae_report_confusion(report, &f->confusion, &names, err));
-    return mae_encoder_pictures(report, &model, f->session.pool, err);
+    return mae_encoder_pictures(report, &model, &f->session.compute, err);
 }
 
 static void describe(void *ctx, MaeSnapshot *snapshot)

@@ -173,7 +173,7 @@ static MaeStatus illustrate_encoder(const Pretrain *p, const float *w, MaeReport
                                   .std = p->session.inputs.std,
                                   .gallery = &gallery};
 
-    return mae_encoder_pictures(report, &model, p->session.pool, err);
+    return mae_encoder_pictures(report, &model, &p->session.compute, err);
 }
 
 static MaeStatus illustrate(void *ctx, MaeWeights w, MaeReport *report, MaeError *err)
