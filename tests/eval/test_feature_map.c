@@ -4,27 +4,20 @@
 #include <string.h>
 
 #include "data/fixture.h"
+#include "labelled_fixture.h"
 #include "support/model.h"
 
 static MaeError err;
-static char *folder;
-static MaeDataset *ds;
-static MaeLoadedModel loaded;
+static LabelledFixture f;
 
-/* 3 classes of 7 images of another size than the model's. */
 static void setup(void)
 {
-    folder = mae_test_folder();
-    fixture_classes(folder, 3, 7, 10, 14);
-    ck_assert_ok(mae_dataset_open(&ds, folder, NULL, &err));
-    test_loaded_open(&loaded, MAE_SNAPSHOT_AUTOENCODER, &test_small_arch, 3);
+    labelled_fixture_open(&f);
 }
 
 static void teardown(void)
 {
-    mae_loaded_model_close(&loaded);
-    mae_dataset_close(ds);
-    mae_test_folder_remove(folder);
+    labelled_fixture_close(&f);
 }
 
 static MaeStatus draw(char **svg, const MaeFeatureMap *map, size_t threads)
@@ -40,9 +33,9 @@ static MaeStatus draw(char **svg, const MaeFeatureMap *map, size_t threads)
 
 static MaeFeatureMap usual(void)
 {
-    return (MaeFeatureMap){.models = {{"a<b", &loaded}, {"random", &loaded}},
+    return (MaeFeatureMap){.models = {{"a<b", &f.loaded}, {"random", &f.loaded}},
                            .model_count = 1,
-                           .ds = ds,
+                           .ds = f.ds,
                            .images = 2000,
                            .perplexity = 30.0};
 }
@@ -87,10 +80,10 @@ START_TEST(needs_no_classes)
     MaeFeatureMap map = usual();
     char *svg = NULL;
 
-    mae_dataset_close(ds);
-    ck_assert_ok(
-        mae_dataset_open(&ds, folder, &(MaeDatasetOptions){.unlabelled = true}, &err));
-    map.ds = ds;
+    mae_dataset_close(f.ds);
+    ck_assert_ok(mae_dataset_open(&f.ds, f.folder,
+                                  &(MaeDatasetOptions){.unlabelled = true}, &err));
+    map.ds = f.ds;
     ck_assert_ok(draw(&svg, &map, 2));
     ck_assert_uint_eq(mae_test_count(svg, "class=\"k dot\""), 2 * 21);
     ck_assert_ptr_null(strstr(svg, "<text x=\"20\""));

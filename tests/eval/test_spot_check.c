@@ -4,27 +4,20 @@
 #include <stdlib.h>
 
 #include "data/fixture.h"
+#include "labelled_fixture.h"
 #include "support/model.h"
 
 static MaeError err;
-static char *folder;
-static MaeDataset *ds;
-static MaeLoadedModel loaded;
+static LabelledFixture f;
 
-/* 3 classes of 7 images of another size than the model's. */
 static void setup(void)
 {
-    folder = mae_test_folder();
-    fixture_classes(folder, 3, 7, 10, 14);
-    ck_assert_ok(mae_dataset_open(&ds, folder, NULL, &err));
-    test_loaded_open(&loaded, MAE_SNAPSHOT_AUTOENCODER, &test_small_arch, 3);
+    labelled_fixture_open(&f);
 }
 
 static void teardown(void)
 {
-    mae_loaded_model_close(&loaded);
-    mae_dataset_close(ds);
-    mae_test_folder_remove(folder);
+    labelled_fixture_close(&f);
 }
 
 static MaeScores run(const MaeSpotCheck *check, size_t threads)
@@ -33,7 +26,7 @@ static MaeScores run(const MaeSpotCheck *check, size_t threads)
     TestCompute compute;
 
     test_compute_open(&compute, MAE_F32, threads);
-    ck_assert_ok(mae_spot_check_run(&scores, check, &loaded, &compute.compute, NULL,
+    ck_assert_ok(mae_spot_check_run(&scores, check, &f.loaded, &compute.compute, NULL,
                                     (MaeWatch){0}, &err));
     test_compute_close(&compute);
     return scores;
@@ -43,7 +36,7 @@ START_TEST(every_third_image_asks)
 {
     MaeSpotCheck check;
 
-    ck_assert_ok(mae_spot_check_open(&check, ds, 100, 0, &err));
+    ck_assert_ok(mae_spot_check_open(&check, f.ds, 100, 0, &err));
     ck_assert_uint_eq(check.query_count, 7);
     ck_assert_uint_eq(check.memory_count, 14);
     for (size_t i = 0; i < 7; i++) {
@@ -68,23 +61,23 @@ START_TEST(scores_are_those_of_the_parts)
 {
     const MaeScoreOptions options = {
         .knn = true, .retrieval = true, .k = 14, .temperature = 0.07, .retrieved = 10};
-    const MaeEmbedSpec spec = mae_features_usual(&loaded);
-    const MaeTransform transform = mae_features_transform(&loaded);
+    const MaeEmbedSpec spec = mae_features_usual(&f.loaded);
+    const MaeTransform transform = mae_features_transform(&f.loaded);
     MaeFeatures memory = {0}, queries = {0};
     MaeEmbedder embedder = {0};
     MaeSpotCheck check;
     MaeScores got, want;
     TestCompute compute;
 
-    ck_assert_ok(mae_spot_check_open(&check, ds, 21, 0, &err));
+    ck_assert_ok(mae_spot_check_open(&check, f.ds, 21, 0, &err));
     test_compute_open(&compute, MAE_F32, 1);
     ck_assert_ok(
-        mae_embedder_open(&embedder, &spec, loaded.weights, &compute.compute, &err));
+        mae_embedder_open(&embedder, &spec, f.loaded.weights, &compute.compute, &err));
     ck_assert_ok(mae_features_read(
-        &memory, &embedder, ds, &transform,
+        &memory, &embedder, f.ds, &transform,
         &(MaeFeaturesOptions){.indices = check.memory, .index_count = 14}, &err));
     ck_assert_ok(mae_features_read(
-        &queries, &embedder, ds, &transform,
+        &queries, &embedder, f.ds, &transform,
         &(MaeFeaturesOptions){.indices = check.queries, .index_count = 7}, &err));
     ck_assert_ok(mae_score_feature(&want, &memory, &queries, 0, 3, &options,
                                    &compute.compute, &err));
@@ -108,9 +101,9 @@ START_TEST(samples_are_drawn_by_the_seed)
 {
     MaeSpotCheck a, b, c;
 
-    ck_assert_ok(mae_spot_check_open(&a, ds, 9, 1, &err));
-    ck_assert_ok(mae_spot_check_open(&b, ds, 9, 1, &err));
-    ck_assert_ok(mae_spot_check_open(&c, ds, 9, 2, &err));
+    ck_assert_ok(mae_spot_check_open(&a, f.ds, 9, 1, &err));
+    ck_assert_ok(mae_spot_check_open(&b, f.ds, 9, 1, &err));
+    ck_assert_ok(mae_spot_check_open(&c, f.ds, 9, 2, &err));
     ck_assert_uint_eq(a.query_count + a.memory_count, 9);
     ck_assert_mem_eq(a.memory, b.memory, a.memory_count * sizeof *a.memory);
     ck_assert_mem_ne(a.memory, c.memory, a.memory_count * sizeof *a.memory);
@@ -126,7 +119,7 @@ START_TEST(three_images_are_enough)
     MaeSpotCheck check;
     MaeScores scores;
 
-    ck_assert_ok(mae_spot_check_open(&check, ds, 3, 5, &err));
+    ck_assert_ok(mae_spot_check_open(&check, f.ds, 3, 5, &err));
     ck_assert_uint_eq(check.query_count, 1);
     ck_assert_uint_eq(check.retrieved, 2);
     scores = run(&check, 2);
@@ -136,7 +129,7 @@ START_TEST(three_images_are_enough)
     else
         ck_assert_double_eq(scores.retrieval.precision, check.chance);
     mae_spot_check_close(&check);
-    ck_assert_fails(mae_spot_check_open(&check, ds, 2, 5, &err), MAE_ERR_ARG,
+    ck_assert_fails(mae_spot_check_open(&check, f.ds, 2, 5, &err), MAE_ERR_ARG,
                     "spot check: expected at least 3 images, got 2");
 }
 END_TEST
@@ -146,8 +139,8 @@ START_TEST(labels_are_needed)
     MaeDataset *flat = NULL;
     MaeSpotCheck check;
 
-    ck_assert_ok(
-        mae_dataset_open(&flat, folder, &(MaeDatasetOptions){.unlabelled = true}, &err));
+    ck_assert_ok(mae_dataset_open(&flat, f.folder,
+                                  &(MaeDatasetOptions){.unlabelled = true}, &err));
     ck_assert_fails(mae_spot_check_open(&check, flat, 21, 0, &err), MAE_ERR_ARG,
                     "spot check: expected data with labels, got none");
     mae_dataset_close(flat);
