@@ -59,8 +59,8 @@ bool mae_file_is(int fd, const char *path);
 MaeStatus mae_file_check_outside(const char *output, const char *folder, MaeError *err);
 
 /**
- * Create a folder and its parents; one that exists is fine. ARG where another kind of file
- * is in the way.
+ * Create a folder and its parents; one that exists is fine. ARG where another kind of
+ * file is in the way.
  */
 MaeStatus mae_file_make_folders(const char *path, MaeError *err);
 
