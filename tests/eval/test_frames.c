@@ -100,7 +100,7 @@ START_TEST(only_frames_are_written)
                     "got 1000");
     spec = (MaeFramesSpec){path, "x", MAE_MASK_RANDOM, 3, 0};
     (void)in(folder, "x-003.png");
-    ck_assert_fails(mae_frames_write(&frames, &v.viewer, &spec, &err), MAE_ERR_IO,
+    ck_assert_fails(mae_frames_write(&frames, &v.viewer, &spec, &err), MAE_ERR_ARG,
                     "x-003.png");
     ck_assert_uint_eq(frames, VIEW_PATCHES);
     test_viewer_close(&v);

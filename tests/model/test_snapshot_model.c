@@ -20,8 +20,8 @@ START_TEST(loading_an_autoencoder)
     mae_loaded_model_close(&loaded);
     snapshot_fixture_open(&other, MAE_SNAPSHOT_CLASSIFIER);
     snapshot_fixture_save(&other, NULL);
-    ck_assert_fails(mae_loaded_autoencoder_open(&loaded, other.path, &err),
-                    MAE_ERR_FORMAT, "expected a checkpoint of an autoencoder, found a");
+    ck_assert_fails(mae_loaded_autoencoder_open(&loaded, other.path, &err), MAE_ERR_ARG,
+                    "expected a checkpoint of an autoencoder, found a");
     ck_assert_fails(mae_loaded_autoencoder_open(&loaded, "/nonexistent/x.h5", &err),
                     MAE_ERR_IO, "/nonexistent/x.h5");
     snapshot_fixture_close(&f);

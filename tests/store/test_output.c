@@ -203,9 +203,9 @@ START_TEST(folders_are_made_with_parents)
     ck_assert_ok(mae_file_make_folders(deep.text, &err));
     ck_assert(path_exists(folder, "a/b/c"));
     mae_test_write(file.text, "x", 1);
-    ck_assert_fails(mae_file_make_folders(file.text, &err), MAE_ERR_IO, "no folder");
+    ck_assert_fails(mae_file_make_folders(file.text, &err), MAE_ERR_ARG, "no folder");
     ck_assert_fails(mae_file_make_folders(path_in(folder, "a/f/g").text, &err),
-                    MAE_ERR_IO, "Not a directory");
+                    MAE_ERR_ARG, "no folder");
     mae_test_folder_remove(folder);
 }
 END_TEST
