@@ -14,8 +14,8 @@ static const MaeCommand COMMAND = {
     .train_keys = true,
     .interruptible = true,
     .notes = "The run folder holds config.yaml, log.txt (a JSON line per epoch), "
-             "steps.jsonl, TensorBoard events, last.h5, checkpoint-N.h5, best.h5 (with "
-             "data.val) and reconstructions/.",
+             "steps.jsonl, TensorBoard events, last.h5, previous.h5, checkpoint-N.h5, "
+             "best.h5 (with data.val) and reconstructions/.",
     .example = "mae-pretrain experiments/fashion_mnist/pretrain.yaml train.epochs=20",
 };
 

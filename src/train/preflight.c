@@ -64,13 +64,14 @@ static double checkpoint_bytes(const MaeTrainer *trainer)
     return (double)(trainer->task.table->total * sizeof(float) * slots);
 }
 
-/* Checkpoints on disk at the same time: last, best, kept ones, one being written. */
+/* Checkpoints on disk at the same time: last, previous, best, kept ones, one being
+ * written. */
 static double disk_needed(const MaeTrainer *trainer)
 {
     const MaeConfTrain *train = &trainer->cfg->train;
     const size_t every = train->checkpoint_every;
     const size_t made = every > 0 ? train->epochs / every + 1 : 0;
-    const size_t files = 3 + (made < train->keep ? made : train->keep);
+    const size_t files = 4 + (made < train->keep ? made : train->keep);
 
     return checkpoint_bytes(trainer) * (double)files;
 }

@@ -10,10 +10,8 @@
 #include "base/text.h"
 #include "store/file.h"
 #include "store/output.h"
+#include "train/generations.h"
 #include "train/run_lock.h"
-
-#define SAVES_MAY_FAIL 2 /* the next failure in a row ends the run */
-#define HISTORY_MAX ((size_t)256 << 20)
 
 typedef enum Content { CONTENT_EMPTY, CONTENT_FOREIGN, CONTENT_RUN } Content;
 
@@ -34,41 +32,28 @@ MaeStatus mae_run_folder_file(const MaeRunFolder *folder, const char *name, char
     return join(path, size, folder->path, name, err);
 }
 
-/* N of a name "<prefix>N<suffix>" as printed with at least @p digits, or -1. */
-static long number_in(const char *name, const char *prefix, const char *suffix,
-                      int digits)
+static bool is_preview(const char *name)
 {
     char again[64];
     long n = -1;
 
-    if (strncmp(name, prefix, strlen(prefix)) == 0)
-        n = strtol(name + strlen(prefix), NULL, 10);
-    (void)snprintf(again, sizeof again, "%s%0*ld%s", prefix, digits, n, suffix);
-    return n >= 0 && strcmp(name, again) == 0 ? n : -1;
-}
-
-/* N of checkpoint-N.h5, or -1. */
-static long checkpoint_number(const char *name)
-{
-    return number_in(name, "checkpoint-", ".h5", 1);
-}
-
-static bool is_preview(const char *name)
-{
-    return number_in(name, "epoch-", ".png", 4) >= 0;
+    if (strncmp(name, "epoch-", 6) == 0)
+        n = strtol(name + 6, NULL, 10);
+    (void)snprintf(again, sizeof again, "epoch-%04ld.png", n);
+    return n >= 0 && strcmp(name, again) == 0;
 }
 
 static bool is_run_file(const char *name)
 {
-    static const char *const names[] = {"config.yaml", "log.txt",       "steps.jsonl",
-                                        "last.h5",     "best.h5",       "summary.json",
-                                        "report.html", "confusion.csv", "confusion.png"};
+    static const char *const names[] = {"config.yaml",   "log.txt",     "steps.jsonl",
+                                        "best.h5",       "report.html", "confusion.csv",
+                                        "confusion.png", "summary.json"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) == 0)
             return true;
     }
-    return checkpoint_number(name) >= 0 || strncmp(name, "events.out.tfevents.", 20) == 0;
+    return mae_generation_is(name) || strncmp(name, "events.out.tfevents.", 20) == 0;
 }
 
 /*
@@ -84,57 +69,12 @@ static MaeStatus look(const char *path, Content *content, MaeError *err)
         return mae_file_fail(err, path, "cannot read the folder", errno);
     *content = CONTENT_EMPTY;
     while ((entry = readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, "steps.jsonl") == 0 ||
-            strcmp(entry->d_name, "last.h5") == 0 ||
-            checkpoint_number(entry->d_name) >= 0)
+        if (strcmp(entry->d_name, "steps.jsonl") == 0 || mae_generation_is(entry->d_name))
             *content = CONTENT_RUN;
         else if (entry->d_name[0] != '.' && *content == CONTENT_EMPTY)
             *content = CONTENT_FOREIGN;
     }
     (void)closedir(dir);
-    return MAE_OK;
-}
-
-/* Newest valid checkpoint: last.h5, then checkpoint-N.h5 from the largest N down. */
-static MaeStatus find_checkpoint(MaeRunFolder *folder, MaeError *err)
-{
-    char path[MAE_CONFIG_PATH + 32], name[64] = "last.h5";
-    long below = 1000000000;
-    MaeError why = {0};
-
-    while (name[0] != '\0') {
-        const struct dirent *entry;
-        long best = -1;
-        DIR *dir;
-
-        MAE_TRY(join(path, sizeof path, folder->path, name, err));
-        if (access(path, F_OK) == 0) {
-            if (mae_ckpt_verify(path, &why) == MAE_OK) {
-                memcpy(folder->resume, path, sizeof folder->resume);
-                return MAE_OK;
-            }
-            mae_log(folder->log, MAE_LOG_WARN, "%s; trying an older checkpoint", why.msg);
-        }
-        dir = opendir(folder->path);
-        if (dir == NULL)
-            return mae_file_fail(err, folder->path, "cannot read the folder", errno);
-        while ((entry = readdir(dir)) != NULL) {
-            const long n = checkpoint_number(entry->d_name);
-
-            if (n < below && n > best)
-                best = n;
-        }
-        (void)closedir(dir);
-        below = best;
-        name[0] = '\0';
-        if (best >= 0)
-            (void)snprintf(name, sizeof name, "checkpoint-%ld.h5", best);
-    }
-    if (why.status != MAE_OK)
-        MAE_FAIL(err, MAE_ERR_FORMAT,
-                 "%s: no checkpoint can be read (%.300s); train.resume=none "
-                 "train.overwrite=true starts anew",
-                 folder->path, why.msg);
     return MAE_OK;
 }
 
@@ -158,7 +98,7 @@ static MaeStatus choose(MaeRunFolder *folder, const MaeConfig *cfg, MaeError *er
     if (strcmp(resume, "none") == 0)
         return MAE_OK;
     if (strcmp(resume, "auto") == 0)
-        return cfg->train.overwrite ? MAE_OK : find_checkpoint(folder, err);
+        return cfg->train.overwrite ? MAE_OK : mae_generation_find(folder, err);
     if (access(resume, F_OK) != 0 && errno == ENOENT)
         MAE_FAIL(err, MAE_ERR_ARG, "train.resume: %s does not exist", resume);
     MAE_TRY(mae_ckpt_verify(resume, err));
@@ -201,29 +141,46 @@ void mae_run_folder_close(MaeRunFolder *folder)
 
 #define OLD_TEMP ".tmp" /* as earlier versions called it */
 
-/* Remove what crashed saves left and, if @p all, the files of an earlier run. */
-static void clean(const char *folder, bool (*is_ours)(const char *name), bool all)
+/* The name of a file whose temporary file this may be; else the name itself. */
+static bool is_temporary(const char *name, char base[256])
+{
+    const bool ours = mae_text_ends(name, MAE_OUTPUT_TEMP);
+    const bool temporary = ours || mae_text_ends(name, OLD_TEMP);
+    const size_t end = ours        ? sizeof MAE_OUTPUT_TEMP - 1
+                       : temporary ? sizeof OLD_TEMP - 1
+                                   : 0;
+
+    (void)snprintf(base, 256, "%.*s", (int)(strlen(name) - end), name);
+    return temporary;
+}
+
+/*
+ * Remove what crashed saves left and, if @p all, the files of an earlier run: one that
+ * stayed could be taken for a state of the new one.
+ */
+static MaeStatus clean(const char *folder, bool (*is_ours)(const char *name), bool all,
+                       MaeError *err)
 {
     char file[MAE_CONFIG_PATH + 320], base[256];
+    MaeStatus status = MAE_OK;
     const struct dirent *entry;
     DIR *dir = opendir(folder);
 
     if (dir == NULL)
-        return;
-    while ((entry = readdir(dir)) != NULL) {
-        const char *name = entry->d_name;
-        const bool ours = mae_text_ends(name, MAE_OUTPUT_TEMP);
-        const bool temporary = ours || mae_text_ends(name, OLD_TEMP);
-        const size_t end = ours        ? sizeof MAE_OUTPUT_TEMP - 1
-                           : temporary ? sizeof OLD_TEMP - 1
-                                       : 0;
+        return errno == ENOENT
+                   ? MAE_OK
+                   : mae_file_fail(err, folder, "cannot read the folder", errno);
+    while (status == MAE_OK && (entry = readdir(dir)) != NULL) {
+        const bool temporary = is_temporary(entry->d_name, base);
 
-        (void)snprintf(base, sizeof base, "%.*s", (int)(strlen(name) - end), name);
-        if (is_ours(base) && (temporary || all) &&
-            join(file, sizeof file, folder, name, NULL) == MAE_OK)
-            (void)unlink(file);
+        if (!is_ours(base) || !(temporary || all))
+            continue;
+        status = join(file, sizeof file, folder, entry->d_name, err);
+        if (status == MAE_OK && unlink(file) != 0)
+            status = mae_file_fail(err, file, "cannot remove", errno);
     }
     (void)closedir(dir);
+    return status;
 }
 
 static MaeStatus write_config(const MaeRunFolder *folder, const MaeConfig *cfg,
@@ -250,8 +207,8 @@ MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
     MAE_TRY(join(log, sizeof log, folder->path, "log.txt", err));
     MAE_TRY(join(steps, sizeof steps, folder->path, "steps.jsonl", err));
     MAE_TRY(join(previews, sizeof previews, folder->path, "reconstructions", err));
-    clean(folder->path, is_run_file, anew);
-    clean(previews, is_preview, anew);
+    MAE_TRY(clean(folder->path, is_run_file, anew, err));
+    MAE_TRY(clean(previews, is_preview, anew, err));
     MAE_TRY(mae_jsonl_cut(steps, "step", (int64_t)step, err));
     MAE_TRY(mae_jsonl_open(&folder->steps, steps, err)); /* first: it marks a run */
     MAE_TRY(write_config(folder, cfg, err));
@@ -259,19 +216,6 @@ MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
     MAE_TRY(mae_jsonl_open(&folder->epochs, log, err));
     MAE_TRY(mae_events_cut(folder->path, (int64_t)step, err));
     return mae_events_open(&folder->events, folder->path, err);
-}
-
-/* log.txt so far, malloc'ed. */
-static MaeStatus read_history(const MaeRunFolder *folder, char **history, MaeError *err)
-{
-    char path[MAE_CONFIG_PATH + 32];
-    unsigned char *bytes = NULL;
-    size_t size = 0;
-
-    MAE_TRY(join(path, sizeof path, folder->path, "log.txt", err));
-    MAE_TRY(mae_file_read_all(path, HISTORY_MAX, &bytes, &size, err));
-    *history = (char *)bytes;
-    return MAE_OK;
 }
 
 /* A log that cannot be written is no reason to lose the run; tell once. */
@@ -335,119 +279,4 @@ void mae_run_folder_step(MaeRunFolder *folder, uint64_t step, double epoch, doub
     mae_json_set_real(record, "grad_norm", grad_norm);
     note_log(folder, log_step(folder, record, &why), &why);
     mae_json_free(record);
-}
-
-/* Give a checkpoint another name, atomically; not all file systems can. */
-static MaeStatus name_also(const char *saved, const char *path, MaeError *err)
-{
-    char temp[MAE_CONFIG_PATH + 96];
-
-    (void)snprintf(temp, sizeof temp, "%s" MAE_OUTPUT_TEMP, path);
-    (void)unlink(temp);
-    if (link(saved, temp) != 0)
-        return mae_file_fail(err, temp, "cannot link", errno);
-    if (rename(temp, path) != 0) {
-        const int error = errno;
-
-        (void)unlink(temp);
-        return mae_file_fail(err, path, "cannot rename", error);
-    }
-    return mae_file_sync_folder(path, err);
-}
-
-/* Remove the oldest checkpoint-N.h5 until keep are left; those above @p newest, left from
- * before the run went back to an older one, do not count. */
-static void prune(const MaeRunFolder *folder, long newest)
-{
-    for (;;) {
-        char path[MAE_CONFIG_PATH + 64], name[64];
-        const struct dirent *entry;
-        DIR *dir = opendir(folder->path);
-        long oldest = -1;
-        size_t count = 0;
-
-        if (dir == NULL)
-            return;
-        while ((entry = readdir(dir)) != NULL) {
-            const long n = checkpoint_number(entry->d_name);
-
-            if (n < 0 || n > newest)
-                continue;
-            count++;
-            if (oldest < 0 || n < oldest)
-                oldest = n;
-        }
-        (void)closedir(dir);
-        if (count <= folder->keep)
-            return;
-        (void)snprintf(name, sizeof name, "checkpoint-%ld.h5", oldest);
-        if (join(path, sizeof path, folder->path, name, NULL) != MAE_OK ||
-            unlink(path) != 0)
-            return;
-    }
-}
-
-/* One write; the other names are links to it. last.h5 comes last: if the run is killed in
- * between, it goes back to the state before and does everything again. */
-static MaeStatus save_names(MaeRunFolder *folder, const MaeSnapshot *snapshot,
-                            const MaeParamTable *table, const float *weights,
-                            const MaeOptim *optim, MaeSaveAs as, MaeError *err)
-{
-    char first[MAE_CONFIG_PATH + 64], path[MAE_CONFIG_PATH + 64], number[64];
-    const char *names[3];
-    size_t count = 0;
-
-    (void)snprintf(number, sizeof number, "checkpoint-%llu.h5",
-                   (unsigned long long)snapshot->epoch);
-    if (as.best)
-        names[count++] = "best.h5";
-    if (as.checkpoint)
-        names[count++] = number;
-    names[count++] = "last.h5";
-    MAE_TRY(join(first, sizeof first, folder->path, names[0], err));
-    MAE_TRY(mae_snapshot_save(first, snapshot, table, weights, optim, err));
-    for (size_t i = 1; i < count; i++) {
-        MAE_TRY(join(path, sizeof path, folder->path, names[i], err));
-        if (name_also(first, path, NULL) != MAE_OK)
-            MAE_TRY(mae_snapshot_save(path, snapshot, table, weights, optim, err));
-    }
-    if (as.checkpoint)
-        prune(folder, (long)snapshot->epoch);
-    return MAE_OK;
-}
-
-static MaeStatus save_all(MaeRunFolder *folder, const MaeSnapshot *snapshot,
-                          const MaeParamTable *table, const float *weights,
-                          const MaeOptim *optim, MaeSaveAs as, MaeError *err)
-{
-    MaeSnapshot full = *snapshot;
-    MaeError why = {0};
-    MaeStatus status;
-
-    if (read_history(folder, &full.history, &why) != MAE_OK)
-        mae_log(folder->log, MAE_LOG_WARN, "%s; saving without the log", why.msg);
-    status = save_names(folder, &full, table, weights, optim, as, err);
-    free(full.history);
-    return status;
-}
-
-MaeStatus mae_run_folder_save(MaeRunFolder *folder, const MaeSnapshot *snapshot,
-                              const MaeParamTable *table, const float *weights,
-                              const MaeOptim *optim, MaeSaveAs as, MaeError *err)
-{
-    MaeError why = {0};
-    const MaeStatus status = save_all(folder, snapshot, table, weights, optim, as, &why);
-
-    if (status == MAE_OK) {
-        folder->failed = 0;
-        return MAE_OK;
-    }
-    if (as.must)
-        MAE_FAIL(err, status, "%.400s (the state is not saved)", why.msg);
-    if (++folder->failed > SAVES_MAY_FAIL)
-        MAE_FAIL(err, status, "%.400s (saving failed %d times in a row)", why.msg,
-                 folder->failed);
-    mae_log(folder->log, MAE_LOG_WARN,
-            "%s; older checkpoints are intact, training goes on", why.msg);
-    return MAE_OK;
 }

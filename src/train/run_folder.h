@@ -7,6 +7,7 @@
  *   steps.jsonl            one JSON line per train.log_every steps
  *   events.out.tfevents.*  the same for TensorBoard
  *   last.h5                newest state, maybe in the middle of an epoch
+ *   previous.h5            the state that last.h5 held before (train/generations.h)
  *   checkpoint-N.h5        state after N epochs; best.h5: after the best one
  *   confusion.csv, .png    of the last evaluation of a classifier
  *   reconstructions/       previews
@@ -35,20 +36,22 @@ typedef struct MaeRunFolder {
     char path[MAE_CONFIG_PATH];
     char resume[MAE_CONFIG_PATH + 32]; /* checkpoint to go on from; "" = start anew */
     const MaeLog *log;
-    int lock;         /* descriptor of .lock, -1 */
-    bool made;        /* the folder did not exist */
-    bool log_failed;  /* the last line of a log could not be written */
-    size_t keep;      /* checkpoint-N.h5 files to keep */
-    int failed;       /* saves that failed in a row */
-    MaeJsonl *epochs; /* log.txt */
-    MaeJsonl *steps;  /* steps.jsonl */
+    int lock;           /* descriptor of .lock, -1 */
+    bool made;          /* the folder did not exist */
+    bool log_failed;    /* the last line of a log could not be written */
+    bool link_failed;   /* previous.h5 could not be made of the last last.h5 */
+    bool last_is_whole; /* last.h5 is known to be undamaged */
+    size_t keep;        /* checkpoint-N.h5 files to keep */
+    int failed;         /* saves that failed in a row */
+    MaeJsonl *epochs;   /* log.txt */
+    MaeJsonl *steps;    /* steps.jsonl */
     MaeEvents *events;
 } MaeRunFolder;
 
 /**
  * Check and lock the folder (made if it is missing) and find the checkpoint to resume
  * from, newest first; damaged ones are passed over with a warning. Writes nothing else. A
- * run is recognised by last.h5, checkpoint-N.h5 or steps.jsonl.
+ * run is recognised by last.h5, previous.h5, checkpoint-N.h5 or steps.jsonl.
  */
 MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
                               const MaeLog *log, MaeError *err);

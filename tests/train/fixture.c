@@ -167,6 +167,36 @@ void train_copy(const char *folder, const char *from, const char *to)
     ck_assert_int_eq(system(command), 0);
 }
 
+/* Replace a file by @p size bytes. */
+static void replace(const char *path, const unsigned char *bytes, size_t size)
+{
+    ck_assert_int_eq(unlink(path), 0);
+    mae_test_write(path, bytes, size);
+}
+
+void train_flip(const char *folder, const char *name)
+{
+    const char *path = fixture_path(folder, name);
+    size_t size;
+    unsigned char *bytes = mae_test_read(path, &size);
+
+    ck_assert_msg(bytes != NULL, "%s is missing", path);
+    bytes[size / 2] ^= 1;
+    replace(path, bytes, size);
+    free(bytes);
+}
+
+void train_truncate(const char *folder, const char *name, size_t size)
+{
+    const char *path = fixture_path(folder, name);
+    size_t whole;
+    unsigned char *bytes = mae_test_read(path, &whole);
+
+    ck_assert_msg(bytes != NULL && size <= whole, "%s is missing or short", path);
+    replace(path, bytes, size);
+    free(bytes);
+}
+
 /* Every tensor of two checkpoints, bit by bit. */
 static void compare_tensors(const MaeCkptReader *a, const MaeCkptReader *b)
 {
@@ -250,6 +280,15 @@ static char *timeless(const char *path)
     return out;
 }
 
+void train_compare_states(const char *folder, const char *a, const char *b)
+{
+    char path[2][1200];
+
+    (void)snprintf(path[0], sizeof path[0], "%s/%s/last.h5", folder, a);
+    (void)snprintf(path[1], sizeof path[1], "%s/%s/last.h5", folder, b);
+    compare_checkpoints(path[0], path[1]);
+}
+
 void train_compare(const char *folder, const char *a, const char *b)
 {
     static const char *const LOGS[] = {"log.txt", "steps.jsonl"};
@@ -267,9 +306,7 @@ void train_compare(const char *folder, const char *a, const char *b)
         free(x);
         free(y);
     }
-    (void)snprintf(path[0], sizeof path[0], "%s/%s/last.h5", folder, a);
-    (void)snprintf(path[1], sizeof path[1], "%s/%s/last.h5", folder, b);
-    compare_checkpoints(path[0], path[1]);
+    train_compare_states(folder, a, b);
 }
 
 bool train_exists(const char *folder, const char *name)

@@ -58,6 +58,16 @@ void train_expect(TrainRun *run, const TrainSpec *spec, MaeStatus status);
 /** Copy a run as it is on disk. */
 void train_copy(const char *folder, const char *from, const char *to);
 
+/**
+ * Flip a bit in the middle of "<folder>/<name>", or cut it back to @p size; other names of
+ * the file stay whole.
+ */
+void train_flip(const char *folder, const char *name);
+void train_truncate(const char *folder, const char *name, size_t size);
+
+/** Two runs must have the same tensors and progress in last.h5. */
+void train_compare_states(const char *folder, const char *a, const char *b);
+
 /** Two runs must have the same tensors, progress and logs, wall-clock fields aside. */
 void train_compare(const char *folder, const char *a, const char *b);
 
