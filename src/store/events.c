@@ -83,7 +83,7 @@ static MaeStatus write_record(const MaeEvents *events, const Message *m, MaeErro
     mae_put_u32(record + 8, masked_crc(record, 8));
     memcpy(record + HEAD, m->bytes, m->size);
     mae_put_u32(record + HEAD + m->size, masked_crc(m->bytes, m->size));
-    return mae_file_write(events->fd, events->path, record, HEAD + m->size + 4, err);
+    return mae_file_append(events->fd, events->path, record, HEAD + m->size + 4, err);
 }
 
 /** Create the first free name; several runs may start in the same second. */

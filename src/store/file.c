@@ -124,6 +124,38 @@ MaeStatus mae_file_write(int fd, const char *path, const void *bytes, size_t siz
     return MAE_OK;
 }
 
+int mae_file_resize(int fd, uint64_t size)
+{
+    while (ftruncate(fd, (off_t)size) != 0) {
+        if (errno != EINTR)
+            return errno;
+    }
+    return 0;
+}
+
+int mae_file_sync(int fd)
+{
+    while (fsync(fd) != 0) {
+        if (errno != EINTR)
+            return errno;
+    }
+    return 0;
+}
+
+MaeStatus mae_file_append(int fd, const char *path, const void *bytes, size_t size,
+                          MaeError *err)
+{
+    struct stat before;
+    MaeStatus status;
+
+    if (fstat(fd, &before) != 0)
+        return mae_file_fail(err, path, "cannot stat", errno);
+    status = mae_file_write(fd, path, bytes, size, err);
+    if (status != MAE_OK)
+        (void)mae_file_resize(fd, (uint64_t)before.st_size);
+    return status;
+}
+
 MaeStatus mae_file_write_atomic(const char *path, const void *bytes, size_t size,
                                 MaeError *err)
 {
@@ -139,7 +171,7 @@ MaeStatus mae_file_sync_folder(const char *path, MaeError *err)
     const char *slash = strrchr(path, '/');
     const size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
     char *folder = slash == NULL ? strdup(".") : strndup(path, length);
-    int fd, number = 0;
+    int fd, number;
 
     if (folder == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
@@ -148,39 +180,44 @@ MaeStatus mae_file_sync_folder(const char *path, MaeError *err)
     if (fd < 0)
         return mae_file_fail(err, path, "cannot open its folder", errno);
     /* EINVAL: a file system that cannot sync folders has nothing better to offer. */
-    if (fsync(fd) != 0 && errno != EINVAL)
-        number = errno;
+    number = mae_file_sync(fd);
     (void)close(fd);
-    return number == 0 ? MAE_OK
-                       : mae_file_fail(err, path, "cannot sync its folder", number);
+    return number == 0 || number == EINVAL
+               ? MAE_OK
+               : mae_file_fail(err, path, "cannot sync its folder", number);
+}
+
+/* What is there is no failure, whoever may not make it. */
+static MaeStatus make_folder(const char *path, MaeError *err)
+{
+    struct stat st;
+    const int number = mkdir(path, 0777) == 0 ? 0 : errno;
+
+    if (number != 0 && stat(path, &st) != 0)
+        return mae_file_fail(err, path, "cannot create folder", number);
+    if (number != 0 && !S_ISDIR(st.st_mode))
+        MAE_FAIL(err, MAE_ERR_ARG, "%s: exists and is no folder", path);
+    return MAE_OK;
 }
 
 MaeStatus mae_file_make_folders(const char *path, MaeError *err)
 {
     char *part = strdup(path);
-    struct stat st;
+    MaeStatus status = MAE_OK;
 
     if (part == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
-    for (char *p = part + (part[0] == '/'); *p != '\0'; p++) {
+    for (char *p = part + (part[0] == '/'); *p != '\0' && status == MAE_OK; p++) {
         if (*p != '/')
             continue;
         *p = '\0';
-        (void)mkdir(part, 0777); /* what went wrong shows at the last one */
+        status = make_folder(part, err);
         *p = '/';
     }
+    if (status == MAE_OK)
+        status = make_folder(path, err);
     free(part);
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-        if (errno == ENOTDIR)
-            MAE_FAIL(err, MAE_ERR_ARG, "%s: lies below something that is no folder",
-                     path);
-        return mae_file_fail(err, path, "cannot create folder", errno);
-    }
-    if (stat(path, &st) != 0)
-        return mae_file_fail(err, path, "cannot stat", errno);
-    if (!S_ISDIR(st.st_mode))
-        MAE_FAIL(err, MAE_ERR_ARG, "%s: exists and is no folder", path);
-    return MAE_OK;
+    return status;
 }
 
 /* Is @p folder, or a folder above it, the one that @p st describes? Closes @p folder. */

@@ -41,6 +41,17 @@ MaeStatus mae_file_read_all(const char *path, size_t max_bytes, unsigned char **
 MaeStatus mae_file_write(int fd, const char *path, const void *bytes, size_t size,
                          MaeError *err);
 
+/**
+ * Write at the end of a file opened with O_APPEND, all of it or nothing: what a failure has
+ * written is cut off again, so that a later record does not run into half of this one.
+ */
+MaeStatus mae_file_append(int fd, const char *path, const void *bytes, size_t size,
+                          MaeError *err);
+
+/** ftruncate and fsync that go on after interrupts. @return 0, or the errno */
+int mae_file_resize(int fd, uint64_t size);
+int mae_file_sync(int fd);
+
 /** Replace or create @p path with this content: complete and on disk, or not at all. */
 MaeStatus mae_file_write_atomic(const char *path, const void *bytes, size_t size,
                                 MaeError *err);

@@ -81,7 +81,7 @@ MaeStatus mae_jsonl_append(MaeJsonl *log, const MaeJson *record, MaeError *err)
                  log->path, length, MAE_JSONL_LINE - 1);
     }
     text[length] = '\n'; /* in place of the NUL: one write for the whole line */
-    status = mae_file_write(log->fd, log->path, text, length + 1, err);
+    status = mae_file_append(log->fd, log->path, text, length + 1, err);
     free(text);
     return status;
 }

@@ -62,6 +62,7 @@ static MaeStatus check_target(const char *path, MaeError *err)
 static MaeStatus create(MaeOutput *out, MaeError *err)
 {
     struct stat st;
+    int number;
 
     for (;;) {
         out->fd = open(out->temp, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -79,9 +80,8 @@ static MaeStatus create(MaeOutput *out, MaeError *err)
         (void)close(out->fd);
     }
     out->lock = fcntl(out->fd, F_DUPFD_CLOEXEC, 0);
-    if (out->lock < 0 || ftruncate(out->fd, 0) != 0) {
-        const int number = errno;
-
+    number = out->lock < 0 ? errno : mae_file_resize(out->fd, 0);
+    if (number != 0) {
         (void)unlink(out->temp);
         return mae_file_fail(err, out->temp, "cannot create", number);
     }
@@ -162,10 +162,8 @@ void mae_output_truncate(MaeOutput *out, uint64_t size)
     if (out->error != 0)
         return;
     number = planned(out);
-    while (number == 0 && ftruncate(out->fd, (off_t)size) != 0) {
-        if (errno != EINTR)
-            number = errno;
-    }
+    if (number == 0)
+        number = mae_file_resize(out->fd, size);
     if (number != 0)
         fail(out, "cannot set the size", number);
 }
@@ -181,10 +179,8 @@ static void sync_and_close(MaeOutput *out)
 {
     int number = out->error != 0 ? out->error : planned(out);
 
-    while (number == 0 && fsync(out->fd) != 0) {
-        if (errno != EINTR)
-            number = errno;
-    }
+    if (number == 0)
+        number = mae_file_sync(out->fd);
     if (number != 0)
         fail(out, "cannot sync", number);
     if (close(out->fd) != 0 && errno != EINTR)

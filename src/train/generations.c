@@ -194,7 +194,9 @@ static MaeStatus save_names(MaeRunFolder *folder, const MaeSnapshot *snapshot,
         names[count++] = number;
     names[count++] = LAST;
     MAE_TRY(mae_run_folder_file(folder, names[0], first, sizeof first, err));
+    folder->best_failed = as.best;
     MAE_TRY(mae_snapshot_save(first, snapshot, table, weights, optim, err));
+    folder->best_failed = false;
     for (size_t i = 1; i < count; i++) {
         MAE_TRY(mae_run_folder_file(folder, names[i], path, sizeof path, err));
         if (name_also(first, path, NULL) != MAE_OK)

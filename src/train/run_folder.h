@@ -41,6 +41,7 @@ typedef struct MaeRunFolder {
     bool log_failed;    /* the last line of a log could not be written */
     bool link_failed;   /* previous.h5 could not be made of the last last.h5 */
     bool last_is_whole; /* last.h5 is known to be undamaged */
+    bool best_failed;   /* the last save that was to write best.h5 did not */
     size_t keep;        /* checkpoint-N.h5 files to keep */
     int failed;         /* saves that failed in a row */
     MaeJsonl *epochs;   /* log.txt */

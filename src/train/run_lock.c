@@ -29,13 +29,13 @@ static void read_owner(int fd, char *owner, size_t size)
 static MaeStatus write_owner(int fd, const char *path, MaeError *err)
 {
     char host[65] = "", owner[128];
-    int n;
+    const int number = mae_file_resize(fd, 0);
 
+    if (number != 0)
+        return mae_file_fail(err, path, "cannot write", number);
     (void)gethostname(host, sizeof host - 1);
-    n = snprintf(owner, sizeof owner, "process %ld on %s\n", (long)getpid(), host);
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, owner, (size_t)n, 0) != n)
-        return mae_file_fail(err, path, "cannot write", errno);
-    return MAE_OK;
+    (void)snprintf(owner, sizeof owner, "process %ld on %s\n", (long)getpid(), host);
+    return mae_file_write(fd, path, owner, strlen(owner), err);
 }
 
 MaeStatus mae_run_lock_take(int *lock, const char *folder, MaeError *err)

@@ -128,6 +128,7 @@ static MaeStatus save(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
                                      trainer->w, &trainer->optim, as, err);
     }
     free(config);
+    trainer->owed = status == MAE_OK ? (MaeSaveAs){0} : as;
     trainer->last_save = mae_clock_now();
     return status;
 }
@@ -357,6 +358,8 @@ static MaeStatus end_epoch(MaeTrainer *trainer, bool *over, MaeError *err)
         trainer->state.best = score;
     if (as.best || as.checkpoint || *over || time_to_save(trainer))
         MAE_TRY(save(trainer, as, err));
+    if (as.best && trainer->folder->best_failed)
+        trainer->state.best = before.best; /* of what best.h5 holds */
     mae_run_report_update(trainer, *over ? MAE_RUN_FINISHED : MAE_RUN_UNDER_WAY);
     return MAE_OK;
 }
@@ -419,13 +422,17 @@ static MaeStatus place_loader(MaeTrainer *trainer, bool first, MaeError *err)
                            (size_t)trainer->state.batch, err);
 }
 
-/* A failure that is not one of numbers must not cost what was learnt so far. */
+/*
+ * A failure that is not one of numbers must not cost what was learnt so far, nor, if it is
+ * of a save, the names that this was for.
+ */
 static void rescue(MaeTrainer *trainer, MaeStatus status)
 {
     if (status == MAE_OK || status == MAE_ERR_INTERRUPTED || status == MAE_ERR_NUMERIC ||
         trainer->pace.updates == 0)
         return;
-    if (save(trainer, (MaeSaveAs){.must = true}, NULL) == MAE_OK)
+    trainer->owed.must = true;
+    if (save(trainer, trainer->owed, NULL) == MAE_OK)
         mae_log(&trainer->hooks->log, MAE_LOG_INFO, "saved up to step %llu in %s",
                 (unsigned long long)trainer->state.step, trainer->folder->path);
 }

@@ -114,6 +114,7 @@ typedef struct MaeTrainer {
     MaeSchedule schedule;
     size_t batches; /* used per epoch: a multiple of accum_iter */
     MaeTrainState state;
+    MaeSaveAs owed;              /* names of the last save, if it ended the run */
     double started, last_save;   /* clock; 0 before the run */
     MaeTrainPace pace, epoch_at; /* of the session: now, and at the start of the epoch */
     double last_loss, last_score;

@@ -1,6 +1,7 @@
 #define _XOPEN_SOURCE 700 /* nftw, mkdtemp */
 #include "support/test.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <hdf5.h>
 #include <locale.h>
@@ -211,6 +212,19 @@ void mae_test_write(const char *path, const void *data, size_t size)
     ck_assert_msg(file != NULL, "cannot write %s", path);
     ck_assert(fwrite(data, 1, size, file) == size);
     ck_assert(fclose(file) == 0);
+}
+
+size_t mae_test_open_files(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    size_t count = 0;
+
+    if (dir == NULL)
+        return 0;
+    while (readdir(dir) != NULL)
+        count++;
+    (void)closedir(dir);
+    return count;
 }
 
 size_t mae_test_count(const char *text, const char *piece)

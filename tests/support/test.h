@@ -74,6 +74,9 @@ void mae_test_folder_remove(char *folder);
 unsigned char *mae_test_read(const char *path, size_t *size);
 void mae_test_write(const char *path, const void *data, size_t size);
 
+/** Files that this process has open; 0 if nobody says. */
+size_t mae_test_open_files(void);
+
 /** How often @p piece stands in @p text, overlaps included. */
 size_t mae_test_count(const char *text, const char *piece);
 

@@ -2,7 +2,6 @@
  * Linked with --wrap for malloc and its relatives: updates do not allocate, and any
  * allocation may fail. Does not see inside shared libraries.
  */
-#include <dirent.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,19 +292,6 @@ START_TEST(updates_of_a_run_do_not_allocate)
 }
 END_TEST
 
-static size_t open_files(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    size_t count = 0;
-
-    if (dir == NULL)
-        return 0;
-    while (readdir(dir) != NULL)
-        count++;
-    (void)closedir(dir);
-    return count;
-}
-
 static void begin_failing(void *ctx)
 {
     atomic_store(&everywhere, 0);
@@ -341,9 +327,10 @@ START_TEST(any_allocation_may_fail)
         ck_assert_msg(run.err.msg[0] != '\0', "allocation %zu: no message", n);
         failures += run.status == MAE_ERR_NOMEM;
         if (n == 0)
-            files = open_files();
-        ck_assert_msg(open_files() == files, "allocation %zu: %zu files open, %zu before",
-                      n, open_files(), files);
+            files = mae_test_open_files();
+        ck_assert_msg(mae_test_open_files() == files,
+                      "allocation %zu: %zu files open, %zu before", n,
+                      mae_test_open_files(), files);
         n++;
     } while (made >= n - 1);
     ck_assert_int_eq(run.status, MAE_ERR_INTERRUPTED);
