@@ -205,7 +205,7 @@ START_TEST(folders_are_made_with_parents)
     mae_test_write(file.text, "x", 1);
     ck_assert_fails(mae_file_make_folders(file.text, &err), MAE_ERR_ARG, "no folder");
     ck_assert_fails(mae_file_make_folders(path_in(folder, "a/f/g").text, &err),
-                    MAE_ERR_ARG, "no folder");
+                    MAE_ERR_ARG, "exists and is no folder");
     mae_test_folder_remove(folder);
 }
 END_TEST

@@ -301,7 +301,7 @@ static const BadCall BAD_CALLS[] = {
     {"pretrain run.yaml train.resume=images.h5", 3, "images.h5"},
     {"pretrain run.yaml -o train", 2, "train: lies inside train, which is read"},
     {"pretrain run.yaml -o train/new/run", 2, "lies inside train, which is read"},
-    {"pretrain run.yaml -o run.yaml/run", 2, "run.yaml/run: lies below"},
+    {"pretrain run.yaml -o run.yaml/run", 2, "run.yaml: exists and is no folder"},
     {"pretrain run.yaml -o run.yaml", 2, "run.yaml: exists and is no folder"},
     {"finetune run.yaml", 2, "finetune.checkpoint is missing"},
     {"finetune run.yaml finetune.checkpoint=nowhere.h5", 2, "nowhere.h5 does not exist"},

@@ -2,7 +2,6 @@
  * Linked with --wrap for malloc and its relatives: updates do not allocate, and any
  * allocation may fail. Does not see inside shared libraries.
  */
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,59 +12,15 @@
 #include "model/embedder.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
+#include "support/allocations.h"
 #include "train/fixture.h"
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-char *__wrap_strdup(const char *text);
 MaeStatus __real_mae_gemm_open(MaeGemm **gemm, const MaeGemmOptions *options,
                                MaeError *err);
 void __real_mae_gemm_close(MaeGemm *gemm);
 MaeStatus __wrap_mae_gemm_open(MaeGemm **gemm, const MaeGemmOptions *options,
                                MaeError *err);
 void __wrap_mae_gemm_close(MaeGemm *gemm);
-
-static atomic_size_t everywhere;       /* allocations of all threads */
-static size_t fail_at;                 /* the one that fails, from 1; 0: none */
-static _Thread_local size_t of_thread; /* allocations of this one */
-
-static bool refused(void)
-{
-    of_thread++;
-    return atomic_fetch_add(&everywhere, 1) + 1 == fail_at;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return refused() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return refused() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-    return refused() ? NULL : __real_realloc(p, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return refused() ? NULL : __real_aligned_alloc(alignment, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return refused() ? NULL : __real_strdup(text);
-}
 
 /* The products of the session, and the shapes it had prepared in the end. */
 static MaeGemm *products;
@@ -206,10 +161,10 @@ START_TEST(updates_of_a_model_do_not_allocate)
         return;
     }
     parts_open(&p, (MaeDtype)_i);
-    before = atomic_load(&everywhere);
+    before = test_allocations();
     for (size_t i = 0; i < 6; i++)
         learnt = update(&p, images, i % 2 == 0 ? BATCH : BATCH - 2) && learnt;
-    ck_assert_uint_eq(atomic_load(&everywhere), before);
+    ck_assert_uint_eq(test_allocations(), before);
     ck_assert(learnt);
     parts_close(&p);
     free(images);
@@ -229,10 +184,10 @@ START_TEST(features_do_not_allocate)
     parts_open(&p, (MaeDtype)_i);
     spec = mae_embed_spec_autoencoder(&p.model, MAE_POOL_MEAN);
     ck_assert_ok(mae_embedder_open(&embedder, &spec, p.w, &p.compute, &err));
-    before = atomic_load(&everywhere);
+    before = test_allocations();
     for (size_t batch = 1; batch <= BATCH; batch++)
         mae_embedder_run(&embedder, out, images, batch);
-    ck_assert_uint_eq(atomic_load(&everywhere), before);
+    ck_assert_uint_eq(test_allocations(), before);
     mae_embedder_close(&embedder);
     parts_close(&p);
     free(images);
@@ -252,9 +207,9 @@ static void watch_update(void *ctx, size_t number)
 
     if (number == 1)
         watch->shapes = mae_gemm_shapes(products);
-    if (number > 1 && of_thread - watch->last > watch->worst)
-        watch->worst = of_thread - watch->last;
-    watch->last = of_thread;
+    if (number > 1 && test_allocations_of_thread() - watch->last > watch->worst)
+        watch->worst = test_allocations_of_thread() - watch->last;
+    watch->last = test_allocations_of_thread();
 }
 
 /* In each precision; no product is prepared late, be it for evaluations or previews. */
@@ -294,8 +249,7 @@ END_TEST
 
 static void begin_failing(void *ctx)
 {
-    atomic_store(&everywhere, 0);
-    fail_at = *(const size_t *)ctx;
+    test_allocations_fail(*(const size_t *)ctx);
 }
 
 /* Whatever allocation of a session fails: no crash, a message, no file left open. */
@@ -318,8 +272,8 @@ START_TEST(any_allocation_may_fail)
                    folder, _i == 1 ? "finetune.init=random finetune.ema_decay=0.9" : "");
     do {
         train_run(&run, &spec); /* the first, with n = 0, warms libraries up */
-        made = atomic_load(&everywhere);
-        fail_at = 0;
+        made = test_allocations();
+        test_allocations_fail(0);
         ck_assert_msg(
             run.status == MAE_ERR_NOMEM || run.status == MAE_ERR_INTERRUPTED ||
                 strstr(run.err.msg, "libhdf5 cannot") != NULL, /* it knows why */
