@@ -238,7 +238,11 @@ MaeStatus mae_h5in_reals(const MaeH5In *in, const char *name, double **values, s
 
     MAE_TRY(open_attr(in, name, 1, &attr, err));
     read = malloc((attr.count > 0 ? attr.count : 1) * sizeof *read);
-    ok = read != NULL && mae_h5_number(attr.type, &number) &&
+    if (read == NULL) {
+        close_attr(&attr);
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", in->path);
+    }
+    ok = mae_h5_number(attr.type, &number) &&
          (attr.count == 0 || H5Aread(attr.id, H5T_NATIVE_DOUBLE, read) >= 0);
     *n = ok ? attr.count : *n;
     close_attr(&attr);
@@ -251,53 +255,49 @@ MaeStatus mae_h5in_reals(const MaeH5In *in, const char *name, double **values, s
     return MAE_OK;
 }
 
-/* Fixed-length texts as they are stored, plus a final NUL; malloc'ed, or NULL. */
-static char *read_rows(const Attr *attr)
+/* Fixed-length texts as they are stored, plus a final NUL; malloc'ed. Closes @p attr. */
+static MaeStatus read_rows(const MaeH5In *in, const char *name, Attr *attr, char **rows,
+                           MaeError *err)
 {
-    char *rows;
+    const bool fixed =
+        H5Tget_class(attr->type) == H5T_STRING && H5Tis_variable_str(attr->type) == 0;
+    char *read = fixed ? malloc(attr->count * attr->size + 1) : NULL;
+    const bool ok =
+        read != NULL && (attr->count == 0 || H5Aread(attr->id, attr->type, read) >= 0);
 
-    if (H5Tget_class(attr->type) != H5T_STRING || H5Tis_variable_str(attr->type) != 0)
-        return NULL;
-    rows = malloc(attr->count * attr->size + 1);
-    if (rows != NULL && attr->count > 0 && H5Aread(attr->id, attr->type, rows) < 0) {
-        free(rows);
-        return NULL;
+    close_attr(attr);
+    if (fixed && read == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", in->path);
+    if (!ok) {
+        free(read);
+        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: attribute %s: expected a fixed-length text",
+                 in->path, name);
     }
-    if (rows != NULL)
-        rows[attr->count * attr->size] = '\0';
-    return rows;
+    read[attr->count * attr->size] = '\0';
+    *rows = read;
+    return MAE_OK;
 }
 
 MaeStatus mae_h5in_text(const MaeH5In *in, const char *name, char **text, MaeError *err)
 {
     Attr attr;
-    char *read;
 
     MAE_TRY(open_attr(in, name, 0, &attr, err));
-    read = read_rows(&attr);
-    close_attr(&attr);
-    if (read == NULL)
-        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: attribute %s: expected a fixed-length text",
-                 in->path, name);
-    *text = read;
-    return MAE_OK;
+    return read_rows(in, name, &attr, text, err);
 }
 
 MaeStatus mae_h5in_texts(const MaeH5In *in, const char *name, char ***texts, size_t *n,
                          MaeError *err)
 {
-    char **made = NULL, *rows, *at;
+    char **made, *rows = NULL, *at;
     Attr attr;
 
     MAE_TRY(open_attr(in, name, 1, &attr, err));
-    rows = read_rows(&attr);
-    close_attr(&attr);
-    if (rows != NULL)
-        made = malloc(attr.count * (sizeof *made + attr.size + 1) + 1);
+    MAE_TRY(read_rows(in, name, &attr, &rows, err));
+    made = malloc(attr.count * (sizeof *made + attr.size + 1) + 1);
     if (made == NULL) {
         free(rows);
-        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: attribute %s: expected fixed-length texts",
-                 in->path, name);
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", in->path);
     }
     at = (char *)(made + attr.count);
     for (size_t i = 0; i < attr.count; i++, at += attr.size + 1) {

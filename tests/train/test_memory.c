@@ -293,6 +293,72 @@ START_TEST(any_allocation_may_fail)
 }
 END_TEST
 
+/* The run as it was left, in place of what a session made of it. */
+static void restore(const char *folder)
+{
+    char command[1200];
+
+    (void)snprintf(command, sizeof command, "rm -rf '%s/run'", folder);
+    ck_assert_int_eq(system(command), 0);
+    train_copy(folder, "left", "run");
+}
+
+/*
+ * Taking a run up again, its last update, evaluation, pictures, report, last save: what
+ * fails costs nothing that was saved, and the next session ends as if it had not. All
+ * allocations with MAE_TEST_FULL, else some.
+ */
+START_TEST(any_allocation_of_the_rest_may_fail)
+{
+    const size_t stride = getenv("MAE_TEST_FULL") != NULL ? 1 : 29;
+    char *folder = train_place(), overrides[2000];
+    size_t files = 0, n = 0, made = 0, failures = 0;
+    TrainSpec spec = {.folder = folder,
+                      .name = "left",
+                      .finetune = _i == 1,
+                      .overrides = overrides,
+                      .stop_at = 2,
+                      .ctx = &n};
+    static TrainRun run;
+
+    (void)snprintf(overrides, sizeof overrides,
+                   "data.val=%s/val train.batch_size=9 train.epochs=1 train.report=true "
+                   "train.preflight=false %s",
+                   folder,
+                   _i == 1 ? "finetune.init=random finetune.ema_decay=0.9"
+                           : "train.preview_every=1 train.preview_count=2");
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    spec.stop_at = 0;
+    train_copy(folder, "left", "straight");
+    spec.name = "straight";
+    train_expect(&run, &spec, MAE_OK);
+    spec.name = "run";
+    files = mae_test_open_files();
+    for (n = 1; n == 1 || made >= n - stride; n += stride) {
+        restore(folder);
+        spec.at_start = begin_failing;
+        train_run(&run, &spec);
+        made = test_allocations();
+        test_allocations_fail(0);
+        spec.at_start = NULL;
+        ck_assert_msg(run.status == MAE_OK || run.status == MAE_ERR_NOMEM ||
+                          strstr(run.err.msg, "libhdf5 cannot") != NULL,
+                      "allocation %zu: %s: %s", n, mae_status_name(run.status),
+                      run.err.msg);
+        ck_assert_msg(run.status == MAE_OK || run.err.msg[0] != '\0', "allocation %zu",
+                      n);
+        ck_assert_msg(mae_test_open_files() == files, "allocation %zu: %zu files open", n,
+                      mae_test_open_files());
+        failures += run.status != MAE_OK;
+        if (run.status != MAE_OK)
+            train_expect(&run, &spec, MAE_OK);
+        train_compare_states(folder, "straight", "run");
+    }
+    ck_assert_uint_gt(failures, 0);
+    mae_test_folder_remove(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("train memory");
@@ -303,6 +369,10 @@ int main(void)
     tcase_add_loop_test(tc, features_do_not_allocate, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, updates_of_a_run_do_not_allocate, 0, 2 * TRAIN_KINDS);
     tcase_add_loop_test(tc, any_allocation_may_fail, 0, 2);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("rest");
+    tcase_set_timeout(tc, 600);
+    tcase_add_loop_test(tc, any_allocation_of_the_rest_may_fail, 0, 2);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }
