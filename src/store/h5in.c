@@ -13,6 +13,7 @@
 
 struct MaeH5In {
     MaeVfdTarget target;
+    bool starved; /* opening failed for want of memory */
     MaeH5Source source;
     char *path;
 };
@@ -41,11 +42,15 @@ MaeStatus mae_h5in_open_fd(MaeH5In **in, int fd, const char *path, MaeError *err
     }
     mae_vfd_quiet();
     made->path = copy;
-    made->target = (MaeVfdTarget){.fd = fd};
+    made->target = (MaeVfdTarget){.fd = fd, .starved = &made->starved};
     made->source = (MaeH5Source){
         .file = open_hdf5(made), .fd = fd, .size = (uint64_t)st.st_size, .path = copy};
     if (made->source.file < 0) {
+        const bool starved = made->starved;
+
         mae_h5in_close(made);
+        if (starved)
+            MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: not an HDF5 file, or damaged", path);
     }
     *in = made;

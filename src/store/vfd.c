@@ -24,11 +24,19 @@ typedef struct File {
     haddr_t eof; /* end of what exists, or was written */
 } File;
 
+static void note_starved(const MaeVfdTarget *target)
+{
+    if (target->starved != NULL)
+        *target->starved = true;
+}
+
 static void *copy_target(const void *info)
 {
     MaeVfdTarget *copy = malloc(sizeof *copy);
 
-    if (copy != NULL)
+    if (copy == NULL)
+        note_starved(info);
+    else
         memcpy(copy, info, sizeof *copy);
     return copy;
 }
@@ -57,8 +65,10 @@ static H5FD_t *open_file(const char *name, unsigned flags, hid_t access, haddr_t
         fstat(target->fd, &st) != 0)
         return NULL;
     file = calloc(1, sizeof *file);
-    if (file == NULL)
+    if (file == NULL) {
+        note_starved(target);
         return NULL;
+    }
     file->target = *target;
     file->eof = (haddr_t)st.st_size;
     return &file->pub;

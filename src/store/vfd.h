@@ -24,6 +24,7 @@ typedef struct MaeVfdTarget {
     int fd;         /* descriptor to read from (never closed here) */
     MaeOutput *out; /* NULL: read-only */
     hid_t driver;   /* set by mae_vfd_access */
+    bool *starved;  /* set if the driver ran out of memory: libhdf5 does not say why */
 } MaeVfdTarget;
 
 /**
