@@ -42,8 +42,8 @@ MaeStatus mae_file_write(int fd, const char *path, const void *bytes, size_t siz
                          MaeError *err);
 
 /**
- * Write at the end of a file opened with O_APPEND, all of it or nothing: what a failure has
- * written is cut off again, so that a later record does not run into half of this one.
+ * Write at the end of a file opened with O_APPEND, all of it or nothing: what a failure
+ * has written is cut off again, so that a later record does not run into half of it.
  */
 MaeStatus mae_file_append(int fd, const char *path, const void *bytes, size_t size,
                           MaeError *err);

@@ -72,7 +72,7 @@ static MaeStatus count_numbers(const MaeRunFolder *folder, long below, Numbers *
     return MAE_OK;
 }
 
-/* Take a checkpoint if it is whole. One that cannot be looked at is damaged, not missing. */
+/* Take a checkpoint if it is whole; one that cannot be looked at is not missing. */
 static MaeStatus try_checkpoint(MaeRunFolder *folder, const char *name, MaeError *why,
                                 MaeError *err)
 {
@@ -207,8 +207,8 @@ static MaeStatus save_names(MaeRunFolder *folder, const MaeSnapshot *snapshot,
 
 /*
  * Save beside what last.h5 holds now, which is then previous.h5: while the new state is
- * written it has a temporary name, so there are two older ones at any time. A last.h5 that
- * may be damaged takes nothing's place.
+ * written it has a temporary name, so there are two older ones at any time. A last.h5
+ * that may be damaged takes nothing's place.
  */
 static MaeStatus save_beside(MaeRunFolder *folder, const MaeSnapshot *snapshot,
                              const MaeParamTable *table, const float *weights,

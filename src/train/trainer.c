@@ -423,8 +423,8 @@ static MaeStatus place_loader(MaeTrainer *trainer, bool first, MaeError *err)
 }
 
 /*
- * A failure that is not one of numbers must not cost what was learnt so far, nor, if it is
- * of a save, the names that this was for.
+ * A failure that is not one of numbers must not cost what was learnt so far, nor, if
+ * it is of a save, the names that this was for.
  */
 static void rescue(MaeTrainer *trainer, MaeStatus status)
 {

@@ -114,7 +114,7 @@ int __wrap_link(const char *from, const char *to)
     return fails(TEST_LINK) ? -1 : __real_link(from, to);
 }
 
-/* Linux closes in any case. Nothing is lost if a file that was only read is not closed. */
+/* Linux closes in any case. A file that was only read loses nothing. */
 int __wrap_close(int fd)
 {
     const int flags = fcntl(fd, F_GETFL);

@@ -59,8 +59,8 @@ void train_expect(TrainRun *run, const TrainSpec *spec, MaeStatus status);
 void train_copy(const char *folder, const char *from, const char *to);
 
 /**
- * Flip a bit in the middle of "<folder>/<name>", or cut it back to @p size; other names of
- * the file stay whole.
+ * Flip a bit in the middle of "<folder>/<name>", or cut it back to @p size; other
+ * names of the file stay whole.
  */
 void train_flip(const char *folder, const char *name);
 void train_truncate(const char *folder, const char *name, size_t size);

@@ -204,7 +204,7 @@ static void remove_run(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-/* Left and finished without a fault, as "straight"; @return the calls of both sessions. */
+/* Left and finished without a fault, as "straight". @return calls of both sessions */
 static size_t straight(const TestFault *fault, bool finetune, Contents *contents)
 {
     size_t calls;
@@ -262,8 +262,8 @@ static void try_at(const TestFault *fault, size_t n, bool finetune, const Conten
 }
 
 /*
- * Calls to try: all but for writes of bytes, of which there are many alike; some of those,
- * and after the first kind of fault some of all. Everything with MAE_TEST_FULL.
+ * Calls to try: all but for writes of bytes, of which there are many alike; some of
+ * those, and after the first kind of fault some of all. Everything with MAE_TEST_FULL.
  */
 static size_t choose(size_t chosen[MOST_CALLS], size_t calls, bool first)
 {

@@ -58,7 +58,7 @@ static void saved_twice(size_t first, size_t second)
     ck_assert_int_eq(step_of("run/last.h5"), (int64_t)second);
 }
 
-/* The save of an update comes after this; another one may follow at the end of an epoch. */
+/* The save of an update comes after this; the end of an epoch may save once more. */
 static void expect_two(void *ctx, size_t update)
 {
     struct stat last, previous;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "train/fixture.h"
 
 #define PRETRAIN                                                                         \
@@ -107,6 +108,35 @@ START_TEST(finetuning)
 }
 END_TEST
 
+/* Left again and again, after any number of updates, by whoever works: 30 runs, or 3. */
+START_TEST(left_at_random)
+{
+    const bool finetune = _i % 2 == 1;
+    const char *base = finetune ? tune : PRETRAIN;
+    char overrides[4000];
+    TrainSpec spec = {.folder = folder, .finetune = finetune, .overrides = overrides};
+    TrainRun run;
+    MaeRng rng;
+
+    if (_i >= 3 && getenv("MAE_TEST_FULL") == NULL)
+        return;
+    mae_rng_init(&rng, (uint64_t)_i, 0, 0, MAE_RNG_TEST);
+    spec.name = "straight";
+    (void)snprintf(overrides, sizeof overrides, "%s train.epochs=4 %s", base, WORK[0]);
+    train_expect(&run, &spec, MAE_OK);
+    spec.name = "left";
+    do {
+        spec.stop_at = 1 + mae_rng_u32(&rng) % 9;
+        (void)snprintf(overrides, sizeof overrides, "%s train.epochs=4 %s", base,
+                       WORK[mae_rng_u32(&rng) % 4]);
+        train_run(&run, &spec);
+        ck_assert_msg(run.status == MAE_OK || run.status == MAE_ERR_INTERRUPTED, "%s",
+                      run.err.msg);
+    } while (run.status != MAE_OK);
+    train_compare(folder, "straight", "left");
+}
+END_TEST
+
 /* Held-out loss and previews take part, measured statistics are not measured again. */
 START_TEST(with_everything_measured)
 {
@@ -208,6 +238,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, pretraining, 0, WAYS);
     tcase_add_loop_test(tc, finetuning, 0, WAYS);
+    tcase_add_loop_test(tc, left_at_random, 0, 30);
     tcase_add_test(tc, with_everything_measured);
     tcase_add_loop_test(tc, killed_in_an_update, 2, 9);
     tcase_add_loop_test(tc, any_number_of_threads, 0, 2 * TRAIN_KINDS);
