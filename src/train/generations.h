@@ -8,9 +8,9 @@
  *   best.h5            not for going on
  *
  * last.h5 may share its bytes with checkpoint-N.h5 and best.h5, never with previous.h5:
- * no damage to one file takes the only state there is. That costs the disk space of one
- * more checkpoint, unless previous.h5 shares its bytes with another, and no time. File systems
- * without hard links have no previous.h5.
+ * no damage to one file takes the only state there is. That costs no time, and the disk
+ * space of one more checkpoint unless previous.h5 shares its bytes with another. File
+ * systems without hard links have no previous.h5.
  *
  * Saving is mae_run_folder_save (run_folder.h).
  *
@@ -26,8 +26,9 @@ bool mae_generation_is(const char *name);
 
 /**
  * Find the newest checkpoint that is whole: last.h5, previous.h5, checkpoint-N.h5 from
- * the largest N down. Damaged ones are passed over with a warning. Sets @p folder's
- * resume, or leaves it empty if there is none at all; FORMAT if there are only damaged ones.
+ * the largest N down. Damaged ones are passed over with a warning. Sets the folder's
+ * resume, or leaves it empty if there is none at all; FORMAT if there are only damaged
+ * ones.
  */
 MaeStatus mae_generation_find(MaeRunFolder *folder, MaeError *err);
 
