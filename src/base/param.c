@@ -1,6 +1,7 @@
 #include "base/param.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,25 @@ void mae_param_shape_text(char *text, size_t size, const size_t *shape, size_t n
             (size_t)snprintf(text + at, size - at, "%c%zu", i == 0 ? '[' : ',', shape[i]);
     if (at < size)
         (void)snprintf(text + at, size - at, ndim == 0 ? "[]" : "]");
+}
+
+MaeParamElement mae_param_beyond(const MaeParamTable *table, MaeParamSpan span,
+                                 const float *flat, float limit)
+{
+    for (size_t p = 0; p < table->count; p++) {
+        const MaeParamEntry *entry = &table->entries[p];
+        const float *values = flat + entry->at.off;
+        const bool constant = (entry->flags & MAE_PARAM_FIXED) != 0 &&
+                              (entry->flags & MAE_PARAM_TRACKED) == 0;
+
+        if (constant && span == MAE_PARAM_CHANGED)
+            continue;
+        for (size_t i = 0; i < entry->at.count; i++) {
+            if (!(fabsf(values[i]) <= limit))
+                return (MaeParamElement){entry->name, i, (double)values[i]};
+        }
+    }
+    return (MaeParamElement){0};
 }
 
 MaeStatus mae_param_check(const MaeParamTable *table, MaeError *err)

@@ -86,6 +86,26 @@ size_t mae_param_trainable(const MaeParamTable *table);
 /** Write the shape as "[768,3,16,16]". */
 void mae_param_shape_text(char *text, size_t size, const size_t *shape, size_t ndim);
 
+/** One element of a tensor. */
+typedef struct MaeParamElement {
+    const char *name; /* of the tensor; NULL: there is no such element */
+    size_t index;     /* in it */
+    double value;
+} MaeParamElement;
+
+/** Which entries are looked at. */
+typedef enum MaeParamSpan {
+    MAE_PARAM_ALL,
+    MAE_PARAM_CHANGED, /**< by a step: trained or TRACKED */
+} MaeParamSpan;
+
+/**
+ * The first element, in table order, of a flat buffer that is NaN or larger than
+ * @p limit; with FLT_MAX the first that is not finite.
+ */
+MaeParamElement mae_param_beyond(const MaeParamTable *table, MaeParamSpan span,
+                                 const float *flat, float limit);
+
 /** MAE_ERR_NOMEM if any registration failed. */
 MaeStatus mae_param_check(const MaeParamTable *table, MaeError *err);
 

@@ -1,6 +1,9 @@
 #include "optim/adamw.h"
 
+#include <stdatomic.h>
+
 #include "kernel/adamw.h"
+#include "kernel/rows.h"
 
 enum { EXP_AVG, EXP_AVG_SQ };
 
@@ -8,11 +11,13 @@ typedef struct AdamWJob {
     const MaeOptim *opt;
     const MaeOptimStep *step;
     MaeAdamWStep numbers; /* lr and weight decay are filled in per tile */
+    atomic_bool spoilt;
 } AdamWJob;
 
+/* A first moment that is not finite makes the weight so; a second one may not. */
 static void update_tile(void *ctx, size_t index, size_t thread)
 {
-    const AdamWJob *job = ctx;
+    AdamWJob *job = ctx;
     const MaeOptim *opt = job->opt;
     const MaeParamTile *tile = &opt->tiles.items[index];
     const MaeGroup *group = &opt->groups[tile->param];
@@ -25,9 +30,12 @@ static void update_tile(void *ctx, size_t index, size_t thread)
                      mae_operand_at(job->step->operands, tile->off),
                      opt->state[EXP_AVG] + tile->off, opt->state[EXP_AVG_SQ] + tile->off,
                      job->step->grads + tile->off, tile->count, &numbers);
+    if (!mae_rows_finite(job->step->weights + tile->off, tile->count) ||
+        !mae_rows_finite(opt->state[EXP_AVG_SQ] + tile->off, tile->count))
+        atomic_store(&job->spoilt, true);
 }
 
-static void adamw_step(const MaeOptim *opt, MaePool *pool, const MaeOptimStep *step)
+static bool adamw_step(const MaeOptim *opt, MaePool *pool, const MaeOptimStep *step)
 {
     AdamWJob job = {
         .opt = opt,
@@ -43,6 +51,7 @@ static void adamw_step(const MaeOptim *opt, MaePool *pool, const MaeOptimStep *s
 
     mae_adamw_step(&job.numbers, opt->steps);
     mae_pool_run(pool, opt->tiles.count, update_tile, &job);
+    return !job.spoilt;
 }
 
 const MaeOptimizer mae_optimizer_adamw = {

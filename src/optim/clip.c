@@ -29,6 +29,21 @@ static void norm_tile(void *ctx, size_t index, size_t thread)
     job->clip->sums[index] = mae_rows_sumsq(job->grads + tile->off, tile->count);
 }
 
+/* Statistics have no part in the norm, but go into the model all the same. */
+static MaeStatus check_tracked(const MaeParamTable *table, const float *grads,
+                               MaeError *err)
+{
+    for (size_t p = 0; p < table->count; p++) {
+        const MaeParamEntry *entry = &table->entries[p];
+
+        if ((entry->flags & MAE_PARAM_TRACKED) &&
+            !mae_rows_finite(grads + entry->at.off, entry->at.count))
+            MAE_FAIL(err, MAE_ERR_NUMERIC, "statistics of %s: NaN or infinite",
+                     entry->name);
+    }
+    return MAE_OK;
+}
+
 MaeStatus mae_clip_norm(MaeClip *clip, double *norm, MaePool *pool, const float *grads,
                         double grad_scale, MaeError *err)
 {
@@ -47,7 +62,7 @@ MaeStatus mae_clip_norm(MaeClip *clip, double *norm, MaePool *pool, const float 
             MAE_FAIL(err, MAE_ERR_NUMERIC, "gradient of %s: NaN or infinite",
                      tiles->table->entries[tiles->items[i].param].name);
     }
-    return MAE_OK;
+    return check_tracked(tiles->table, grads, err);
 }
 
 double mae_clip_factor(double norm, double max_norm)

@@ -10,7 +10,8 @@
  *
  * Source   torch.nn.utils.clip_grad_norm_.
  * Memory   The arena owns the sums; the tiles are borrowed and must outlive the object.
- * Errors   A gradient with NaN or infinity is MAE_ERR_NUMERIC, the parameter named.
+ * Errors   A gradient with NaN or infinity, what is TRACKED included, is
+ *          MAE_ERR_NUMERIC, the parameter named.
  * Threads  One norm at a time per object; the work itself runs on the pool.
  */
 #ifndef MAE_OPTIM_CLIP_H

@@ -1,6 +1,7 @@
 #include "optim/lars.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 #include "kernel/rows.h"
 
@@ -9,6 +10,7 @@
 typedef struct LarsJob {
     const MaeOptim *opt;
     const MaeOptimStep *step;
+    atomic_bool spoilt;
 } LarsJob;
 
 /* What scales g = @p scale * grad + @p decay * w, from the sizes of w and g. */
@@ -26,9 +28,10 @@ static double trust_ratio(const float *w, const float *grad, size_t n, double sc
     return size > 0.0 && sum > 0.0 ? TRUST * size / sqrt(sum) : 1.0;
 }
 
+/* A momentum that is not finite makes the weight so. */
 static void update_tensor(void *ctx, size_t index, size_t thread)
 {
-    const LarsJob *job = ctx;
+    LarsJob *job = ctx;
     const MaeOptimStep *step = job->step;
     const MaeParamEntry *entry = &job->opt->tiles.table->entries[index];
     const MaeGroup *group = &job->opt->groups[index];
@@ -50,13 +53,16 @@ static void update_tensor(void *ctx, size_t index, size_t thread)
         w[i] = (float)((double)w[i] - step->lr * group->lr_scale * (double)m[i]);
     }
     mae_rows_enter(mae_operand_at(step->operands, entry->at.off), NULL, w, NULL, 1, 1, n);
+    if (!mae_rows_finite(w, n))
+        atomic_store(&job->spoilt, true);
 }
 
-static void lars_step(const MaeOptim *opt, MaePool *pool, const MaeOptimStep *step)
+static bool lars_step(const MaeOptim *opt, MaePool *pool, const MaeOptimStep *step)
 {
-    LarsJob job = {opt, step};
+    LarsJob job = {opt, step, false};
 
     mae_pool_run(pool, opt->tiles.table->count, update_tensor, &job);
+    return !job.spoilt;
 }
 
 const MaeOptimizer mae_optimizer_lars = {

@@ -1,6 +1,7 @@
 #include "optim/optimizer.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "kernel/rows.h"
@@ -96,9 +97,10 @@ void mae_optim_start(MaeOptim *opt, const float *weights)
 
 /* Statistics are not scaled: a clipped gradient has not seen less of the data. They are
  * averages themselves. */
-static void step_tracked(const MaeOptim *opt, float *weights, const float *grads)
+static bool step_tracked(const MaeOptim *opt, float *weights, const float *grads)
 {
     const MaeParamTable *table = opt->tiles.table;
+    bool finite = true;
 
     for (size_t p = 0; p < table->count; p++) {
         const MaeParam at = table->entries[p].at;
@@ -106,20 +108,23 @@ static void step_tracked(const MaeOptim *opt, float *weights, const float *grads
         if (!(table->entries[p].flags & MAE_PARAM_TRACKED))
             continue;
         mae_rows_add(weights + at.off, grads + at.off, at.count);
+        finite = finite && mae_rows_finite(weights + at.off, at.count);
         if (opt->average != NULL)
             memcpy(opt->average + at.off, weights + at.off, at.count * sizeof *weights);
     }
+    return finite;
 }
 
 typedef struct AverageJob {
     const MaeOptim *opt;
     const float *weights;
     float rate; /* 1 - decay */
+    atomic_bool spoilt;
 } AverageJob;
 
 static void average_tile(void *ctx, size_t index, size_t thread)
 {
-    const AverageJob *job = ctx;
+    AverageJob *job = ctx;
     const MaeParamTile *tile = &job->opt->tiles.items[index];
     float *average = job->opt->average + tile->off;
     const float *w = job->weights + tile->off;
@@ -127,9 +132,11 @@ static void average_tile(void *ctx, size_t index, size_t thread)
     (void)thread;
     for (size_t i = 0; i < tile->count; i++)
         average[i] += job->rate * (w[i] - average[i]);
+    if (!mae_rows_finite(average, tile->count))
+        atomic_store(&job->spoilt, true);
 }
 
-void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand operands,
+bool mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand operands,
                     const float *grads, double lr, double grad_scale)
 {
     const MaeOptimStep step = {
@@ -140,13 +147,18 @@ void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand ope
         .grad_scale = grad_scale,
     };
 
+    bool finite;
+
     opt->steps++;
-    opt->driver->step(opt, pool, &step);
-    step_tracked(opt, weights, grads);
+    finite = opt->driver->step(opt, pool, &step);
+    finite = step_tracked(opt, weights, grads) && finite;
     if (opt->average != NULL) {
         const double ramp = (double)opt->steps / (double)(opt->steps + 9);
-        AverageJob job = {opt, weights, (float)(1.0 - fmin(opt->config.ema_decay, ramp))};
+        AverageJob job = {opt, weights, (float)(1.0 - fmin(opt->config.ema_decay, ramp)),
+                          false};
 
         mae_pool_run(pool, opt->tiles.count, average_tile, &job);
+        finite = finite && !job.spoilt;
     }
+    return finite;
 }

@@ -13,13 +13,15 @@
  *          weight for 1 / (1 - ema_decay) steps, fade out, and a short run has an average
  *          of about its last tenth. Source: Polyak & Juditsky 1992; the ramp is that of
  *          TensorFlow's ExponentialMovingAverage.
- * Errors   Configuration is checked by define; a step cannot fail.
+ * Errors   Configuration is checked by define. A step says whether what it wrote is
+ *          finite; it is looked at while it is in the cache.
  * Threads  One step at a time per object; the work itself runs on the pool in tiles cut
  *          from shapes, so it is bitwise the same for any number of threads.
  */
 #ifndef MAE_OPTIM_OPTIMIZER_H
 #define MAE_OPTIM_OPTIMIZER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,7 +52,8 @@ typedef struct MaeOptimizer {
     const char *name;                   /* as in configurations: "adamw" */
     size_t state_slots;                 /* flat buffers of state, 0 .. MAE_OPTIM_SLOTS */
     const char *slots[MAE_OPTIM_SLOTS]; /* their names in checkpoints */
-    void (*step)(const MaeOptim *opt, MaePool *pool, const MaeOptimStep *step);
+    /** False if a weight or a state that it wrote is not finite. */
+    bool (*step)(const MaeOptim *opt, MaePool *pool, const MaeOptimStep *step);
 } MaeOptimizer;
 
 /** Every driver, ended by NULL. */
@@ -104,8 +107,9 @@ void mae_optim_start(MaeOptim *opt, const float *weights);
  *             f32 run weights itself.
  * @param grads [total], not changed.
  * @param lr of the schedule.  @param grad_scale multiplies the gradients first.
+ * @return false if a weight, a slot or an average is not finite now.
  */
-void mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand operands,
+bool mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand operands,
                     const float *grads, double lr, double grad_scale);
 
 #endif /* MAE_OPTIM_OPTIMIZER_H */

@@ -1,5 +1,7 @@
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -123,6 +125,40 @@ START_TEST(param_overflow_is_sticky)
 }
 END_TEST
 
+/* The first one in table order; padding and, if asked, what is constant left out. */
+START_TEST(elements_beyond_a_limit)
+{
+    MaeParamTable table = {0};
+    float *flat;
+    MaeParam plain, fixed, tracked;
+    MaeParamElement found;
+
+    plain = mae_param_add(&table, "a", "weight", 7, 0);
+    fixed = mae_param_add(&table, "", "fixed", 3, MAE_PARAM_FIXED);
+    tracked =
+        mae_param_add(&table, "b", "running", 5, MAE_PARAM_FIXED | MAE_PARAM_TRACKED);
+    flat = mae_test_alloc(table.total * sizeof *flat);
+    memset(flat, 0, table.total * sizeof *flat);
+    flat[plain.count] = NAN; /* padding */
+    flat[plain.off + 6] = -FLT_MAX;
+    ck_assert_ptr_null(mae_param_beyond(&table, MAE_PARAM_ALL, flat, FLT_MAX).name);
+    found = mae_param_beyond(&table, MAE_PARAM_ALL, flat, 1e18f);
+    ck_assert_str_eq(found.name, "a.weight");
+    ck_assert_uint_eq(found.index, 6);
+    ck_assert_double_eq(found.value, (double)-FLT_MAX);
+    flat[tracked.off + 4] = -INFINITY;
+    flat[fixed.off + 1] = NAN;
+    found = mae_param_beyond(&table, MAE_PARAM_ALL, flat, FLT_MAX);
+    ck_assert_str_eq(found.name, "fixed");
+    ck_assert(isnan(found.value));
+    found = mae_param_beyond(&table, MAE_PARAM_CHANGED, flat, FLT_MAX);
+    ck_assert_str_eq(found.name, "b.running");
+    ck_assert_uint_eq(found.index, 4);
+    free(flat);
+    mae_param_close(&table);
+}
+END_TEST
+
 START_TEST(error_text_is_one_line)
 {
     MaeError err = {0};
@@ -182,6 +218,7 @@ int main(void)
     tcase_add_test(tc, arena_reset_reuses);
     tcase_add_test(tc, param_table);
     tcase_add_test(tc, param_overflow_is_sticky);
+    tcase_add_test(tc, elements_beyond_a_limit);
     tcase_add_test(tc, error_text_is_one_line);
     tcase_add_test(tc, log_filters_by_level);
     tcase_add_loop_test(tc, durations, 0, 5);

@@ -128,6 +128,28 @@ START_TEST(bad_gradients_are_named)
 }
 END_TEST
 
+START_TEST(bad_statistics_are_named)
+{
+    MaeError err = {0};
+    double norm = 0.0;
+    Fixture f = {.grads = NULL};
+    MaeParam at;
+
+    (void)mae_param_add(&f.table, "head", "bias", 7, 0);
+    at = mae_param_add(&f.table, "bn", "running_var", 5,
+                       MAE_PARAM_FIXED | MAE_PARAM_TRACKED);
+    open_clip(&f);
+    memset(f.grads, 0, f.table.total * sizeof *f.grads);
+    f.grads[at.off + 4] = 3e38f;
+    ck_assert_ok(mae_clip_norm(&f.clip, &norm, NULL, f.grads, 1.0, &err));
+    f.grads[at.off + 4] = INFINITY;
+    ck_assert_fails(mae_clip_norm(&f.clip, &norm, NULL, f.grads, 1.0, &err),
+                    MAE_ERR_NUMERIC, "statistics of bn.running_var");
+    ck_assert_double_eq(norm, 0.0);
+    close_clip(&f);
+}
+END_TEST
+
 START_TEST(factor)
 {
     ck_assert_double_eq(mae_clip_factor(0.5, 1.0), 1.0);
@@ -192,6 +214,7 @@ int main(void)
     tcase_add_test(tc, matches_plain_sum);
     tcase_add_test(tc, same_for_any_threads);
     tcase_add_test(tc, bad_gradients_are_named);
+    tcase_add_test(tc, bad_statistics_are_named);
     tcase_add_test(tc, factor);
     tcase_add_loop_test(tc, golden_norm, 0, 2);
     suite_add_tcase(suite, tc);

@@ -128,6 +128,28 @@ START_TEST(fixed_stay_and_statistics_add_up)
 }
 END_TEST
 
+START_TEST(steps_see_what_is_not_finite)
+{
+    Fixture f;
+    float *grads;
+
+    open_optim(&f);
+    grads = mae_test_normal(f.table.total, 6, 0);
+    ck_assert(mae_optim_step(&f.opt, NULL, f.weights, mae_operand_f32(f.weights), grads,
+                             0.3, 1.0));
+    if (_i == 0)
+        f.opt.state[0][f.bias.off + 12] = INFINITY;
+    else if (_i == 1)
+        f.weights[f.matrix.off + 90] = NAN;
+    else
+        f.weights[f.tracked.off + 4] = -INFINITY;
+    ck_assert(!mae_optim_step(&f.opt, NULL, f.weights, mae_operand_f32(f.weights), grads,
+                              0.3, 1.0));
+    free(grads);
+    close_optim(&f);
+}
+END_TEST
+
 START_TEST(same_for_any_threads)
 {
     MaeError err = {0};
@@ -153,6 +175,7 @@ int main(void)
 
     tcase_add_test(tc, matches_double_reference);
     tcase_add_test(tc, fixed_stay_and_statistics_add_up);
+    tcase_add_loop_test(tc, steps_see_what_is_not_finite, 0, 3);
     tcase_add_test(tc, same_for_any_threads);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

@@ -301,6 +301,43 @@ START_TEST(resumes_bitwise)
 }
 END_TEST
 
+/* One bad number anywhere is seen in the step that meets it: in weights, first moments,
+ * second moments (an infinite one leaves its weight alone), averages, the last tile. */
+START_TEST(steps_see_what_is_not_finite)
+{
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    MaeOptimConfig config = usual;
+    MaeError err = {0};
+    MaePool *pool = NULL;
+
+    config.ema_decay = 0.7;
+    ck_assert_ok(mae_pool_open(&pool, (size_t)_i + 1, &err));
+    for (size_t i = 0; i < 4 * 3; i++) {
+        Fixture f;
+        float *grads, *buffers[4];
+        MaeParam at;
+
+        open_with(&f, &config);
+        mae_optim_start(&f.opt, f.weights);
+        grads = mae_test_normal(f.table.total, 6, 0);
+        buffers[0] = f.weights;
+        buffers[1] = f.opt.state[0];
+        buffers[2] = f.opt.state[1];
+        buffers[3] = f.opt.average;
+        at = mae_param_find(&f.table, i % 2 == 0 ? "blocks.0.weight" : "head.weight")->at;
+        ck_assert(mae_optim_step(&f.opt, pool, f.weights, mae_operand_f32(f.weights),
+                                 grads, 1e-3, 1.0));
+        buffers[i / 3][at.off + at.count - 1] = i / 3 == 2 ? INFINITY : bad[i % 3];
+        ck_assert_msg(!mae_optim_step(&f.opt, pool, f.weights, mae_operand_f32(f.weights),
+                                      grads, 1e-3, 1.0),
+                      "buffer %zu, %g", i / 3, (double)bad[i % 3]);
+        free(grads);
+        close_optim(&f);
+    }
+    mae_pool_close(pool);
+}
+END_TEST
+
 START_TEST(registry)
 {
     for (size_t i = 0; mae_optimizers[i] != NULL; i++) {
@@ -371,6 +408,7 @@ int main(void)
     tcase_add_loop_test(tc, average_equals_reference, 0, 3);
     tcase_add_test(tc, average_of_the_same_is_the_same);
     tcase_add_test(tc, resumes_bitwise);
+    tcase_add_loop_test(tc, steps_see_what_is_not_finite, 0, 2);
     tcase_add_test(tc, registry);
     tcase_add_test(tc, refused);
     suite_add_tcase(suite, tc);
