@@ -59,7 +59,7 @@ static MaeStatus describe_tensors(Session *s, MaeError *err)
     if (weights == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory for %zu weights", s->path,
                  table->total);
-    status = mae_snapshot_weights(s->reader, table, weights, err);
+    status = mae_ckpt_get_table(s->reader, "params", table, weights, err);
     if (status == MAE_OK)
         s->tensors = mae_describe_tensors(table, weights);
     free(weights);

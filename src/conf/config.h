@@ -148,6 +148,13 @@ typedef struct MaeConfOptim {
     double layer_decay;   /* fine-tuning; default 0.75 */
 } MaeConfOptim;
 
+/** What happens when an update gives numbers that are not finite. */
+typedef enum MaeConfNonfinite {
+    MAE_CONF_NONFINITE_STOP,     /**< the run ends */
+    MAE_CONF_NONFINITE_SKIP,     /**< the update is left out */
+    MAE_CONF_NONFINITE_ROLLBACK, /**< back to the last checkpoint, then left out */
+} MaeConfNonfinite;
+
 typedef struct MaeConfTrain {
     size_t epochs;              /* default 100, fine-tuning 50 */
     size_t batch_size;          /* global over all ranks; default 256, fine-tuning 64 */
@@ -168,8 +175,9 @@ typedef struct MaeConfTrain {
     double stop_after;       /* hours, then save and exit 75; 0 = none */
     double max_hours;        /* hours the whole schedule is fitted into; 0 = none */
     size_t log_every;        /* steps; default 20 */
-    bool preflight;          /* default true */
-    bool report;             /* write report.html; default true */
+    MaeConfNonfinite on_nonfinite; /* default stop */
+    bool preflight;                /* default true */
+    bool report;                   /* write report.html; default true */
 } MaeConfTrain;
 
 typedef struct MaeConfFinetune {

@@ -14,6 +14,7 @@ static const char *const CACHE[] = {"auto", "on", "off", NULL};
 static const char *const AUGMENT[] = {"none", "flip", "crop_flip", NULL};
 static const char *const PRECISION[] = {"auto", "f32", "bf16", NULL};
 static const char *const BACKEND[] = {"auto", "openblas", "onednn", "builtin", NULL};
+static const char *const NONFINITE[] = {"stop", "skip", "rollback", NULL};
 static const char *const INIT[] = {"pretrained", "random", NULL};
 static const char *const POOL[] = {"mean", "cls", NULL};
 static const char *const MODE[] = {"full", "partial", "linear", NULL};
@@ -324,6 +325,16 @@ static const MaeKey TRAIN[] = {
      .help = "Plan the schedule so that the run ends annealed within this time.",
      .aka = "max_time,time_limit", .tools = BOTH,
      .flags = MAE_KEY_FREE | MAE_KEY_OPEN_MIN},
+    {"on_nonfinite", MAE_KEY_CHOICE, FIELD(train.on_nonfinite), .def = "stop",
+     .choices = NONFINITE,
+     .help =
+         "When a loss, gradient or weight becomes NaN or infinite: stop saves what was "
+         "learnt before and ends with exit code 4, skip leaves the update out (at most "
+         "10 "
+         "in a row), rollback goes back to the last checkpoint and leaves the update out "
+         "when it comes again (at most 3 times in a session).",
+     .aka = "nonfinite,on_nan,nan,nan_policy,terminate_on_nan", .tools = BOTH,
+     .flags = MAE_KEY_FREE},
     {"log_every", MAE_KEY_SIZE, FIELD(train.log_every), .def = "20", .min = 1, .max = 1e9,
      .unit = "steps",
      .help = "Steps between lines of steps.jsonl and points in TensorBoard.",

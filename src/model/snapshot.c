@@ -46,6 +46,8 @@ static const CountAttr COUNTS[] = {
     {"train_checksum", offsetof(MaeSnapshot, train_checksum), true},
     {"val_images", offsetof(MaeSnapshot, val_images), true},
     {"val_checksum", offsetof(MaeSnapshot, val_checksum), true},
+    {"skipped", offsetof(MaeSnapshot, skipped), true},
+    {"skipped_in_a_row", offsetof(MaeSnapshot, in_a_row), true},
 };
 
 /** A text. */
@@ -421,10 +423,31 @@ MaeStatus mae_snapshot_expect(const MaeSnapshot *snapshot, MaeSnapshotKind kind,
     return MAE_OK;
 }
 
+MaeStatus mae_snapshot_expect_finite(const MaeCkptReader *reader, const char *group,
+                                     const MaeParamTable *table, const float *flat,
+                                     MaeError *err)
+{
+    const MaeParamElement bad = mae_param_beyond(table, MAE_PARAM_ALL, flat, FLT_MAX);
+
+    if (bad.name != NULL)
+        MAE_FAIL(err, MAE_ERR_FORMAT,
+                 "%s: %s/%s: expected finite numbers, element %zu "
+                 "is %g",
+                 mae_ckpt_path(reader), group, bad.name, bad.index, bad.value);
+    return MAE_OK;
+}
+
+static MaeStatus get_finite(const MaeCkptReader *reader, const char *group,
+                            const MaeParamTable *table, float *flat, MaeError *err)
+{
+    MAE_TRY(mae_ckpt_get_table(reader, group, table, flat, err));
+    return mae_snapshot_expect_finite(reader, group, table, flat, err);
+}
+
 MaeStatus mae_snapshot_weights(const MaeCkptReader *reader, const MaeParamTable *table,
                                float *weights, MaeError *err)
 {
-    return mae_ckpt_get_table(reader, "params", table, weights, err);
+    return get_finite(reader, "params", table, weights, err);
 }
 
 MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *table,
@@ -451,7 +474,7 @@ MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *t
     MAE_TRY(get_count(reader, "optim_steps", &steps, 0, INT64_MAX, err));
     for (size_t i = 0; i < optim->driver->state_slots; i++) {
         slot_group(group, sizeof group, optim, i);
-        MAE_TRY(mae_ckpt_get_table(reader, group, table, optim->state[i], err));
+        MAE_TRY(get_finite(reader, group, table, optim->state[i], err));
     }
     optim->steps = steps;
     return MAE_OK;
@@ -471,5 +494,5 @@ MaeStatus mae_snapshot_resume(const MaeCkptReader *reader, const MaeParamTable *
     if (!wanted)
         return mae_snapshot_weights(reader, table, weights, err);
     MAE_TRY(mae_snapshot_weights(reader, table, optim->average, err));
-    return mae_ckpt_get_table(reader, RAW_GROUP, table, weights, err);
+    return get_finite(reader, RAW_GROUP, table, weights, err);
 }

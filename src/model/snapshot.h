@@ -14,6 +14,9 @@
  *   config                     resolved YAML of the run, "" if it came from elsewhere
  *   epoch step samples         completed epochs, optimiser steps, images seen
  *   batch loss_sum             batches done in the epoch under way, sum of their losses
+ *   skipped skipped_in_a_row   updates of the epoch under way that were not applied, and
+ *                              last ones of the run; their losses are left out. Only
+ *                              if there are any
  *   best seconds               best score so far (higher is better), training time so far
  *   history                    JSON lines of log.txt so far
  *   train_images train_checksum val_images val_checksum
@@ -29,6 +32,8 @@
  * Opening checks everything that a hostile file could say: ranges of all numbers,
  * statistics per channel, and that the tensors are those of the architecture. A flat
  * buffer for the weights may therefore be allocated after open: the file is as large.
+ *
+ * Tensors that are read must be finite: what is not would spoil all that follows.
  *
  * Errors   Damaged or foreign files and numbers out of range FORMAT; an architecture that
  *          contradicts itself or the tensors SHAPE; messages begin with the path.
@@ -67,7 +72,8 @@ typedef struct MaeSnapshot {
     uint64_t epoch, step, samples, batch;
     uint64_t train_images, train_checksum; /* data/identity.h; 0 if unknown */
     uint64_t val_images, val_checksum;
-    double loss_sum;  /* over the batches done in the epoch under way */
+    uint64_t skipped, in_a_row; /* updates of the epoch under way; the last ones */
+    double loss_sum;  /* over the batches done in the epoch under way, skipped ones not */
     double best;      /* best score so far, higher is better; -INFINITY if none */
     double seconds;   /* of training so far */
     double ema_decay; /* of averaged weights; 0: they are not; read only */
@@ -100,6 +106,12 @@ MaeStatus mae_snapshot_open(MaeCkptReader **reader, MaeSnapshot *snapshot,
 /** ARG unless the checkpoint holds a model of this kind. */
 MaeStatus mae_snapshot_expect(const MaeSnapshot *snapshot, MaeSnapshotKind kind,
                               const char *path, MaeError *err);
+
+/** FORMAT error naming the first element of @p flat, read from @p group, that is not
+ * finite. */
+MaeStatus mae_snapshot_expect_finite(const MaeCkptReader *reader, const char *group,
+                                     const MaeParamTable *table, const float *flat,
+                                     MaeError *err);
 
 /** Read params/... into a flat buffer [table->total]; names and shapes must all match. */
 MaeStatus mae_snapshot_weights(const MaeCkptReader *reader, const MaeParamTable *table,

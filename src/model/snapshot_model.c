@@ -189,5 +189,5 @@ MaeStatus mae_snapshot_encoder(const MaeCkptReader *reader, const MaeSnapshot *s
         (void)snprintf(name, sizeof name, "params/%s", entry->name);
         MAE_TRY(mae_ckpt_get_tensor(reader, name, dst, entry->shape, entry->ndim, err));
     }
-    return MAE_OK;
+    return mae_snapshot_expect_finite(reader, "params", &model->table, weights, err);
 }

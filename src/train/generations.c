@@ -263,6 +263,7 @@ MaeStatus mae_run_folder_save(MaeRunFolder *folder, const MaeSnapshot *snapshot,
 
     if (status == MAE_OK) {
         folder->failed = 0;
+        folder->saved = true;
         return MAE_OK;
     }
     if (as.must)

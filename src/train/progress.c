@@ -19,6 +19,14 @@ double mae_trainer_budget(const MaeTrainer *trainer)
                        : (double)INFINITY;
 }
 
+double mae_trainer_loss(const MaeTrainer *trainer)
+{
+    const MaeTrainState *state = &trainer->state;
+    const double accum = (double)trainer->cfg->train.accum_iter;
+
+    return state->loss_sum / ((double)state->batch - accum * (double)state->skipped);
+}
+
 bool mae_trainer_finished(const MaeTrainer *trainer)
 {
     return trainer->state.epoch >= trainer->cfg->train.epochs ||
@@ -59,7 +67,7 @@ void mae_trainer_show(const MaeTrainer *trainer, bool epoch_done)
         .step = (epoch_done ? trainer->batches : (size_t)state->batch) / accum,
         .steps = trainer->batches / accum,
         .images_per_second = mae_trainer_speed(trainer, &(MaeTrainPace){0}),
-        .loss = epoch_done ? trainer->last_loss : state->loss_sum / (double)state->batch,
+        .loss = epoch_done ? trainer->last_loss : mae_trainer_loss(trainer),
         .epoch_done = epoch_done,
     };
     const size_t after = progress.epochs - progress.epoch;

@@ -32,15 +32,22 @@ MaeStatus mae_run_folder_file(const MaeRunFolder *folder, const char *name, char
     return join(path, size, folder->path, name, err);
 }
 
-static bool is_preview(const char *name)
+/* Is the name "<prefix>N<suffix>", N as printed with at least @p digits? */
+static bool is_numbered(const char *name, const char *prefix, int digits,
+                        const char *suffix)
 {
     char again[64];
     long n = -1;
 
-    if (strncmp(name, "epoch-", 6) == 0)
-        n = strtol(name + 6, NULL, 10);
-    (void)snprintf(again, sizeof again, "epoch-%04ld.png", n);
+    if (strncmp(name, prefix, strlen(prefix)) == 0)
+        n = strtol(name + strlen(prefix), NULL, 10);
+    (void)snprintf(again, sizeof again, "%s%0*ld%s", prefix, digits, n, suffix);
     return n >= 0 && strcmp(name, again) == 0;
+}
+
+static bool is_preview(const char *name)
+{
+    return is_numbered(name, "epoch-", 4, ".png");
 }
 
 static bool is_run_file(const char *name)
@@ -53,7 +60,8 @@ static bool is_run_file(const char *name)
         if (strcmp(name, names[i]) == 0)
             return true;
     }
-    return mae_generation_is(name) || strncmp(name, "events.out.tfevents.", 20) == 0;
+    return mae_generation_is(name) || is_numbered(name, "nonfinite-", 1, ".json") ||
+           strncmp(name, "events.out.tfevents.", 20) == 0;
 }
 
 /*
@@ -123,15 +131,31 @@ MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
     return status;
 }
 
-void mae_run_folder_close(MaeRunFolder *folder)
+MaeStatus mae_run_folder_newest(MaeRunFolder *folder, MaeError *err)
 {
-    if (folder == NULL)
-        return;
+    if (folder->saved) {
+        folder->resume[0] = '\0';
+        MAE_TRY(mae_generation_find(folder, err));
+    }
+    if (folder->resume[0] == '\0')
+        MAE_FAIL(err, MAE_ERR_ARG, "%s holds no checkpoint yet", folder->path);
+    return MAE_OK;
+}
+
+static void close_logs(MaeRunFolder *folder)
+{
     mae_jsonl_close(folder->epochs);
     mae_jsonl_close(folder->steps);
     mae_events_close(folder->events);
     folder->epochs = folder->steps = NULL;
     folder->events = NULL;
+}
+
+void mae_run_folder_close(MaeRunFolder *folder)
+{
+    if (folder == NULL)
+        return;
+    close_logs(folder);
     mae_run_lock_release(&folder->lock, folder->path);
     if (folder->made)
         (void)rmdir(
@@ -207,6 +231,7 @@ MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
     MAE_TRY(join(log, sizeof log, folder->path, "log.txt", err));
     MAE_TRY(join(steps, sizeof steps, folder->path, "steps.jsonl", err));
     MAE_TRY(join(previews, sizeof previews, folder->path, "reconstructions", err));
+    close_logs(folder);
     MAE_TRY(clean(folder->path, is_run_file, anew, err));
     MAE_TRY(clean(previews, is_preview, anew, err));
     MAE_TRY(mae_jsonl_cut(steps, "step", (int64_t)step, err));

@@ -9,6 +9,7 @@
  *   last.h5                newest state, maybe in the middle of an epoch
  *   previous.h5            the state that last.h5 held before (train/generations.h)
  *   checkpoint-N.h5        state after N epochs; best.h5: after the best one
+ *   nonfinite-STEP.json    what was not finite in a step (train/nonfinite.h)
  *   confusion.csv, .png    of the last evaluation of a classifier
  *   reconstructions/       previews
  *   report.html            all of it to look at (train/run_report.h)
@@ -38,6 +39,7 @@ typedef struct MaeRunFolder {
     const MaeLog *log;
     int lock;           /* descriptor of .lock, -1 */
     bool made;          /* the folder did not exist */
+    bool saved;         /* by this session */
     bool log_failed;    /* the last line of a log could not be written */
     bool link_failed;   /* previous.h5 could not be made of the last last.h5 */
     bool last_is_whole; /* last.h5 is known to be undamaged */
@@ -57,12 +59,19 @@ typedef struct MaeRunFolder {
 MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
                               const MaeLog *log, MaeError *err);
 
+/**
+ * Let resume be the newest valid checkpoint of this session or, if it has saved none, what
+ * the session went on from. ARG if there is none.
+ */
+MaeStatus mae_run_folder_newest(MaeRunFolder *folder, MaeError *err);
+
 /** Unlock; a folder that open made and nobody wrote to is removed again. */
 void mae_run_folder_close(MaeRunFolder *folder);
 
 /**
  * Write config.yaml and open the logs. Going on: cut back to @p step, log.txt replaced by
  * @p history. Starting anew: an earlier run's logs, checkpoints and previews are removed.
+ * Again after a return to folder->resume.
  */
 MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
                                const char *history, uint64_t step, MaeError *err);

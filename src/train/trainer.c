@@ -22,6 +22,8 @@ static void reserve(MaeTrainer *trainer, MaeArena *arena)
             : mae_operand_carve(arena, operand, trainer->task.table->total);
     mae_optim_reserve(&trainer->optim, arena);
     mae_clip_reserve(&trainer->clip, arena);
+    trainer->losses =
+        mae_arena_bytes(arena, trainer->cfg->train.accum_iter, sizeof *trainer->losses);
 }
 
 MaeStatus mae_trainer_open(MaeTrainer *trainer, const MaeConfig *cfg,
@@ -88,13 +90,17 @@ void mae_trainer_set_loader(MaeTrainer *trainer, MaeLoader *loader)
 MaeStatus mae_trainer_resume(MaeTrainer *trainer, const MaeCkptReader *reader,
                              const MaeSnapshot *snapshot, MaeError *err)
 {
+    trainer->torn = true;
     MAE_TRY(mae_snapshot_resume(reader, trainer->task.table, trainer->w, &trainer->optim,
                                 err));
+    trainer->torn = false;
     trainer->state = (MaeTrainState){
         .epoch = snapshot->epoch,
         .batch = snapshot->batch,
         .step = snapshot->step,
         .samples = snapshot->samples,
+        .skipped = snapshot->skipped,
+        .in_a_row = snapshot->in_a_row,
         .loss_sum = snapshot->loss_sum,
         .best = snapshot->best,
         .seconds = snapshot->seconds,
@@ -109,13 +115,20 @@ static MaeStatus save(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
         .batch = trainer->state.batch,
         .step = trainer->state.step,
         .samples = trainer->state.samples,
+        .skipped = trainer->state.skipped,
+        .in_a_row = trainer->state.in_a_row,
         .loss_sum = trainer->state.loss_sum,
         .best = trainer->state.best,
         .seconds = mae_trainer_seconds(trainer),
     };
     char *config = NULL;
-    MaeStatus status = mae_config_text(trainer->cfg, &config, err);
+    MaeStatus status;
 
+    if (!mae_trainer_sound(trainer))
+        MAE_FAIL(err, MAE_ERR_NUMERIC,
+                 "weights or moments are not finite after step %llu: not saved",
+                 (unsigned long long)trainer->state.step);
+    status = mae_config_text(trainer->cfg, &config, err);
     if (status == MAE_OK) {
         trainer->task.describe(trainer->task.ctx, &snapshot);
         (void)snprintf(snapshot.tool, sizeof snapshot.tool, "%s",
@@ -151,29 +164,18 @@ static double learning_rate(const MaeTrainer *trainer, uint64_t batch)
                                                     used * trainer->schedule.epochs));
 }
 
-/* Name the batch that gave a number that is not finite. */
-static MaeStatus blame(const MaeTrainer *trainer, const MaeBatch *batch, double loss,
-                       MaeError *err)
-{
-    MAE_FAIL(err, MAE_ERR_NUMERIC,
-             "step %llu: loss is %g in epoch %u, batch %zu (first sample %zu); the last "
-             "checkpoint is intact; try a lower learning rate or optim.clip_grad",
-             (unsigned long long)trainer->state.step + 1, loss, batch->epoch + 1,
-             batch->index + 1, batch->size > 0 ? batch->samples[0] : 0);
-}
-
 MaeStatus mae_trainer_add(MaeTrainer *trainer, const MaeBatch *batch, bool first,
                           double *loss, MaeError *err)
 {
     const double scale = 1.0 / (double)trainer->cfg->train.accum_iter;
 
-    MAE_TRY(trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
-                               trainer->dw, first ? MAE_GRAD_SET : MAE_GRAD_ADD, scale,
-                               loss, err));
-    return isfinite(*loss) ? MAE_OK : blame(trainer, batch, *loss, err);
+    return trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
+                              trainer->dw, first ? MAE_GRAD_SET : MAE_GRAD_ADD, scale,
+                              loss, err);
 }
 
-/* Forward and backward over accum_iter batches. @param[out] loss their mean. */
+/* Forward and backward over accum_iter batches, whatever the first ones' losses are: all
+ * are told then. @param[out] loss their mean. */
 static MaeStatus accumulate(MaeTrainer *trainer, double *loss, size_t *images,
                             MaeError *err)
 {
@@ -183,30 +185,18 @@ static MaeStatus accumulate(MaeTrainer *trainer, double *loss, size_t *images,
     *images = 0;
     for (size_t i = 0; i < accum; i++) {
         const MaeBatch *batch = NULL;
-        double one = 0.0;
         MaeStatus status;
 
         MAE_TRY(mae_loader_next(trainer->loader, &batch, err));
-        status = mae_trainer_add(trainer, batch, i == 0, &one, err);
+        status = mae_trainer_add(trainer, batch, i == 0, &trainer->losses[i], err);
         *images += batch->size;
         mae_loader_release(trainer->loader, batch);
         MAE_TRY(status);
-        sum += one;
+        sum += trainer->losses[i];
     }
     *loss = sum / (double)accum;
-    return MAE_OK;
-}
-
-/* A gradient may be finite and its square, the second moment, not. */
-static MaeStatus check_norm(const MaeTrainer *trainer, double norm, MaeError *err)
-{
-    if (norm > LARGEST_NORM)
-        MAE_FAIL(
-            err, MAE_ERR_NUMERIC,
-            "step %llu: gradient norm %g, expected at most %g; the last checkpoint is "
-            "intact; try a lower learning rate or optim.clip_grad, and look at "
-            "data.mean and data.std",
-            (unsigned long long)trainer->state.step + 1, norm, LARGEST_NORM);
+    if (!isfinite(*loss))
+        MAE_FAIL(err, MAE_ERR_NUMERIC, "loss is %g", *loss);
     return MAE_OK;
 }
 
@@ -217,37 +207,54 @@ MaeStatus mae_trainer_apply(MaeTrainer *trainer, double lr, double *norm, MaeErr
 
     MAE_TRY(mae_clip_norm(&trainer->clip, norm, pool, trainer->dw, 1.0, err));
     factor = mae_clip_factor(*norm, trainer->cfg->optim.clip_grad);
-    MAE_TRY(check_norm(trainer, *norm * factor, err));
-    mae_optim_step(&trainer->optim, pool, trainer->w, trainer->operands, trainer->dw, lr,
-                   factor);
+    if (*norm * factor > LARGEST_NORM)
+        MAE_FAIL(err, MAE_ERR_NUMERIC, "gradient norm %g, expected at most %g",
+                 *norm * factor, LARGEST_NORM);
+    if (!mae_optim_step(&trainer->optim, pool, trainer->w, trainer->operands, trainer->dw,
+                        lr, factor))
+        MAE_FAIL(err, MAE_ERR_NUMERIC, "the step left weights that are not finite");
     return MAE_OK;
 }
 
 static MaeStatus update(MaeTrainer *trainer, MaeError *err)
 {
     const MaeConfig *cfg = trainer->cfg;
-    const double lr = learning_rate(trainer, trainer->state.batch);
     const double start = mae_clock_now(), waited = mae_loader_waited(trainer->loader);
-    double loss = 0.0, norm = 0.0;
+    double loss = 0.0;
     size_t images = 0;
 
+    trainer->lr = learning_rate(trainer, trainer->state.batch);
+    trainer->norm = (double)NAN;
     MAE_TRY(accumulate(trainer, &loss, &images, err));
-    MAE_TRY(mae_trainer_apply(trainer, lr, &norm, err));
+    MAE_TRY(mae_trainer_apply(trainer, trainer->lr, &trainer->norm, err));
     trainer->state.batch += cfg->train.accum_iter;
     trainer->state.step++;
     trainer->state.samples += images;
+    trainer->state.in_a_row = 0;
     trainer->state.loss_sum += loss * (double)cfg->train.accum_iter;
     trainer->pace.updates++;
     trainer->pace.updating += mae_clock_now() - start;
     trainer->pace.waiting += mae_loader_waited(trainer->loader) - waited;
     if (trainer->state.step % cfg->train.log_every == 0)
         mae_run_folder_step(trainer->folder, trainer->state.step,
-                            epoch_after(trainer, trainer->state.batch), loss, lr, norm);
+                            epoch_after(trainer, trainer->state.batch), loss, trainer->lr,
+                            trainer->norm);
     return MAE_OK;
 }
 
+/* An update or, if its numbers are not finite, what is to be done about them. */
+static MaeStatus advance(MaeTrainer *trainer, MaeError *err)
+{
+    MaeStatus status;
+
+    if (mae_trainer_barred(trainer))
+        return mae_trainer_pass_over(trainer, err);
+    status = update(trainer, err);
+    return status == MAE_ERR_NUMERIC ? mae_trainer_recover(trainer, err) : status;
+}
+
 /* What every line of log.txt begins with. */
-static MaeJson *begin_record(const MaeTrainer *trainer, double lr)
+static MaeJson *begin_record(const MaeTrainer *trainer, double lr, uint64_t skipped)
 {
     MaeJson *record = mae_json_object();
 
@@ -255,6 +262,8 @@ static MaeJson *begin_record(const MaeTrainer *trainer, double lr)
     mae_json_set_int(record, "step", (int64_t)trainer->state.step);
     mae_json_set_real(record, "train_loss", trainer->last_loss);
     mae_json_set_real(record, "train_lr", lr);
+    if (skipped > 0)
+        mae_json_set_int(record, "skipped", (int64_t)skipped);
     return record;
 }
 
@@ -314,15 +323,16 @@ static MaeStatus close_epoch(MaeTrainer *trainer, bool last, double *score, MaeE
     const double lr =
         learning_rate(trainer, trainer->state.batch - trainer->cfg->train.accum_iter);
     const double start = mae_clock_now();
+    const uint64_t skipped = trainer->state.skipped;
     MaeJson *record;
     MaeStatus status;
 
-    trainer->last_loss = trainer->state.loss_sum / (double)trainer->state.batch;
+    trainer->last_loss = mae_trainer_loss(trainer);
     trainer->state.epoch++;
-    trainer->state.batch = 0;
+    trainer->state.batch = trainer->state.skipped = 0;
     trainer->state.loss_sum = 0.0;
     mae_trainer_show(trainer, true);
-    record = begin_record(trainer, lr);
+    record = begin_record(trainer, lr, skipped);
     status = mae_trainer_evaluate(trainer, last, record, score, err);
     if (status != MAE_OK) {
         mae_json_free(record);
@@ -369,11 +379,10 @@ MaeStatus mae_trainer_check_loss(double loss, size_t images, size_t epoch, MaeEr
     if (images == 0)
         MAE_FAIL(err, MAE_ERR_FORMAT, "data.val: none of the images could be read");
     if (!isfinite(loss))
-        MAE_FAIL(
-            err, MAE_ERR_NUMERIC,
-            "epoch %zu: loss on data.val is %g; the last checkpoint is intact; try a "
-            "lower learning rate or optim.clip_grad",
-            epoch, loss);
+        MAE_FAIL(err, MAE_ERR_NUMERIC,
+                 "epoch %zu: loss on data.val is %g; try a lower learning rate or "
+                 "optim.clip_grad",
+                 epoch, loss);
     return MAE_OK;
 }
 
@@ -404,7 +413,7 @@ static MaeStatus run_epoch(MaeTrainer *trainer, bool *over, MaeError *err)
 {
     while (trainer->state.batch < trainer->batches &&
            (trainer->state.batch == 0 || mae_trainer_budget(trainer) > 0.0)) {
-        MAE_TRY(update(trainer, err));
+        MAE_TRY(advance(trainer, err));
         mae_trainer_show(trainer, false);
         MAE_TRY(between(trainer, err));
     }
@@ -423,18 +432,26 @@ static MaeStatus place_loader(MaeTrainer *trainer, bool first, MaeError *err)
 }
 
 /*
- * A failure that is not one of numbers must not cost what was learnt so far, nor, if
- * it is of a save, the names that this was for.
+ * A failure must not cost what was learnt so far, if that is good, nor, if it is of a
+ * save, the names that this was for.
  */
 static void rescue(MaeTrainer *trainer, MaeStatus status)
 {
-    if (status == MAE_OK || status == MAE_ERR_INTERRUPTED || status == MAE_ERR_NUMERIC ||
-        trainer->pace.updates == 0)
+    if (status == MAE_OK || status == MAE_ERR_INTERRUPTED || trainer->pace.updates == 0)
         return;
     trainer->owed.must = true;
     if (save(trainer, trainer->owed, NULL) == MAE_OK)
         mae_log(&trainer->hooks->log, MAE_LOG_INFO, "saved up to step %llu in %s",
                 (unsigned long long)trainer->state.step, trainer->folder->path);
+}
+
+/* There has to be a checkpoint to go back to. */
+static MaeStatus save_start(MaeTrainer *trainer, MaeError *err)
+{
+    if (trainer->cfg->train.on_nonfinite != MAE_CONF_NONFINITE_ROLLBACK ||
+        trainer->folder->resume[0] != '\0')
+        return MAE_OK;
+    return save(trainer, (MaeSaveAs){0}, err);
 }
 
 MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError *err)
@@ -444,6 +461,8 @@ MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError 
     bool first = true, over = mae_trainer_finished(trainer);
 
     trainer->started = trainer->last_save = mae_clock_now();
+    if (!over)
+        status = save_start(trainer, err);
     while (status == MAE_OK && !over) {
         status = place_loader(trainer, first, err);
         if (status == MAE_OK)

@@ -17,10 +17,20 @@
  *                   of time used, so that it ends annealed within the budget.
  *
  * Memory   Everything is planned when the trainer opens; updates never allocate.
- * Errors   NUMERIC for a loss or gradient that is not finite, or whose square is not
- *          (nothing is saved: the last good state stays); INTERRUPTED after a stop with
- *          everything saved. Before any other failure, e.g. of data, what was learnt so
- *          far is saved if that is possible.
+ * train.on_nonfinite  when a loss, a gradient or its square, a weight or a moment is not
+ *                   finite, which is seen in the update that makes it so:
+ *   stop      ends with NUMERIC.
+ *   skip      leaves the update out while the weights are good: it counts as a step and
+ *             its images as seen, but changes nothing, and its loss is in no mean. Too
+ *             many in a row, or bad weights, end the run.
+ *   rollback  goes back to the newest checkpoint, logs included, and leaves the update
+ *             out when it comes to it again; a new run saves its first state for this.
+ * What happened is in nonfinite-STEP.json (train/nonfinite.h). Updates that are left out
+ * are part of checkpoints, so a run that is taken up again equals one that was not.
+ *
+ * Errors   NUMERIC as above and for a held-out loss that is not finite; INTERRUPTED after
+ *          a stop with everything saved. Before any other failure, e.g. of data or of
+ *          numbers, what was learnt so far is saved if that is possible and all finite.
  * Threads  One thread, which drives the pool.
  */
 #ifndef MAE_TRAIN_TRAINER_H
@@ -36,6 +46,8 @@
 #include "optim/schedule.h"
 #include "train/run_folder.h"
 
+#define MAE_TRAIN_ROLLBACKS 3 /* of a session; schema.c tells it */
+
 /** Which weights an evaluation sees. */
 typedef enum MaeEvaluated {
     MAE_EVALUATED_ONLY,    /* what is trained; there are no others */
@@ -49,7 +61,8 @@ struct MaeTrainer;
 typedef struct MaeTask {
     void *ctx;
     const MaeParamTable *table;
-    const char *optimizer; /* name of the driver */
+    const char *optimizer;    /* name of the driver */
+    const MaeDataset *images; /* of the batches */
 
     /**
      * Prepare the products of all batches to come; @p dw is free to write into. @p use is
@@ -85,7 +98,9 @@ typedef struct MaeTask {
 typedef struct MaeTrainState {
     uint64_t epoch, batch; /* completed epochs; batches done in the one under way */
     uint64_t step, samples;
-    double loss_sum; /* over the batches done in the epoch under way */
+    uint64_t skipped;  /* updates of the epoch under way that were left out */
+    uint64_t in_a_row; /* updates that were left out since the last one that was not */
+    double loss_sum; /* over the batches done in the epoch under way, skipped ones not */
     double best;     /* score; -INFINITY if there is none */
     double seconds;  /* of earlier sessions */
 } MaeTrainState;
@@ -118,9 +133,15 @@ typedef struct MaeTrainer {
     double started, last_save;   /* clock; 0 before the run */
     MaeTrainPace pace, epoch_at; /* of the session: now, and at the start of the epoch */
     double last_loss, last_score;
-    double next_report;     /* clock: not before, but at the end */
-    const char *evaluated;  /* as MaeTrainProgress */
-    double evaluated_since; /* clock */
+    double lr, norm; /* of the update under way; NaN until the norm is known */
+    double *losses;  /* [accum_iter] of its batches */
+    bool torn;       /* weights and state are not those of one moment */
+    size_t reports;  /* failed updates that the session has told */
+    size_t rollbacks;
+    uint64_t barred[MAE_TRAIN_ROLLBACKS]; /* [rollbacks] steps that are left out */
+    double next_report;                   /* clock: not before, but at the end */
+    const char *evaluated;                /* as MaeTrainProgress */
+    double evaluated_since;               /* clock */
 } MaeTrainer;
 
 /**
@@ -154,6 +175,9 @@ double mae_trainer_seconds(const MaeTrainer *trainer);
 
 /** Seconds that are left of train.max_hours, 0 or more; INFINITY without it. */
 double mae_trainer_budget(const MaeTrainer *trainer);
+
+/** Mean over the batches done in the epoch under way; NaN if all were left out. */
+double mae_trainer_loss(const MaeTrainer *trainer);
 
 /** True if all epochs are done, or the budget is used up and no epoch is under way. */
 bool mae_trainer_finished(const MaeTrainer *trainer);
@@ -207,7 +231,7 @@ MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, size_t 
 /**
  * The first half of an update: loss and gradient of one batch out of accum_iter.
  * @param first of the update: the gradients begin at zero.
- * @return NUMERIC for a loss that is not finite; otherwise as the task's step.
+ * @param[out] loss maybe not finite.
  */
 MaeStatus mae_trainer_add(MaeTrainer *trainer, const MaeBatch *batch, bool first,
                           double *loss, MaeError *err);
@@ -215,9 +239,25 @@ MaeStatus mae_trainer_add(MaeTrainer *trainer, const MaeBatch *batch, bool first
 /**
  * The second half: gradient norm, clipping, optimiser step. Counts nothing.
  * @param[out] norm before clipping.
- * @return NUMERIC for a gradient that is not finite or too large; nothing changes then.
+ * @return NUMERIC for a gradient that is not finite or too large: nothing changes then;
+ * or for weights or moments that are not finite any more.
  */
 MaeStatus mae_trainer_apply(MaeTrainer *trainer, double lr, double *norm, MaeError *err);
+
+/** True if weights, moments and averages are finite and those of one moment. */
+bool mae_trainer_sound(const MaeTrainer *trainer);
+
+/** Is the next update to be left out? */
+bool mae_trainer_barred(const MaeTrainer *trainer);
+
+/** Leave the next update out. */
+MaeStatus mae_trainer_pass_over(MaeTrainer *trainer, MaeError *err);
+
+/**
+ * The update under way has ended with NUMERIC: report it, and do as train.on_nonfinite
+ * says. @return NUMERIC if the run ends here.
+ */
+MaeStatus mae_trainer_recover(MaeTrainer *trainer, MaeError *err);
 
 /** Train to the end of the last epoch, or until stopped. */
 MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError *err);

@@ -210,7 +210,8 @@ START_TEST(numbers_that_are_not_finite)
 }
 END_TEST
 
-/* Held-out images that are too large: nothing is saved, also after the last epoch. */
+/* Held-out images that are too large: the run ends, also after the last epoch, and keeps
+ * what it learnt from good ones. */
 START_TEST(evaluations_that_are_not_finite)
 {
     char overrides[2000];
@@ -226,7 +227,11 @@ START_TEST(evaluations_that_are_not_finite)
     train_expect(&run, &spec, MAE_ERR_NUMERIC);
     ck_assert_ptr_nonnull(strstr(run.err.msg, "epoch 1: loss on data.val is "));
     ck_assert(!train_exists(folder, "run/best.h5"));
-    ck_assert(!train_exists(folder, "run/last.h5"));
+    ck_assert(train_exists(folder, "run/last.h5"));
+    write_floats("val.h5", 1.0);
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert_uint_eq(run.updates, 3 * (size_t)_i);
+    ck_assert(train_exists(folder, "run/best.h5"));
 }
 END_TEST
 
