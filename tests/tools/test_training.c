@@ -1,5 +1,6 @@
 /* mae-pretrain and mae-finetune as a user runs them. */
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -380,6 +381,66 @@ START_TEST(damaged_images_are_listed)
 }
 END_TEST
 
+/* Labelled grey images of which the sixth is @p odd all over. */
+static void write_stack(const char *name, float odd)
+{
+    const size_t shape[] = {12, 8, 8};
+    float *pixels = mae_test_normal(12 * 64, 1, 0);
+    int64_t labels[12];
+    MaeError why = {0};
+    MaeH5Out *file;
+
+    for (size_t i = 0; i < 12; i++)
+        labels[i] = (int64_t)i % 3;
+    for (size_t i = 0; i < 64; i++)
+        pixels[5 * 64 + i] = odd;
+    ck_assert_int_eq(mae_h5out_create(&file, at(name), &why), MAE_OK);
+    mae_h5out_floats(file, "images", pixels, shape, 3);
+    mae_h5out_ints(file, "labels", labels, shape, 1);
+    ck_assert_int_eq(mae_h5out_commit(file, &why), MAE_OK);
+    free(pixels);
+}
+
+#define STACK " data.train=images.h5 data.mean=[0] data.augment=none"
+
+/* An image too large for floats ends the run with 4 and a file that names it; the run goes
+ * on without it, in whichever way. One that is not finite itself is a bad image. */
+START_TEST(numbers_that_are_not_finite)
+{
+    static const char *const tools[] = {"pretrain run.yaml",
+                                        "finetune tune.yaml finetune.init=random"};
+    char command[400];
+
+    write_text("tune.yaml",
+               "model: {img_size: 8, patch_size: 4, embed_dim: 16, depth: 1, "
+               "num_heads: 2}\ndata: {workers: 1}\ntrain: {epochs: 2, "
+               "batch_size: 4, threads: 1, output_dir: run}\n");
+    write_stack("images.h5", 3e37f);
+    (void)snprintf(command, sizeof command, "%s%s data.std=[1e-6]", tools[_i], STACK);
+    expect(command, 4);
+    expect_text(err, "pixel of images.h5[5][0] is inf; see nonfinite-");
+    expect_text(err, "run again with train.on_nonfinite=skip");
+    ck_assert(exists("run/nonfinite-1.json") || exists("run/nonfinite-2.json") ||
+              exists("run/nonfinite-3.json"));
+    (void)snprintf(command, sizeof command,
+                   "%s%s data.std=[1e-6] train.on_nonfinite=skip", tools[_i], STACK);
+    expect(command, 0);
+    expect_text(err, "left out; see nonfinite-");
+    (void)snprintf(command, sizeof command,
+                   "%s%s data.std=[1e-6] train.on_nonfinite=rollback -o back", tools[_i],
+                   STACK);
+    expect(command, 0);
+    expect_text(err, "going on from back/last.h5");
+    write_stack("images.h5", (float)NAN);
+    (void)snprintf(command, sizeof command,
+                   "%s%s data.std=[1] data.max_bad_fraction=0.5 -o bad", tools[_i],
+                   STACK);
+    expect(command, 0);
+    expect_text(err, "is nan");
+    ck_assert(!exists("bad/nonfinite-1.json"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tools training");
@@ -394,6 +455,7 @@ int main(void)
     tcase_add_loop_test(tc, bad_calls_are_refused, 0,
                         (int)(sizeof BAD_CALLS / sizeof *BAD_CALLS));
     tcase_add_test(tc, damaged_images_are_listed);
+    tcase_add_loop_test(tc, numbers_that_are_not_finite, 0, 2);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }
