@@ -152,11 +152,22 @@ static MaeJson *describe_batch(const MaeTrainer *trainer, const MaeBatch *batch,
     return object;
 }
 
+static size_t largest_loss(const MaeTrainer *trainer)
+{
+    size_t largest = 0;
+
+    for (size_t i = 1; i < trainer->cfg->train.accum_iter; i++) {
+        if (trainer->losses[i] > trainer->losses[largest])
+            largest = i;
+    }
+    return largest;
+}
+
 /* Read the batches of the update again; as far as they can be had. */
 static MaeJson *read_batches(MaeNonfinite *found, const MaeTrainer *trainer)
 {
     const bool one = found->place == MAE_NONFINITE_LOSS;
-    const size_t told = one ? found->index : 0;
+    const size_t told = one ? found->index : largest_loss(trainer);
     MaeJson *batches = mae_json_array();
 
     if (mae_loader_seek(trainer->loader, (uint32_t)trainer->state.epoch,
@@ -230,6 +241,6 @@ void mae_nonfinite_text(const MaeNonfinite *found, const MaeTrainer *trainer, ch
                        (unsigned long long)(trainer->state.batch + found->index + 1),
                        value);
     else
-        (void)snprintf(text, size, "%s of %s[%zu] is %s", found->what, found->name,
-                       found->index, value);
+        (void)snprintf(text, size, "%s of %s[%zu] is %s%s", found->what, found->name,
+                       found->index, value, isfinite(found->value) ? ", too large" : "");
 }

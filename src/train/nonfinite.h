@@ -37,7 +37,8 @@ typedef struct MaeNonfinite {
     char name[192];   /* of the tensor or image; "" for a loss */
     size_t index;     /* element; of a loss the batch of the update, from 0 */
     double value;
-    char samples[64]; /* the first ones of the batches in question; "" if not read */
+    char samples[64]; /* first ones of that batch, or of the one with the largest loss;
+                         "" if they were not read */
 } MaeNonfinite;
 
 /** True, and @p found filled, if weights, state or averages are not finite. */

@@ -62,7 +62,7 @@ static void describe(Failure *failure, MaeTrainer *trainer, MaeConfNonfinite the
     static const char *const names[] = {"stop", "skip", "rollback"};
     const MaeTrainState *state = &trainer->state;
     const size_t accum = trainer->cfg->train.accum_iter;
-    char name[40], batches[48] = "";
+    char name[40], to[48] = "";
     MaeError why = {0};
 
     if (then == MAE_CONF_NONFINITE_STOP || trainer->reports < REPORTS) {
@@ -73,12 +73,12 @@ static void describe(Failure *failure, MaeTrainer *trainer, MaeConfNonfinite the
             mae_log(&trainer->hooks->log, MAE_LOG_WARN, "%s", why.msg);
     }
     if (accum > 1)
-        (void)snprintf(batches, sizeof batches, " to %llu",
+        (void)snprintf(to, sizeof to, " to %llu",
                        (unsigned long long)(state->batch + accum));
     (void)snprintf(
-        failure->place, sizeof failure->place, "step %llu (epoch %llu, batch %llu%s)",
+        failure->place, sizeof failure->place, "step %llu (epoch %llu, %s %llu%s)",
         (unsigned long long)state->step + 1, (unsigned long long)state->epoch + 1,
-        (unsigned long long)state->batch + 1, batches);
+        accum > 1 ? "batches" : "batch", (unsigned long long)state->batch + 1, to);
     mae_nonfinite_text(&failure->found, trainer, failure->text, sizeof failure->text);
 }
 

@@ -339,6 +339,10 @@ static MaeStatus close_epoch(MaeTrainer *trainer, bool last, double *score, MaeE
         return status;
     }
     end_record(trainer, record);
+    if (skipped > 0)
+        mae_log(&trainer->hooks->log, MAE_LOG_WARN,
+                "epoch %llu: %llu updates were left out, numbers were not finite",
+                (unsigned long long)trainer->state.epoch, (unsigned long long)skipped);
     mae_run_folder_epoch(trainer->folder, record, trainer->state.step);
     trainer->pace.epochs++;
     trainer->pace.evaluating += mae_clock_now() - start;

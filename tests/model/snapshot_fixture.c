@@ -42,6 +42,8 @@ static MaeSnapshot sample(MaeSnapshotKind kind)
                      .step = 41,
                      .samples = 1000,
                      .batch = 5,
+                     .skipped = 2,
+                     .in_a_row = 1,
                      .loss_sum = 1.25,
                      .best = -(double)INFINITY,
                      .seconds = 7.5};

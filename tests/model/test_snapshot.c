@@ -35,6 +35,8 @@ static void compare_snapshots(const MaeSnapshot *a, const MaeSnapshot *b)
     ck_assert_uint_eq(a->step, b->step);
     ck_assert_uint_eq(a->samples, b->samples);
     ck_assert_uint_eq(a->batch, b->batch);
+    ck_assert_uint_eq(a->skipped, b->skipped);
+    ck_assert_uint_eq(a->in_a_row, b->in_a_row);
     ck_assert(a->loss_sum == b->loss_sum);
     ck_assert(a->best == b->best);
     ck_assert(a->seconds == b->seconds);
@@ -134,6 +136,49 @@ START_TEST(optimiser_state_round_trip)
 END_TEST
 
 /* The averages are the model; training goes on from both. */
+/* Numbers that are not finite are refused, wherever they are. */
+START_TEST(tensors_are_finite)
+{
+    static const char *const GROUPS[] = {"params", "optim/exp_avg", "optim/exp_avg_sq",
+                                         "optim/weights"};
+    MaeOptimConfig config = ADAMW;
+    MaeCkptReader *reader = NULL;
+    MaeSnapshot read = {0};
+    MaeError err = {0};
+    TestAdamW adamw;
+    SnapshotFixture f;
+    float *buffers[4], *w;
+    char message[200];
+
+    config.ema_decay = 0.5;
+    snapshot_fixture_open(&f, MAE_SNAPSHOT_AUTOENCODER);
+    test_adamw_open(&adamw, f.table, &config);
+    mae_optim_start(&adamw.optim, f.weights);
+    buffers[0] = adamw.optim.average;
+    buffers[1] = adamw.optim.state[0];
+    buffers[2] = adamw.optim.state[1];
+    buffers[3] = f.weights;
+    buffers[_i][f.table->entries[3].at.off + 1] = _i % 2 == 0 ? NAN : -INFINITY;
+    snapshot_fixture_save(&f, &adamw.optim);
+    ck_assert_ok(mae_snapshot_open(&reader, &read, f.path, &err));
+    w = mae_snapshot_alloc(f.table);
+    (void)snprintf(message, sizeof message,
+                   "%s/%s: expected finite numbers, element 1 is ", GROUPS[_i],
+                   f.table->entries[3].name);
+    ck_assert_fails(mae_snapshot_resume(reader, f.table, w, &adamw.optim, &err),
+                    MAE_ERR_FORMAT, message);
+    ck_assert(strncmp(err.msg, f.path, strlen(f.path)) == 0);
+    if (_i == 0)
+        ck_assert_fails(mae_snapshot_weights(reader, f.table, w, &err), MAE_ERR_FORMAT,
+                        message);
+    free(w);
+    mae_ckpt_close(reader);
+    mae_snapshot_done(&read);
+    test_adamw_close(&adamw);
+    snapshot_fixture_close(&f);
+}
+END_TEST
+
 START_TEST(averages_are_the_model)
 {
     MaeOptimConfig config = ADAMW;
@@ -402,6 +447,7 @@ int main(void)
     tcase_add_loop_test(tc, a_long_history, 0, 3);
     tcase_add_loop_test(tc, round_trip, 0, 2);
     tcase_add_test(tc, optimiser_state_round_trip);
+    tcase_add_loop_test(tc, tensors_are_finite, 0, 4);
     tcase_add_test(tc, averages_are_the_model);
     tcase_add_test(tc, a_checkpoint_without_optimiser_state);
     tcase_add_test(tc, missing_attributes_are_named);

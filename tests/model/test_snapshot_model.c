@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,21 @@ START_TEST(loading_an_autoencoder)
                     MAE_ERR_IO, "/nonexistent/x.h5");
     snapshot_fixture_close(&f);
     snapshot_fixture_close(&other);
+}
+END_TEST
+
+START_TEST(a_spoilt_model)
+{
+    MaeLoadedModel loaded;
+    MaeError err = {0};
+    SnapshotFixture f;
+
+    snapshot_fixture_open(&f, MAE_SNAPSHOT_CLASSIFIER);
+    f.weights[mae_param_find(f.table, "head.bias")->at.off + 2] = INFINITY;
+    snapshot_fixture_save(&f, NULL);
+    ck_assert_fails(mae_loaded_model_open(&loaded, f.path, &err), MAE_ERR_FORMAT,
+                    "params/head.bias: expected finite numbers, element 2 is inf");
+    snapshot_fixture_close(&f);
 }
 END_TEST
 
@@ -170,6 +186,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, loading_an_autoencoder);
+    tcase_add_test(tc, a_spoilt_model);
     tcase_add_test(tc, encoder_transfer);
     tcase_add_test(tc, encoder_transfer_resizes_positions);
     tcase_add_test(tc, encoder_transfer_refuses_other_shapes);

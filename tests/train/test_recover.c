@@ -94,15 +94,17 @@ static void flip(void *ctx, size_t update)
         spoil_weights()[SPOILT] = NAN;
 }
 
-/* Without a checkpoint to go back to, or with a spoilt one, the run ends. */
+/* And the newest checkpoint is gone. */
 static void lose(void *ctx, size_t update)
 {
     char command[1300];
 
     (void)snprintf(command, sizeof command, "rm '%s/%s/last.h5'", folder,
                    (const char *)ctx);
-    if (update == 7)
+    if (update == 10) {
         ck_assert_int_eq(system(command), 0);
+        spoil_weights()[SPOILT] = NAN;
+    }
 }
 
 START_TEST(faults_of_memory_and_disk)
@@ -133,8 +135,14 @@ START_TEST(faults_of_memory_and_disk)
                        .overrides = "train.preflight=false train.on_nonfinite=rollback",
                        .at_update = lose,
                        .ctx = name};
+    spoil(CLEAN, 0, 0, 0);
     train_expect(&run, &spec, MAE_ERR_NUMERIC);
     ck_assert_ptr_nonnull(strstr(run.err.msg, "there is no going back"));
+    ck_assert(!train_exists(folder, "lost/last.h5"));
+    spec.overrides = "train.preflight=false train.on_nonfinite=rollback "
+                     "train.checkpoint_every=1 train.overwrite=true";
+    train_expect(&run, &spec, MAE_OK); /* an older one is left */
+    ck_assert_ptr_nonnull(strstr(run.log, "checkpoint-1.h5, after step 6;"));
 }
 END_TEST
 

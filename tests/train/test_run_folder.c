@@ -111,6 +111,7 @@ START_TEST(overwriting_removes_run_files_only)
     expect("train.checkpoint_every=1 train.preview_every=1 train.epochs=3", MAE_OK, "");
     for (size_t i = 0; i < sizeof MINE / sizeof *MINE; i++)
         write_text(MINE[i], MINE[i]);
+    write_text("run/nonfinite-17.json", "{}");
     expect("train.checkpoint_every=none train.preview_every=none train.epochs=1 "
            "train.overwrite=true",
            MAE_OK, "");
@@ -119,6 +120,7 @@ START_TEST(overwriting_removes_run_files_only)
         expect_text(MINE[i], MINE[i]);
     ck_assert(!train_exists(folder, "run/checkpoint-3.h5"));
     ck_assert(!train_exists(folder, "run/previous.h5"));
+    ck_assert(!train_exists(folder, "run/nonfinite-17.json"));
     ck_assert(!train_exists(folder, "run/reconstructions/epoch-0001.png"));
     ck_assert_double_eq(epochs_in("run/last.h5"), 1.0);
 }
