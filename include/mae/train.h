@@ -8,9 +8,9 @@
  * Source   He et al. 2021, arXiv:2111.06377; facebookresearch/mae main_pretrain.py and
  *          main_finetune.py.
  * Errors   ARG (configuration, a folder that must not be used, data that do not fit the
- *          task), FORMAT and IO (data, checkpoints), NUMERIC (loss or gradient that is
- *          not finite; the last good state stays), INTERRUPTED (stopped, everything
- *          saved), NOMEM.
+ *          task), FORMAT and IO (data, checkpoints), NUMERIC (loss, gradient or weight
+ *          that is not finite, see train.on_nonfinite; the last good state is saved),
+ *          INTERRUPTED (stopped, everything saved), NOMEM.
  * Threads  A run owns its threads; callbacks come from the calling thread, log lines from
  *          any. Opening sets the BLAS library of the process to one thread.
  */

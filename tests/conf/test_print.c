@@ -181,6 +181,11 @@ START_TEST(differences)
                       2);
     ck_assert_str_eq(text, "data.rand_augment: run has none, config says rand-m9; "
                            "data.random_erasing: run has 0, config says 0.25");
+    parse(&b, MAE_CONF_PRETRAIN,
+          "model: {depth: 4}\ndata: {train: x}\ntrain: {on_nonfinite: skip}");
+    ck_assert_uint_eq(mae_config_diff(&a, &b, NULL, MAE_CONF_DIFF_RESUME, text, 400), 0);
+    ck_assert_uint_eq(mae_config_diff(&a, &b, NULL, MAE_CONF_DIFF_ALL, text, 400), 1);
+    ck_assert_str_eq(text, "train.on_nonfinite: run has stop, config says skip");
 }
 END_TEST
 
