@@ -2,12 +2,12 @@
  * @file nonfinite.h
  * The first number of an update that is not finite, and a file about it.
  *
- * Looked for from cause to effect: weights, the optimiser's state and averages, which the
- * step spoilt or which were spoilt before; pixels of the batches whose loss is not finite;
- * these losses; gradients (or, if only their norm is too large, the first large one).
- * Tensors are walked in the order of the table.
+ * Looked for from cause to effect: weights, the optimiser's state and averages, which
+ * the step spoilt or which were spoilt before; pixels of the first batch whose loss is
+ * not finite; that loss; gradients (or, if only their norm is too large, the first large
+ * one). Tensors are walked in the order of the table.
  *
- *   nonfinite-STEP.json  {"step", "epoch", "lr", "grad_norm" (null: not computed), "then",
+ *   nonfinite-STEP.json  {"step", "epoch", "lr", "grad_norm" (null: unknown), "then",
  *                        "first": {"kind", "name", "index", "value"}, "batches":
  *                        [{"batch", "loss", "samples": [...], "files": [...]}, ...]}
  *

@@ -60,8 +60,8 @@ MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
                               const MaeLog *log, MaeError *err);
 
 /**
- * Let resume be the newest valid checkpoint of this session or, if it has saved none, what
- * the session went on from. ARG if there is none.
+ * Let resume be the newest valid checkpoint of this session or, if it has saved none,
+ * what the session went on from. ARG if there is none.
  */
 MaeStatus mae_run_folder_newest(MaeRunFolder *folder, MaeError *err);
 

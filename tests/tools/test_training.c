@@ -405,8 +405,8 @@ static void write_stack(const char *name, float odd)
 
 #define STACK " data.train=images.h5 data.mean=[0] data.augment=none"
 
-/* An image too large for floats ends the run with 4 and a file that names it; the run goes
- * on without it, in whichever way. One that is not finite itself is a bad image. */
+/* An image too large for floats ends the run with 4 and a file that names it; the run
+ * goes on without it, in whichever way. One that is not finite itself is a bad image. */
 START_TEST(numbers_that_are_not_finite)
 {
     static const char *const tools[] = {"pretrain run.yaml",

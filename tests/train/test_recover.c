@@ -50,7 +50,7 @@ START_TEST(rollback_goes_back_and_on)
 }
 END_TEST
 
-/* A checkpoint that the user chose is gone back to, not a newer one of another session. */
+/* A checkpoint that the user chose is gone back to, not a newer one of before. */
 START_TEST(rollback_to_a_chosen_checkpoint)
 {
     const Way *way = &WAYS[0];

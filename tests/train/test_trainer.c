@@ -187,7 +187,7 @@ START_TEST(numbers_that_are_not_finite)
 
     (void)snprintf(overrides, sizeof overrides,
                    "data.train=%s/images.h5 data.mean=[0] data.std=[1] "
-                   "data.augment=none train.save_minutes=1e-9 %s",
+                   "data.augment=none data.may_change=true train.save_minutes=1e-9 %s",
                    folder, _i == 0 ? "train.preflight=false" : "");
     write_floats("images.h5", 1.0);
     train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
