@@ -13,10 +13,10 @@ void mae_adamw_step(MaeAdamWStep *step, uint64_t t)
     step->bias2 = 1.0 - pow(step->beta2, (double)t);
 }
 
-void mae_adamw_update(float *w, MaeOperand copy, float *m, float *v, const float *g,
+bool mae_adamw_update(float *w, MaeOperand copy, float *m, float *v, const float *g,
                       size_t n, const MaeAdamWStep *step)
 {
     assert(step->bias1 > 0.0 && step->bias2 > 0.0);
     assert(copy.type != MAE_F32 || copy.data == w);
-    mae_rows_best()->adamw(w, copy, m, v, g, n, step);
+    return mae_rows_best()->adamw(w, copy, m, v, g, n, step);
 }

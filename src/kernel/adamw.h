@@ -16,6 +16,7 @@
 #ifndef MAE_KERNEL_ADAMW_H
 #define MAE_KERNEL_ADAMW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,8 +40,9 @@ void mae_adamw_step(MaeAdamWStep *step, uint64_t t);
  * in an f32 run w itself.  @param[in,out] m [n] first moment, 0 before step 1.
  * @param[in,out] v [n] second moment, 0 before step 1.
  * @param g [n] gradient, not changed. No two of the buffers may overlap else.
+ * @return false if a weight or moment is not finite now.
  */
-void mae_adamw_update(float *w, MaeOperand copy, float *m, float *v, const float *g,
+bool mae_adamw_update(float *w, MaeOperand copy, float *m, float *v, const float *g,
                       size_t n, const MaeAdamWStep *step);
 
 #endif /* MAE_KERNEL_ADAMW_H */

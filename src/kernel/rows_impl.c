@@ -337,7 +337,8 @@ static bool finite(const float *x, size_t n)
 
 /* --- AdamW ------------------------------------------------------------------------ */
 
-static void adamw(float *w, MaeOperand copy, float *m, float *v, const float *g,
+/* A first moment that is not finite makes the weight so; a second one may not. */
+static bool adamw(float *w, MaeOperand copy, float *m, float *v, const float *g,
                   size_t count, const MaeAdamWStep *step)
 {
     const float keep = (float)(1.0 - step->lr * step->weight_decay);
@@ -346,11 +347,12 @@ static void adamw(float *w, MaeOperand copy, float *m, float *v, const float *g,
     const float rate = (float)(step->lr / step->bias1);
     const float root = (float)sqrt(step->bias2), eps = (float)step->eps;
     const float grad_scale = (float)step->grad_scale;
+    float zero = 0.0f; /* as in finite */
 
     for (size_t at = 0; at < count; at += ROWS_CHUNK) {
         const size_t n = mae_smaller(ROWS_CHUNK, count - at);
 
-#pragma omp simd
+#pragma omp simd reduction(+ : zero)
         for (size_t i = at; i < at + n; i++) {
             const float grad = grad_scale * g[i];
             const float mi = beta1 * m[i] + rest1 * grad;
@@ -359,9 +361,11 @@ static void adamw(float *w, MaeOperand copy, float *m, float *v, const float *g,
             m[i] = mi;
             v[i] = vi;
             w[i] = keep * w[i] - rate * (mi / (sqrtf(vi) / root + eps));
+            zero += 0.0f * w[i] + 0.0f * vi;
         }
         rows_narrow(copy, at, w + at, n);
     }
+    return !isnan(zero);
 }
 
 /* --- for tests -------------------------------------------------------------------- */

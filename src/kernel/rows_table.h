@@ -48,7 +48,7 @@ typedef struct MaeRowsTable {
                           size_t classes);
     double (*sumsq)(const float *x, size_t n);
     bool (*finite)(const float *x, size_t n);
-    void (*adamw)(float *w, MaeOperand copy, float *m, float *v, const float *g, size_t n,
+    bool (*adamw)(float *w, MaeOperand copy, float *m, float *v, const float *g, size_t n,
                   const MaeAdamWStep *step);
     void (*exp)(float *y, const float *x, size_t n);    /* y = e^x; for tests */
     void (*normal)(float *y, const float *x, size_t n); /* y = Phi(x); for tests */

@@ -3,7 +3,6 @@
 #include <stdatomic.h>
 
 #include "kernel/adamw.h"
-#include "kernel/rows.h"
 
 enum { EXP_AVG, EXP_AVG_SQ };
 
@@ -14,7 +13,6 @@ typedef struct AdamWJob {
     atomic_bool spoilt;
 } AdamWJob;
 
-/* A first moment that is not finite makes the weight so; a second one may not. */
 static void update_tile(void *ctx, size_t index, size_t thread)
 {
     AdamWJob *job = ctx;
@@ -26,12 +24,11 @@ static void update_tile(void *ctx, size_t index, size_t thread)
     (void)thread;
     numbers.lr = job->step->lr * group->lr_scale;
     numbers.weight_decay = group->weight_decay;
-    mae_adamw_update(job->step->weights + tile->off,
-                     mae_operand_at(job->step->operands, tile->off),
-                     opt->state[EXP_AVG] + tile->off, opt->state[EXP_AVG_SQ] + tile->off,
-                     job->step->grads + tile->off, tile->count, &numbers);
-    if (!mae_rows_finite(job->step->weights + tile->off, tile->count) ||
-        !mae_rows_finite(opt->state[EXP_AVG_SQ] + tile->off, tile->count))
+    if (!mae_adamw_update(job->step->weights + tile->off,
+                          mae_operand_at(job->step->operands, tile->off),
+                          opt->state[EXP_AVG] + tile->off,
+                          opt->state[EXP_AVG_SQ] + tile->off,
+                          job->step->grads + tile->off, tile->count, &numbers))
         atomic_store(&job->spoilt, true);
 }
 
