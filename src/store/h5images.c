@@ -20,9 +20,10 @@ struct MaeH5Images {
     hid_t space, memory; /* selections of one image */
     hid_t type;          /* native pixel type; not owned */
     int pixel;
-    bool plain;     /* images lie one behind the other in the file: */
-    uint64_t start; /* the first one here */
-    size_t bytes;   /* of an image */
+    bool plain;             /* images lie one behind the other in the file: */
+    uint64_t start;         /* the first one here */
+    size_t bytes;           /* of an image */
+    unsigned char *checked; /* bit per chunk along the first dimension: it is sound */
     size_t count, height, width, channels;
     int32_t *labels; /* [N] or NULL */
     size_t classes;
@@ -40,11 +41,13 @@ static MaeStatus open_set(MaeH5Images *h, MaeError *err)
     MAE_TRY(mae_h5set_open(&h->set, source, "images", H5P_DEFAULT, err));
     if (h->set.chunk_bytes == 0)
         return MAE_OK;
+    h->checked = calloc(h->set.info.shape[0] / h->set.chunk[0] / 8 + 1, 1);
     bytes = 8 * h->set.chunk_bytes < CACHE_MAX ? 8 * h->set.chunk_bytes : CACHE_MAX;
     bytes = bytes < h->set.chunk_bytes ? h->set.chunk_bytes : bytes;
     access = H5Pcreate(H5P_DATASET_ACCESS);
     mae_h5set_close(&h->set); /* an open data set keeps its cache size */
-    if (access < 0 || H5Pset_chunk_cache(access, 521, bytes, 1.0) < 0)
+    if (h->checked == NULL || access < 0 ||
+        H5Pset_chunk_cache(access, 521, bytes, 1.0) < 0)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", source->path);
     status = mae_h5set_open(&h->set, source, "images", access, err);
     (void)H5Pclose(access);
@@ -219,6 +222,7 @@ void mae_h5images_close(MaeH5Images *h)
     mae_h5in_close(h->in);
     free(h->names);
     free(h->labels);
+    free(h->checked);
     free(h);
 }
 
@@ -259,6 +263,20 @@ bool mae_h5images_parallel(const MaeH5Images *h)
     return h->plain;
 }
 
+/** The chunks that hold an image, when they are met for the first time. */
+static MaeStatus check_chunks(MaeH5Images *h, size_t index, MaeError *err)
+{
+    const size_t row = h->set.chunk_bytes > 0 ? index / h->set.chunk[0] : 0;
+    const unsigned char bit = (unsigned char)(1u << row % 8);
+
+    if (h->set.chunk_bytes == 0 || (h->checked[row / 8] & bit) != 0)
+        return MAE_OK;
+    MAE_TRY(mae_h5set_check_chunks(&h->set, mae_h5in_source(h->in), row * h->set.chunk[0],
+                                   err));
+    h->checked[row / 8] |= bit;
+    return MAE_OK;
+}
+
 MaeStatus mae_h5images_read(MaeH5Images *h, size_t index, void *out, MaeError *err)
 {
     const hsize_t start[4] = {index}, count[4] = {1, h->height, h->width, h->channels};
@@ -268,6 +286,7 @@ MaeStatus mae_h5images_read(MaeH5Images *h, size_t index, void *out, MaeError *e
         return mae_file_read_at(mae_h5in_source(h->in)->fd, mae_h5in_path(h->in), out,
                                 h->bytes, h->start + (uint64_t)index * h->bytes, err);
     mae_vfd_quiet();
+    MAE_TRY(check_chunks(h, index, err));
     if (H5Sselect_hyperslab(h->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
         H5Dread(h->set.id, h->type, h->memory, h->space, H5P_DEFAULT, out) < 0)
         MAE_FAIL(err, MAE_ERR_FORMAT,

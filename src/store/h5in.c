@@ -105,6 +105,14 @@ MaeStatus mae_h5in_info(const MaeH5In *in, const char *name, MaeTensorInfo *info
     return MAE_OK;
 }
 
+static MaeStatus check_chunks(const MaeH5In *in, const MaeH5Set *set, MaeError *err)
+{
+    for (size_t at = 0; set->chunk_bytes > 0 && at < set->info.shape[0];
+         at += set->chunk[0])
+        MAE_TRY(mae_h5set_check_chunks(set, &in->source, at, err));
+    return MAE_OK;
+}
+
 /** Open, compare the shape, read converted to @p memory_type. */
 static MaeStatus read_set(const MaeH5In *in, const char *name, hid_t memory_type,
                           void *dst, const size_t *shape, size_t ndim, MaeError *err)
@@ -118,6 +126,8 @@ static MaeStatus read_set(const MaeH5In *in, const char *name, hid_t memory_type
     if (status == MAE_OK && set.type.is_float && memory_type == H5T_NATIVE_INT64)
         status = mae_error_set(err, MAE_ERR_FORMAT, __FILE__, __LINE__,
                                "%s: %s: expected integers, found floats", in->path, name);
+    if (status == MAE_OK)
+        status = check_chunks(in, &set, err);
     if (status == MAE_OK && set.count > 0 &&
         H5Dread(set.id, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, dst) < 0)
         status =

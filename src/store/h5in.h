@@ -3,9 +3,9 @@
  * Reads tensors and root attributes of an HDF5 file from anywhere.
  *
  * Refused by name: soft and external links, external and virtual storage, filters other
- * than shuffle, deflate and fletcher32, types that are no plain numbers, more than 8
- * dimensions, chunks above 256 MiB, and sizes that a file of this length cannot hold even
- * compressed.
+ * than shuffle, deflate behind it and fletcher32, types that are no plain numbers, more
+ * than 8 dimensions, chunks above 256 MiB, sizes that a file of this length cannot hold
+ * even compressed, and chunks that unpack to another size than a chunk has.
  *
  * Errors   FORMAT for all of these, SHAPE when a tensor is fine but not as expected, IO.
  *          Messages begin with the path of the file.

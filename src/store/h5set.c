@@ -3,9 +3,10 @@
 #include <string.h>
 
 #define NAME_MAX_BYTES 1024
-#define FILTERS_MAX 4
+#define FILTERS_MAX 3
 #define DEFLATE_RATIO 1032 /* zlib cannot compress better than this */
 #define SLACK ((uint64_t)1 << 20)
+#define SPARE_CHUNKS 4096 /* that may be claimed and not stored */
 
 /** IEEE half precision, which the library has no name for. */
 static hid_t half_type(void)
@@ -89,7 +90,7 @@ static MaeStatus check_storage(MaeH5Set *set, const MaeH5Source *source, hid_t l
     const char *path = source->path, *name = set->info.name;
     const H5D_layout_t layout = H5Pget_layout(list);
     const int filters = H5Pget_nfilters(list);
-    int deflates = 0;
+    int shuffle = -1;
 
     if (layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED && layout != H5D_COMPACT)
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: %s: virtual storage is refused", path, name);
@@ -99,20 +100,23 @@ static MaeStatus check_storage(MaeH5Set *set, const MaeH5Source *source, hid_t l
     if (filters < 0 || filters > FILTERS_MAX)
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: %s: %d filters, at most %d are accepted", path,
                  name, filters, FILTERS_MAX);
+    set->deflate = set->fletcher32 = -1;
     for (int i = 0; i < filters; i++) {
         size_t none = 0;
         unsigned flags, config;
         const H5Z_filter_t id =
             H5Pget_filter2(list, (unsigned)i, &flags, &none, NULL, 0, NULL, &config);
+        int *place = id == H5Z_FILTER_DEFLATE      ? &set->deflate
+                     : id == H5Z_FILTER_FLETCHER32 ? &set->fletcher32
+                                                   : &shuffle;
 
-        deflates += id == H5Z_FILTER_DEFLATE;
-        if ((id != H5Z_FILTER_DEFLATE && id != H5Z_FILTER_SHUFFLE &&
-             id != H5Z_FILTER_FLETCHER32) ||
-            deflates > 1)
+        if ((place == &shuffle && (id != H5Z_FILTER_SHUFFLE || set->deflate >= 0)) ||
+            *place >= 0)
             MAE_FAIL(err, MAE_ERR_FORMAT,
-                     "%s: %s: filter %d is refused (accepted: shuffle, fletcher32, and "
-                     "deflate once)",
+                     "%s: %s: filter %d is refused (accepted: shuffle, deflate behind "
+                     "it, and fletcher32, once each)",
                      path, name, (int)id);
+        *place = i;
     }
     return MAE_OK;
 }
@@ -153,6 +157,36 @@ static MaeStatus get_shape(MaeH5Set *set, const MaeH5Source *source, hid_t space
     return MAE_OK;
 }
 
+/** Shape and number of chunks; each that is stored has an address of 8 bytes. */
+static MaeStatus check_chunks(MaeH5Set *set, const MaeH5Source *source, hid_t list,
+                              MaeError *err)
+{
+    const char *path = source->path, *name = set->info.name;
+    const uint64_t most = source->size / 8 + SPARE_CHUNKS;
+    hsize_t chunk[MAE_TENSOR_DIMS];
+    uint64_t chunks = 1;
+
+    if (H5Pget_chunk(list, MAE_TENSOR_DIMS, chunk) != (int)set->info.ndim)
+        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: %s: damaged chunk shape", path, name);
+    set->chunk_bytes = set->type.size;
+    for (size_t i = 0; i < set->info.ndim; i++) {
+        uint64_t across;
+
+        if (chunk[i] == 0 || chunk[i] > MAE_H5_CHUNK_MAX / set->chunk_bytes)
+            MAE_FAIL(err, MAE_ERR_FORMAT, "%s: %s: chunks above %zu MiB are refused",
+                     path, name, MAE_H5_CHUNK_MAX >> 20);
+        set->chunk[i] = (size_t)chunk[i];
+        set->chunk_bytes *= set->chunk[i];
+        across = set->info.shape[i] / chunk[i] + (set->info.shape[i] % chunk[i] != 0);
+        if (across > 0 && chunks > most / across)
+            MAE_FAIL(err, MAE_ERR_FORMAT,
+                     "%s: %s: claims more chunks than a file of %llu bytes can hold",
+                     path, name, (unsigned long long)source->size);
+        chunks *= across > 0 ? across : 1;
+    }
+    return MAE_OK;
+}
+
 /** Shape, and that a file of this size can hold it. */
 static MaeStatus check_size(MaeH5Set *set, const MaeH5Source *source, hid_t list,
                             MaeError *err)
@@ -164,7 +198,6 @@ static MaeStatus check_size(MaeH5Set *set, const MaeH5Source *source, hid_t list
     const hid_t space = H5Dget_space(set->id);
     const MaeStatus status = get_shape(set, source, space, err);
     const char *path = source->path, *name = set->info.name;
-    hsize_t chunk[MAE_TENSOR_DIMS];
 
     if (space >= 0)
         (void)H5Sclose(space);
@@ -181,16 +214,7 @@ static MaeStatus check_size(MaeH5Set *set, const MaeH5Source *source, hid_t list
                      set->count * set->type.size);
         return MAE_OK;
     }
-    if (H5Pget_chunk(list, MAE_TENSOR_DIMS, chunk) != (int)set->info.ndim)
-        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: %s: damaged chunk shape", path, name);
-    set->chunk_bytes = set->type.size;
-    for (size_t i = 0; i < set->info.ndim; i++) {
-        if (chunk[i] == 0 || chunk[i] > MAE_H5_CHUNK_MAX / set->chunk_bytes)
-            MAE_FAIL(err, MAE_ERR_FORMAT, "%s: %s: chunks above %zu MiB are refused",
-                     path, name, MAE_H5_CHUNK_MAX >> 20);
-        set->chunk_bytes *= (size_t)chunk[i];
-    }
-    return MAE_OK;
+    return check_chunks(set, source, list, err);
 }
 
 MaeStatus mae_h5set_adopt(MaeH5Set *set, const MaeH5Source *source, const char *name,

@@ -32,7 +32,9 @@ typedef struct MaeH5Set {
     MaeTensorInfo info; /* name is the caller's */
     size_t count;       /* elements */
     MaeH5Number type;
-    size_t chunk_bytes; /* 0: not chunked */
+    size_t chunk_bytes;            /* 0: not chunked */
+    size_t chunk[MAE_TENSOR_DIMS]; /* shape of a chunk */
+    int deflate, fletcher32;       /* places in the pipeline of filters; -1: none */
 } MaeH5Set;
 
 /** The file a data set is in. */
@@ -61,5 +63,17 @@ MaeStatus mae_h5set_adopt(MaeH5Set *set, const MaeH5Source *source, const char *
                           hid_t id, MaeError *err);
 
 void mae_h5set_close(MaeH5Set *set);
+
+/**
+ * Do the chunks that begin at index @p first of the first dimension unpack to the size of
+ * a chunk, each of them? libhdf5 believes what they unpack to, be it gigabytes or less
+ * than it reads. Chunks that are not stored are fine. Implemented in h5chunks.c.
+ *
+ * Memory   A packed chunk, for the time of the call.
+ * Errors   FORMAT; NOMEM.
+ * @param set chunked.  @param first multiple of set->chunk[0], within the shape.
+ */
+MaeStatus mae_h5set_check_chunks(const MaeH5Set *set, const MaeH5Source *source,
+                                 size_t first, MaeError *err);
 
 #endif /* MAE_STORE_H5SET_H */
