@@ -121,13 +121,40 @@ bool mae_bytes_append(MaeBytes *bytes, const void *data, size_t size)
     return true;
 }
 
-/* Which bytes an unknown file starts with, as hex. */
+/* What is often found under the name of a picture; NULL: none of these. */
+static const char *other_format(const unsigned char *bytes, size_t size)
+{
+    static const struct {
+        const char *name;
+        size_t at, length;
+        const char *magic;
+    } formats[] = {{"a GIF", 0, 4, "GIF8"},           {"a WebP", 8, 4, "WEBP"},
+                   {"a TIFF", 0, 4, "II*\0"},         {"a TIFF", 0, 4, "MM\0*"},
+                   {"an AVIF or HEIF", 4, 4, "ftyp"}, {"a BMP", 0, 2, "BM"}};
+
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (size >= formats[i].at + formats[i].length &&
+            memcmp(bytes + formats[i].at, formats[i].magic, formats[i].length) == 0)
+            return formats[i].name;
+    }
+    for (size_t i = 0; i < size && i < 64; i++) {
+        if (memchr("\t\r\n", bytes[i], 3) == NULL && (bytes[i] < ' ' || bytes[i] > '~'))
+            return NULL;
+    }
+    return "a text or web page";
+}
+
+/* Which format an unknown file is of, or else its first bytes as hex. */
 static MaeStatus fail_unknown(const unsigned char *bytes, size_t size, MaeError *err)
 {
+    const char *format = other_format(bytes, size);
     char start[3 * 8 + 1] = "";
 
     if (size == 0)
         MAE_FAIL(err, MAE_ERR_FORMAT, "image: file is empty (0 bytes)");
+    if (format != NULL)
+        MAE_FAIL(err, MAE_ERR_FORMAT, "image: neither JPEG nor PNG: %s of %zu bytes",
+                 format, size);
     for (size_t i = 0; i < 8 && i < size; i++)
         (void)snprintf(start + 3 * i, 4, " %02x", bytes[i]);
     MAE_FAIL(err, MAE_ERR_FORMAT, "image: neither JPEG nor PNG: %zu bytes, starts with%s",

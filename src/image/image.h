@@ -70,8 +70,8 @@ typedef struct MaeChooser {
 typedef struct MaeImageLimits {
     size_t max_pixels;  /* height * width; default 178956970, Pillow's bomb limit */
     size_t max_memory;  /* bytes for pixels and decoder state together; default 1 GiB */
-    unsigned max_scans; /* of a progressive JPEG; default 500. All scans together may
-                           also visit no more than 32 * max_pixels pixels. */
+    unsigned max_scans; /* of a progressive JPEG; default 500. More than 32 together may
+                           visit no more than 6 * max_pixels pixels. */
 } MaeImageLimits;
 
 /** File formats that can be decoded. */

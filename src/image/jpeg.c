@@ -13,6 +13,8 @@
 /* Pixels around a box that make it exact; smooth upsampling looks two pixels far. */
 #define MARGIN ((size_t)8)
 
+#define FEW_SCANS 32 /* that may be as large as a picture may be */
+
 /*
  * libjpeg reports errors by a call that must not return: it jumps back into the function
  * that started it. Everything that must survive the jump lives here, not in locals.
@@ -63,7 +65,8 @@ static void on_message(j_common_ptr codec, int level)
                                      "JPEG: truncated: the file ends before the image"));
 }
 
-/* Small files can hold thousands of scans that each walk over the whole image. */
+/* Small files can hold thousands of scans that each walk over the whole image. Real ones
+ * have about ten; many over a large image would take seconds. */
 static void on_progress(j_common_ptr codec)
 {
     const struct jpeg_decompress_struct *jpeg = (j_decompress_ptr)codec;
@@ -72,7 +75,8 @@ static void on_progress(j_common_ptr codec)
                            (double)jpeg->image_height;
 
     if (jpeg->input_scan_number <= (int)guard->limits->max_scans &&
-        visited <= 32.0 * (double)guard->limits->max_pixels)
+        (jpeg->input_scan_number <= FEW_SCANS ||
+         visited <= 6.0 * (double)guard->limits->max_pixels))
         return;
     give_up(guard, mae_error_set(guard->err, MAE_ERR_FORMAT, __FILE__, __LINE__,
                                  "JPEG: too many scans: %d of %u x %u pixels, limit %u",
@@ -90,8 +94,9 @@ static struct jpeg_error_mgr *guard_errors(Guard *guard)
 }
 
 /*
- * A Huffman-coded file spends a bit or more on every block of 8 x 8 samples; a tiny one
- * that claims a huge image is refused before memory and time are spent on grey.
+ * A Huffman-coded file spends a bit or more on every block of 8 x 8 samples, and so does
+ * arithmetic coding of any photograph; a tiny one that claims a huge image is refused
+ * before memory and time are spent on grey.
  */
 static void check_size(const struct jpeg_decompress_struct *jpeg, Guard *guard)
 {
@@ -100,7 +105,7 @@ static void check_size(const struct jpeg_decompress_struct *jpeg, Guard *guard)
     for (int c = 0; c < jpeg->num_components; c++)
         bytes += (double)jpeg->comp_info[c].width_in_blocks *
                  (double)jpeg->comp_info[c].height_in_blocks / 8.0;
-    if (!jpeg->arith_code && bytes > (double)guard->size)
+    if (bytes > (double)guard->size)
         give_up(guard,
                 mae_error_set(guard->err, MAE_ERR_FORMAT, __FILE__, __LINE__,
                               "JPEG: truncated: %zu bytes cannot hold %u x %u pixels",
