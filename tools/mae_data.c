@@ -49,8 +49,8 @@ static const MaeCommand COMMAND = {
         "decoded `images` [N,H,W,C], `labels` and the attribute class_names; all images "
         "then need one size, or --size. Both are data sets for data.train. The file "
         "appears when it is complete.\n\n"
-        "check: reads every image and lists the bad ones; exit code 3 if there are "
-        "any.\n\n"
+        "check: reads every image, lists the bad ones and counts them by reason; exit "
+        "code 3 if there are any.\n\n"
         "stats: number, sizes, channels, classes; mean and standard deviation as "
         "data.mean and data.std with `auto` measure them, on up to 10000 images.",
     .example = "mae-data pack my/images images.tar",

@@ -85,6 +85,63 @@ MaeStatus mae_survey_run(MaeSurvey *survey, const MaeDataset *ds, MaeSurveyDepth
     return status;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Equal, with any number as good as any other. */
+static bool alike(const char *a, const char *b)
+{
+    while (*a != '\0' || *b != '\0') {
+        if (*a != *b && !(is_digit(*a) && is_digit(*b)))
+            return false;
+        if (is_digit(*a)) {
+            a += strspn(a, "0123456789");
+            b += strspn(b, "0123456789");
+        } else {
+            a++;
+            b++;
+        }
+    }
+    return true;
+}
+
+/* Move the last kind before all that are less frequent. */
+static void sort_in(MaeSurveyKind *kinds, size_t at)
+{
+    const MaeSurveyKind kind = kinds[at];
+
+    for (; at > 0 && kinds[at - 1].count < kind.count; at--)
+        kinds[at] = kinds[at - 1];
+    kinds[at] = kind;
+}
+
+size_t mae_survey_kinds(const MaeSurvey *survey,
+                        MaeSurveyKind kinds[MAE_SURVEY_KINDS + 1])
+{
+    MaeSurveyKind others = {.reason = "other reasons"};
+    size_t known = 0;
+
+    for (size_t i = 0; i < survey->count; i++) {
+        const char *reason = survey->items[i].reason;
+        size_t k = 0;
+
+        if (reason == NULL)
+            continue;
+        while (k < known && !alike(kinds[k].reason, reason))
+            k++;
+        if (k == known && known < MAE_SURVEY_KINDS)
+            kinds[known++] = (MaeSurveyKind){.reason = reason};
+        (k < known ? &kinds[k] : &others)->count++;
+    }
+    for (size_t k = 1; k < known; k++)
+        sort_in(kinds, k);
+    if (others.count > 0)
+        kinds[known++] = others;
+    return known;
+}
+
 void mae_survey_done(MaeSurvey *survey)
 {
     for (size_t i = 0; survey->items != NULL && i < survey->count; i++)

@@ -17,6 +17,8 @@
 #include "base/status.h"
 #include "data/dataset.h"
 
+#define MAE_SURVEY_KINDS 64 /* reasons that are told apart */
+
 /** Told how far a long job is, now and then, by the thread that started it. */
 typedef struct MaeWatch {
     void (*fn)(void *ctx, size_t done, size_t total); /* NULL: nobody listens */
@@ -43,6 +45,20 @@ typedef struct MaeSurvey {
 /** @param[out] survey released by mae_survey_done; empty after a failure. */
 MaeStatus mae_survey_run(MaeSurvey *survey, const MaeDataset *ds, MaeSurveyDepth depth,
                          MaePool *pool, MaeWatch watch, MaeError *err);
+
+/** Bad images whose reasons are the same but for the numbers in them. */
+typedef struct MaeSurveyKind {
+    const char *reason; /* of the first of them; the survey's */
+    size_t count;
+} MaeSurveyKind;
+
+/**
+ * Count the bad images by reason, the most frequent first, then as met. All reasons that
+ * find no place are one more at the end.
+ * @return number of kinds.
+ */
+size_t mae_survey_kinds(const MaeSurvey *survey,
+                        MaeSurveyKind kinds[MAE_SURVEY_KINDS + 1]);
 
 /** Accepts a zeroed survey. */
 void mae_survey_done(MaeSurvey *survey);

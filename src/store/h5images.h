@@ -11,7 +11,7 @@
  * Errors   FORMAT when the file is not like that, with what was found.
  * Memory   open keeps the labels (4 bytes per image), the names and a chunk cache of at
  *          most 64 MiB, or one chunk if that is larger; read allocates a packed chunk
- *          when it meets one for the first time, to see that it unpacks to what it should.
+ *          when it meets one for the first time, to see what it unpacks to.
  * Threads  One thread at a time per object; any number may read if mae_h5images_parallel.
  */
 #ifndef MAE_STORE_H5IMAGES_H

@@ -62,6 +62,41 @@ START_TEST(sizes_and_bad_images)
 }
 END_TEST
 
+/* Numbers make no difference; what finds no place is counted together. */
+START_TEST(reasons_are_counted)
+{
+    static char reasons[300][32];
+    MaeSurveyItem items[300] = {0};
+    MaeSurveyKind kinds[MAE_SURVEY_KINDS + 1];
+    MaeSurvey survey = {.items = items, .count = 300};
+
+    ck_assert_uint_eq(mae_survey_kinds(&survey, kinds), 0);
+    for (size_t i = 0; i < 6; i++)
+        items[10 * i].reason = reasons[i];
+    (void)strcpy(reasons[0], "7 bytes of 12");
+    (void)strcpy(reasons[1], "1 byte too many: 5");
+    (void)strcpy(reasons[2], "1234 bytes of 1");
+    (void)strcpy(reasons[3], "1 byte too many");
+    (void)strcpy(reasons[4], "1 byte too many: x");
+    (void)strcpy(reasons[5], "0 bytes of 99999");
+    ck_assert_uint_eq(mae_survey_kinds(&survey, kinds), 4);
+    ck_assert_uint_eq(kinds[0].count, 3);
+    ck_assert_str_eq(kinds[0].reason, "7 bytes of 12");
+    ck_assert_uint_eq(kinds[1].count, 1);
+    ck_assert_str_eq(kinds[1].reason, "1 byte too many: 5");
+    ck_assert_str_eq(kinds[3].reason, "1 byte too many: x");
+    for (size_t i = 0; i < 300; i++) {
+        (void)snprintf(reasons[i], sizeof reasons[i], "%c%c", (char)('a' + i % 100 / 10),
+                       (char)('a' + i % 10));
+        items[i].reason = reasons[i];
+    }
+    ck_assert_uint_eq(mae_survey_kinds(&survey, kinds), MAE_SURVEY_KINDS + 1);
+    ck_assert_uint_eq(kinds[MAE_SURVEY_KINDS - 1].count, 3);
+    ck_assert_uint_eq(kinds[MAE_SURVEY_KINDS].count, 300 - 3 * MAE_SURVEY_KINDS);
+    ck_assert_str_eq(kinds[MAE_SURVEY_KINDS].reason, "other reasons");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("data_survey");
@@ -69,6 +104,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, opened_setup, opened_teardown);
+    tcase_add_test(tc, reasons_are_counted);
     tcase_add_loop_test(tc, sizes_and_bad_images, 0, 2);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

@@ -45,6 +45,8 @@ check 'check' 0 '^3 images read, 0 bad$' "$data" check set
 
 check 'check: a bad image' 3 '^wrong.png: ' "$data" check bad
 check 'check: how many' 3 'bad: 1 of 2 images are bad' "$data" check bad
+check 'check: by reason' 3 '^ *1  image: neither JPEG nor PNG: a text or web page' \
+    "$data" check bad
 check 'check: JSON' 3 '"name": "wrong.png", "reason"' "$data" check bad --json
 check 'stats: how many' 0 'images *2, 1 of them bad' "$data" stats bad
 check 'pack: a bad image' 3 'wrong.png: ' "$data" pack bad b.h5

@@ -201,6 +201,9 @@ MaeJson *data_report_stats_json(const char *path, const DataStats *stats)
 
 void data_report_check(FILE *out, const MaeDataset *ds, const MaeSurvey *survey)
 {
+    MaeSurveyKind kinds[MAE_SURVEY_KINDS + 1];
+    const size_t count = mae_survey_kinds(survey, kinds);
+
     for (size_t i = 0; i < survey->count; i++) {
         char name[512];
 
@@ -213,12 +216,20 @@ void data_report_check(FILE *out, const MaeDataset *ds, const MaeSurvey *survey)
         (void)fputc('\n', out);
     }
     (void)fprintf(out, "%zu images read, %zu bad\n", survey->count, survey->bad);
+    for (size_t k = 0; k < count; k++) {
+        (void)fprintf(out, "%8zu  ", kinds[k].count);
+        put(out, kinds[k].reason);
+        (void)fputc('\n', out);
+    }
 }
 
 MaeJson *data_report_check_json(const char *path, const MaeDataset *ds,
                                 const MaeSurvey *survey)
 {
+    MaeSurveyKind kinds[MAE_SURVEY_KINDS + 1];
+    const size_t count = mae_survey_kinds(survey, kinds);
     MaeJson *json = mae_json_object(), *bad = mae_json_array();
+    MaeJson *reasons = mae_json_array();
 
     for (size_t i = 0; i < survey->count; i++) {
         MaeJson *item;
@@ -236,6 +247,14 @@ MaeJson *data_report_check_json(const char *path, const MaeDataset *ds,
     mae_json_set_text(json, "dataset", path);
     mae_json_set_int(json, "images", (int64_t)survey->count);
     mae_json_set(json, "bad", bad);
+    for (size_t k = 0; k < count; k++) {
+        MaeJson *item = mae_json_object();
+
+        mae_json_set_text(item, "reason", kinds[k].reason);
+        mae_json_set_int(item, "images", (int64_t)kinds[k].count);
+        mae_json_append(reasons, item);
+    }
+    mae_json_set(json, "reasons", reasons);
     return json;
 }
 

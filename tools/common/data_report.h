@@ -38,7 +38,7 @@ void data_stats_done(DataStats *stats);
 void data_report_stats(FILE *out, const char *path, const DataStats *stats);
 MaeJson *data_report_stats_json(const char *path, const DataStats *stats);
 
-/** One line per bad image, "name: reason", then a summary. */
+/** One line per bad image, "name: reason", then their number and that of each reason. */
 void data_report_check(FILE *out, const MaeDataset *ds, const MaeSurvey *survey);
 MaeJson *data_report_check_json(const char *path, const MaeDataset *ds,
                                 const MaeSurvey *survey);
