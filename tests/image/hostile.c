@@ -45,7 +45,7 @@ static void claim(uint8_t *bytes, size_t size, uint8_t code, unsigned height,
     bytes[at + 8] = (uint8_t)width;
 }
 
-/* A table of one code, '0': all blocks up to a run of 2^14 + 14 more bits are at their end;
+/* A table of one code, '0': all blocks of a run of 2^14 + 14 more bits are at their end;
  * and a scan header: component 1, refine coefficients 1..63 from bit 1 to bit 0. */
 static const uint8_t RUNS[] = {0xff, 0xc4, 0, 20, 0x10, 1, 0, 0, 0, 0, 0,
                                0,    0,    0, 0,  0,    0, 0, 0, 0, 0, 0xe0};
@@ -373,7 +373,7 @@ static const HostileFile FILES[] = {
     {"scans-1000.jpg", "too many scans: 501", many_scans, 1000},
     {"scans-2000.jpg", "too many scans: 269", many_scans, 2000},
     {"scans-3000.jpg", "too many scans: 120", many_scans, 3000},
-    {"scans-5000.jpg", "too many scans: 43", many_scans, 5000},
+    {"scans-4000.jpg", "too many scans: 68", many_scans, 4000},
     {"no-height.jpg", "Empty JPEG image (DNL not supported)", no_height, 16},
     {"lossless.jpg", "SOF type 0xc3", other_frame, 0xc3},
     {"differential.jpg", "SOF type 0xc5", other_frame, 0xc5},
