@@ -310,8 +310,8 @@ END_TEST
 static const struct {
     const char *text, *message;
 } BAD_OVERRIDES[] = {
-    {"optim.lr=abc",
-     "command line: optim.lr=abc: expected a number or auto, found 'abc'"},
+    {"optim.lr=nan",
+     "command line: optim.lr=nan: expected a number or auto, found 'nan'"},
     {"optim.lr=", "command line: optim.lr=: expected a number or auto, found nothing"},
     {"optim.lr", "command line: optim.lr: expected section.key=value"},
     {"lr=3", "command line: lr=3: expected section.key=value; did you mean optim.lr?"},

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "data/opened.h"
+#include "support/cost.h"
 
 #define FASHION "/usr/share/datasets/fashion-mnist"
 
@@ -158,6 +159,29 @@ START_TEST(damaged_gzip)
 }
 END_TEST
 
+static void open_bomb(void *ctx)
+{
+    ck_assert_fails(mae_dataset_open(&ds, root, NULL, &err), MAE_ERR_FORMAT,
+                    (const char *)ctx);
+}
+
+/* 256 MB of zeros behind a header that asks for 120 bytes; and a header that asks for
+ * 3 GB, which 260 KB cannot hold. */
+START_TEST(gzip_bombs)
+{
+    const uint32_t dims[3] = {4, 5, 6}, huge[3] = {50000, 256, 256};
+    const char *path = fixture_path(root, "train-images-idx3-ubyte.gz");
+    const size_t size = (size_t)256 << 20;
+    void *zeros = mae_test_alloc(size);
+
+    fixture_idx(path, true, 3, dims, zeros, size);
+    test_costs_less(16, 1.0, open_bomb, (char[]){"bytes beyond the 120"});
+    fixture_idx(path, true, 3, huge, zeros, size);
+    test_costs_less(16, 1.0, open_bomb, (char[]){"gzipped ones cannot hold them"});
+    free(zeros);
+}
+END_TEST
+
 START_TEST(file_that_shrinks)
 {
     MaeImage img = {0};
@@ -205,6 +229,7 @@ int main(void)
     tcase_add_test(tc, several_sets_or_none);
     tcase_add_loop_test(tc, damaged_files, 0, 2);
     tcase_add_test(tc, damaged_gzip);
+    tcase_add_test(tc, gzip_bombs);
     tcase_add_test(tc, file_that_shrinks);
     tcase_add_test(tc, fifo_for_a_file);
     tcase_add_test(tc, fashion_mnist);

@@ -5,6 +5,7 @@
 #include "paths.h"
 #include "store/bytes.h"
 #include "store/safetensors.h"
+#include "support/cost.h"
 #include "support/test.h"
 
 /** Read everything and write it again: the library's own bytes come out. */
@@ -81,6 +82,10 @@ static const struct {
     {"{\"a\":" T("F32", "[4294967296,4294967296,4]", 0, 8) "}", 8,
      "a: the shape does not"},
     {"{\"a\":" T("F32", "[9223372036854775807,2]", 0, 8) "}", 8, "a: the shape does not"},
+    {"{\"a\":" T("F32", "[2]", 0.0, 8) "}", 8, "a: data_offsets do not fit"},
+    {"{\"a\":" T("F32", "[2]", -8, 0) "}", 8, "a: data_offsets do not fit"},
+    {"{\"a\":" T("F32", "[2]", 0, 99999999999999999999) "}", 8, "header: "},
+    {"{\"a\":" T("f32", "[2]", 0, 8) "}", 8, "a: unknown dtype f32"},
     {"{\"a\":" T("F32", "[-2]", 0, 8) "}", 8, "a: dimension 0 of the shape is no size"},
     {"{\"a\":" T("F32", "[2.0]", 0, 8) "}", 8, "a: dimension 0 of the shape is no size"},
     {"{\"a\":" T("F32", "[1,1,1,1,1,1,1,1,2]", 0, 8) "}", 8, "a: expected a shape"},
@@ -171,6 +176,32 @@ START_TEST(many_tensors)
 }
 END_TEST
 
+static void open_too_many(void *ctx)
+{
+    MaeSafetensors *s = NULL;
+    MaeError err = {0};
+
+    ck_assert_fails(mae_safetensors_open(&s, ctx, &err), MAE_ERR_FORMAT,
+                    "100000 tensors, at most 65536 are accepted");
+}
+
+/* A hundred thousand sound ones: a header of 6 MB. */
+START_TEST(a_hundred_thousand_tensors)
+{
+    char *folder = mae_test_folder(), *header = mae_test_alloc(10000000), *at = header;
+    Path path = path_in(folder, "many.safetensors");
+
+    for (int i = 0; i < 100000; i++)
+        at += sprintf(at, "%c\"t%d\":" T("U8", "[1]", % d, % d), i == 0 ? '{' : ',', i, i,
+                      i + 1);
+    *at++ = '}';
+    make(path.text, header, (size_t)(at - header), 100000);
+    free(header);
+    test_costs_less(128, 2.0, open_too_many, path.text);
+    mae_test_folder_remove(folder);
+}
+END_TEST
+
 /* Half and bfloat16: normal, subnormal, infinite, NaN, negative zero. */
 START_TEST(short_floats_are_widened)
 {
@@ -243,6 +274,7 @@ int main(void)
     tcase_add_test(tc, bad_headers_are_refused);
     tcase_add_test(tc, header_lengths);
     tcase_add_test(tc, many_tensors);
+    tcase_add_test(tc, a_hundred_thousand_tensors);
     tcase_add_test(tc, short_floats_are_widened);
     tcase_add_test(tc, bad_names_are_not_written);
     suite_add_tcase(suite, tc);
