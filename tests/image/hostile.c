@@ -268,19 +268,19 @@ static uint8_t *liar_2_31(size_t *size, unsigned code)
     return liar(size, 0x7fffffff, code);
 }
 
-/* A picture of 10 x 10 with 256 MB of pixels. */
+/* A picture of 10 x 10 with 128 MB of pixels. */
 static uint8_t *too_many_pixels(size_t *size, unsigned interlaced)
 {
-    return zeros_png(size, header(10, 8, 0, interlaced == 1), NULL, NULL, 0, 256);
+    return zeros_png(size, header(10, 8, 0, interlaced == 1), NULL, NULL, 0, 128);
 }
 
-/* 256 MB of blanks in a chunk of text or of a colour profile. */
+/* 128 MB of blanks in a chunk of text or of a colour profile. */
 static uint8_t *text_bomb(size_t *size, unsigned which)
 {
     static const char *const types[] = {"zTXt", "iCCP", "iTXt"};
     static const size_t heads[] = {3, 3, 6};
     size_t packed;
-    uint8_t *zeros = packed_zeros(&packed, 256), *extra, *bytes;
+    uint8_t *zeros = packed_zeros(&packed, 128), *extra, *bytes;
 
     extra = mae_test_alloc(packed + 8);
     memcpy(extra, which == 2 ? "x\0\1\0\0" : "x\0", heads[which]);
