@@ -37,6 +37,8 @@ static MaeStatus measure(MaeTrainer *trainer, double *seconds, MaeError *err)
         status =
             trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
                                trainer->dw, MAE_GRAD_SET, 0.0, &loss, err);
+        if (status == MAE_OK)
+            status = mae_trainer_poll(trainer->hooks, err);
     }
     *seconds = (mae_clock_now() - started) / MEASURED_STEPS * (double)accum;
     if (batch != NULL)
@@ -132,6 +134,7 @@ MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, size_t 
             steps);
     if (!cfg->train.preflight || mae_trainer_finished(trainer))
         return MAE_OK;
+    MAE_TRY(mae_trainer_poll(trainer->hooks, err));
     MAE_TRY(check_disk(trainer, err));
     MAE_TRY(measure(trainer, &seconds, err));
     left = seconds * (double)(cfg->train.epochs * steps - done);

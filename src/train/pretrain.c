@@ -230,7 +230,8 @@ static MaeStatus look_at(Pretrain *p, const MaeDataset *set, const size_t *indic
 
     MAE_TRY(
         mae_loader_open(&loader, set, &p->session.inputs.val_transform, &options, err));
-    while ((status = mae_loader_next(loader, &seen, err)) == MAE_OK && seen != NULL) {
+    while ((status = mae_trainer_poll(p->hooks, err)) == MAE_OK &&
+           (status = mae_loader_next(loader, &seen, err)) == MAE_OK && seen != NULL) {
         fn(p, ctx, seen, first);
         first += seen->size;
         mae_loader_release(loader, seen);

@@ -160,7 +160,10 @@ void mae_trainer_close(MaeTrainer *trainer);
 /** Bytes of weights, gradients and optimiser state. */
 size_t mae_trainer_bytes(const MaeTrainer *trainer);
 
-/** INTERRUPTED if the caller of the run asked to stop. */
+/**
+ * INTERRUPTED if the caller of the run asked to stop; the message is for one that has not
+ * begun, mae_trainer_run has its own.
+ */
 MaeStatus mae_trainer_poll(const MaeTrainHooks *hooks, MaeError *err);
 
 /**
