@@ -393,7 +393,8 @@ MaeStatus mae_trainer_check_loss(double loss, size_t images, size_t epoch, MaeEr
 MaeStatus mae_trainer_poll(const MaeTrainHooks *hooks, MaeError *err)
 {
     if (hooks->stop != NULL && hooks->stop(hooks->ctx))
-        MAE_FAIL(err, MAE_ERR_INTERRUPTED, "stopped before the first step: run the same command again");
+        MAE_FAIL(err, MAE_ERR_INTERRUPTED,
+                 "stopped before the first step: run the same command again");
     return MAE_OK;
 }
 
