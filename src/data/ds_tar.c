@@ -16,6 +16,7 @@
 #include "store/tar.h"
 
 #define KEPT_OPEN 64 /* shards with a descriptor of their own; others open for a read */
+#define SHARE 8      /* of the descriptors that a process may have, for one data set */
 
 typedef struct Shard {
     char *path;
@@ -115,6 +116,13 @@ static MaeStatus list_shards(Shards *set, const MaeDatasetPath *path, MaeError *
     return status;
 }
 
+static size_t kept_open(void)
+{
+    const long limit = sysconf(_SC_OPEN_MAX);
+
+    return limit >= 0 && limit < SHARE * KEPT_OPEN ? (size_t)limit / SHARE : KEPT_OPEN;
+}
+
 static MaeStatus index_shard(Shards *set, size_t i, bool labels, MaeError *err)
 {
     Shard *shard = &set->shards[i];
@@ -124,7 +132,7 @@ static MaeStatus index_shard(Shards *set, size_t i, bool labels, MaeError *err)
 
     MAE_TRY(mae_file_open(shard->path, &fd, &size, err));
     status = mae_tar_index_add(&set->index, fd, size, shard->path, labels, err);
-    if (i < KEPT_OPEN)
+    if (i < kept_open())
         shard->fd = fd;
     else
         close(fd);

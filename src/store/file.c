@@ -11,11 +11,13 @@
 
 MaeStatus mae_file_fail(MaeError *err, const char *path, const char *what, int number)
 {
+    const bool ran_out = number == ENOMEM || number == EMFILE || number == ENFILE;
+    const MaeStatus status = ran_out ? MAE_ERR_NOMEM : MAE_ERR_IO;
     char reason[128];
 
     if (strerror_r(number, reason, sizeof reason) != 0)
-        MAE_FAIL(err, MAE_ERR_IO, "%s: %s: error %d", path, what, number);
-    MAE_FAIL(err, MAE_ERR_IO, "%s: %s: %s", path, what, reason);
+        MAE_FAIL(err, status, "%s: %s: error %d", path, what, number);
+    MAE_FAIL(err, status, "%s: %s: %s", path, what, reason);
 }
 
 bool mae_file_is(int fd, const char *path)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "data/opened.h"
@@ -345,6 +346,23 @@ START_TEST(nothing_left_to_replace_with)
 }
 END_TEST
 
+/* A process without descriptors left has no bad images, and nothing replaces them. */
+START_TEST(no_descriptors_left)
+{
+    const int next = dup(0);
+    const struct rlimit few = {(rlim_t)next, (rlim_t)next};
+    const MaeBatch *batch;
+
+    options.max_bad_fraction = 1.0;
+    options.sampler.training = _i == 0;
+    open_all(0);
+    ck_assert_int_eq(close(next), 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    ck_assert_fails(mae_loader_next(loader, &batch, &err), MAE_ERR_NOMEM,
+                    "Too many open files");
+}
+END_TEST
+
 START_TEST(closes_at_any_time)
 {
     for (size_t i = 0; i < 30; i++) {
@@ -412,6 +430,7 @@ int main(void)
     tcase_add_test(tc, replacements_stay_the_same);
     tcase_add_test(tc, too_many_bad_images);
     tcase_add_test(tc, nothing_left_to_replace_with);
+    tcase_add_loop_test(tc, no_descriptors_left, 0, 2);
     tcase_add_test(tc, closes_at_any_time);
     tcase_add_test(tc, refuses_what_does_not_fit);
     suite_add_tcase(suite, tc);
