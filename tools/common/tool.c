@@ -40,12 +40,23 @@ static MaeStatus install_signals(const MaeCommand *command, MaeError *err)
     return command->interruptible ? mae_signals_install(err) : MAE_OK;
 }
 
+/* Take the places of standard streams that the caller has closed, or a file of the tool
+ * would, and get what is printed; from what is put there nothing can be read or written. */
+static void keep_places(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
+
 bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int argc,
                    char **argv)
 {
     MaeError err = {0};
     MaeStatus status;
 
+    keep_places();
     *tool = (MaeTool){.command = command};
     status = install_signals(command, &err);
     if (status != MAE_OK)
