@@ -34,6 +34,9 @@ MaeStatus mae_file_open(const char *path, int *fd, uint64_t *size, MaeError *err
     /* O_NONBLOCK: a FIFO without a writer would block here, before it can be refused. */
     const int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
+    if (opened < 0 && errno == ENXIO)
+        MAE_FAIL(err, MAE_ERR_FORMAT, "%s: expected a regular file, found a socket",
+                 path);
     if (opened < 0)
         return mae_file_fail(err, path, "cannot open", errno);
     if (fstat(opened, &st) != 0) {
@@ -47,7 +50,7 @@ MaeStatus mae_file_open(const char *path, int *fd, uint64_t *size, MaeError *err
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: expected a regular file, found %s", path,
                  S_ISDIR(st.st_mode)    ? "a folder"
                  : S_ISFIFO(st.st_mode) ? "a FIFO"
-                                        : "a device or socket");
+                                        : "a device");
     }
     *fd = opened;
     if (size != NULL)

@@ -28,6 +28,7 @@ train()
 # start MINUTES: the run in the background, which saves so often, once it has saved.
 start()
 {
+    : >told
     train disk/run "train.save_minutes=$1" >told 2>&1 &
     pid=$!
     until [ -e disk/run/last.h5 ] || ! kill -0 "$pid" 2>/dev/null; do

@@ -23,6 +23,7 @@ start()
 {
     folder=$1
     shift
+    : >told # not in the background: nobody is to read what was said last time
     "$tools/mae-pretrain" long.yaml -o "$folder" "$@" >told 2>&1 &
     pid=$!
     until_told yardsticks "$pid"
