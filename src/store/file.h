@@ -16,8 +16,8 @@
 #include "base/status.h"
 
 /**
- * Record "<path>: <what>: <text of errno value>" and return it: IO, or NOMEM where memory or
- * descriptors ran out, which is no fault of the file.
+ * Record "<path>: <what>: <text of errno value>" and return it: IO, or NOMEM where memory
+ * or descriptors ran out, which is no fault of the file.
  */
 MaeStatus mae_file_fail(MaeError *err, const char *path, const char *what, int number);
 

@@ -41,7 +41,7 @@ static MaeStatus install_signals(const MaeCommand *command, MaeError *err)
 }
 
 /* Take the places of standard streams that the caller has closed, or a file of the tool
- * would, and get what is printed; from what is put there nothing can be read or written. */
+ * would, and get what is printed; what is put there can neither be read nor written. */
 static void keep_places(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
