@@ -240,6 +240,11 @@ void mae_vfd_release(MaeVfdTarget *target)
     target->driver = 0;
 }
 
+void mae_vfd_no_cleanup(void)
+{
+    (void)H5dont_atexit();
+}
+
 void mae_vfd_quiet(void)
 {
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);

@@ -41,6 +41,12 @@ hid_t mae_vfd_access(MaeVfdTarget *target);
  */
 void mae_vfd_release(MaeVfdTarget *target);
 
+/**
+ * Keep libhdf5 from cleaning up when the program ends: what it could not close for want of
+ * memory crashes it there. For programs that close what they open; before any other use.
+ */
+void mae_vfd_no_cleanup(void);
+
 /** Stop libhdf5 from printing its error stack in this thread. */
 void mae_vfd_quiet(void);
 

@@ -54,14 +54,27 @@ ladder()
         find . -name '*.mae-tmp' >>problems
     done
     report "$name with little memory" "$(cat problems)"
-    report "$name with enough" "$([ "$ends" -gt 0 ] || tail -n 3 said)"
+    enough=$ends
+}
+
+# enough: the last ladder led to success.
+enough()
+{
+    report 'and with enough' "$([ "$enough" -gt 0 ] || tail -n 3 said)"
 }
 
 ladder 'training' 20 900 "$tools/mae-pretrain" run.yaml -o made
+enough
 ladder 'training with workers' 100 900 "$tools/mae-pretrain" run.yaml -o made \
     data.train=folder data.workers=4 train.threads=2
+enough
+# Where a file cannot be closed, and where that shows: when the program ends.
+ladder 'saving' 490 510 "$tools/mae-pretrain" run.yaml -o made \
+    data.train=folder data.workers=4 train.threads=2
 ladder 'features' 20 900 "$tools/mae-embed" run/last.h5 set -o made.h5 --threads 1
+enough
 ladder 'packing' 20 900 "$tools/mae-data" pack folder made.h5
+enough
 
 for few in 64 16; do
     for form in folder shards packed.h5; do

@@ -11,6 +11,7 @@
 #include "common/signals.h"
 #include "common/version.h"
 #include "store/output.h"
+#include "store/vfd.h"
 
 /* Results are complete only once stdout has taken them. */
 static MaeStatus flush_results(MaeError *err)
@@ -57,6 +58,7 @@ bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int a
     MaeStatus status;
 
     keep_places();
+    mae_vfd_no_cleanup();
     *tool = (MaeTool){.command = command};
     status = install_signals(command, &err);
     if (status != MAE_OK)
