@@ -42,8 +42,8 @@ hid_t mae_vfd_access(MaeVfdTarget *target);
 void mae_vfd_release(MaeVfdTarget *target);
 
 /**
- * Keep libhdf5 from cleaning up when the program ends: what it could not close for want of
- * memory crashes it there. For programs that close what they open; before any other use.
+ * Keep libhdf5 from cleaning up when the program ends: what it could not close for want
+ * of memory crashes it there. For programs that close what they open; before other use.
  */
 void mae_vfd_no_cleanup(void);
 
