@@ -5,13 +5,15 @@ set -eu
 usage()
 {
     cat <<'END'
-Usage: tools/test.sh [--asan | --valgrind] [--full] [--no-install] [--help]
+Usage: tools/test.sh [--asan | --tsan | --valgrind] [--full] [--no-install] [--help] [TEST...]
 
-Installs what is missing (tools/install_deps.sh), builds, runs all tests and sums them up;
-the last line is "N passed, N failed". Ends with 1 if a test failed, a test program crashed
-or none ran. With CI set in the environment, warnings of the compiler are errors.
+Installs what is missing (tools/install_deps.sh), builds, runs all tests, or those named, and
+sums them up; the last line is "N passed, N failed". Ends with 1 if a test failed, a test
+program crashed or none ran. With CI set in the environment, warnings of the compiler are
+errors.
 
   --asan        with AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan/
+  --tsan        with ThreadSanitizer, in build-tsan/
   --valgrind    under valgrind, in build-valgrind/; slow
   --full        the long tests too (sets MAE_TEST_FULL=1)
   --no-install  take the machine as it is
@@ -20,9 +22,11 @@ END
 
 mode=release
 install=yes
+names=
 while [ $# -gt 0 ]; do
     case $1 in
     --asan) mode=asan ;;
+    --tsan) mode=tsan ;;
     --valgrind) mode=valgrind ;;
     --full) export MAE_TEST_FULL=1 ;;
     --no-install) install=no ;;
@@ -30,10 +34,11 @@ while [ $# -gt 0 ]; do
         usage
         exit 0
         ;;
-    *)
+    -*)
         echo "test.sh: unknown option $1; see --help" >&2
         exit 2
         ;;
+    *) names="$names $1" ;;
     esac
     shift
 done
@@ -62,6 +67,12 @@ asan)
     slower=5
     export ASAN_OPTIONS="detect_leaks=1:strict_string_checks=1:${ASAN_OPTIONS:-}"
     export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:${UBSAN_OPTIONS:-}"
+    ;;
+tsan)
+    build='build-tsan'
+    native=tools/dev/tsan.ini
+    slower=20
+    export TSAN_OPTIONS="second_deadlock_stack=1:${TSAN_OPTIONS:-}"
     ;;
 valgrind)
     build='build-valgrind'
@@ -98,6 +109,8 @@ rm -f "$log"
 # Whether tests failed is read from the log: it says which and how many. The style of the
 # sources does not depend on the build.
 if [ "$mode" = release ]; then set --; else set -- --no-suite style; fi
+# shellcheck disable=SC2086 # a list of words
+set -- "$@" $names
 meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier "$slower" \
     ${wrapper:+--wrapper "$wrapper"} "$@" || true
 [ -s "$log" ] || {
