@@ -60,6 +60,8 @@ static MaeStatus embed(FeatureSource *source, EmbedReport *report, MaeError *err
         status = embed_report_write(report, err);
     if (status == MAE_OK)
         status = embed_report_print(report, source->tool->args.json, err);
+    report->ds = NULL;
+    report->features = NULL;
     mae_features_done(&features);
     mae_dataset_close(ds);
     return status;

@@ -1,8 +1,10 @@
 #include "base/available.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +20,15 @@ static int read_text(const char *path, char *text, size_t size)
     return n > 0;
 }
 
+/* The number that @p text starts with; one that is too large is as good as no limit. */
+static bool take_number(unsigned long long *number, const char *text)
+{
+    char *end = NULL;
+
+    *number = strtoull(text, &end, 10);
+    return end != text;
+}
+
 /* The smallest limit of the group @p path and those above it. @param path is cut. */
 static size_t limit_upwards(const char *mount, const char *subtree, char *path,
                             const char *file)
@@ -30,7 +41,7 @@ static size_t limit_upwards(const char *mount, const char *subtree, char *path,
         char *slash;
 
         (void)snprintf(name, sizeof name, "%s%s%s/%s", mount, subtree, path, file);
-        if (read_text(name, text, sizeof text) && sscanf(text, "%llu", &bytes) == 1 &&
+        if (read_text(name, text, sizeof text) && take_number(&bytes, text) &&
             bytes < limit)
             limit = (size_t)bytes;
         slash = strrchr(path, '/');
@@ -63,14 +74,15 @@ size_t mae_available_group_limit(const char *groups, const char *mount)
 
 size_t mae_available_memory(void)
 {
+    static const char label[] = "MemAvailable:";
     char text[4096];
     unsigned long long kilobytes;
     const char *line;
     size_t available = SIZE_MAX, limit = SIZE_MAX;
 
     if (read_text("/proc/meminfo", text, sizeof text)) {
-        line = strstr(text, "MemAvailable:");
-        if (line != NULL && sscanf(line, "MemAvailable: %llu", &kilobytes) == 1 &&
+        line = strstr(text, label);
+        if (line != NULL && take_number(&kilobytes, line + sizeof label - 1) &&
             kilobytes < SIZE_MAX / 1024)
             available = (size_t)kilobytes * 1024;
     }

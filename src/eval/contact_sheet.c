@@ -7,7 +7,7 @@
 /* Around a picture: its frame, then white. The query stands apart. */
 enum { FRAME = 4, GAP = 6, APART = 12 };
 
-#define CELL (MAE_CONTACT_SIDE + 2 * FRAME)
+#define CELL (MAE_CONTACT_SIDE + 2 * (size_t)FRAME)
 
 static const uint8_t COLOURS[][3] = {
     [MAE_CONTACT_QUERY] = {40, 40, 40},

@@ -60,10 +60,9 @@ static MaeStatus hang(Hanging *h, const char *name, MaeError *err)
     if (mae_transform_apply(h->transform, g->images + g->count * h->values, &h->img,
                             &h->scratch, draw, &why) != MAE_OK)
         return blame(name, &why, err);
-    g->names[g->count] = malloc(strlen(name) + 1);
+    g->names[g->count] = strdup(name);
     if (g->names[g->count] == NULL)
         return no_memory(g->count + 1, err);
-    strcpy(g->names[g->count], name);
     g->count++;
     return MAE_OK;
 }

@@ -209,8 +209,9 @@ static size_t stride_of(size_t count)
 static void put_panel(FILE *out, const MaeScatter *s, size_t panel)
 {
     const float *points = s->panels[panel].points;
-    const double left = (double)(panel % s->columns) * (PANEL + GAP) + GAP;
-    const double top = (double)(panel / s->columns) * (PANEL + TITLE) + TITLE;
+    const size_t row = panel / s->columns, column = panel % s->columns;
+    const double left = (double)column * (PANEL + GAP) + GAP;
+    const double top = (double)row * (PANEL + TITLE) + TITLE;
     const Place place = fit(points, s->count, left, top);
     const size_t step = stride_of(s->count);
 

@@ -181,7 +181,7 @@ MaeStatus mae_card_override(MaeCard *card, const char *text, MaeError *err)
     if (equals == NULL || (size_t)(equals - text) >= sizeof key)
         return refuse(text, "key=value", err);
     for (size_t i = 0; i < (size_t)(equals - text); i++)
-        key[i] = text[i] == '-' ? '_' : text[i];
+        key[i] = (char)(text[i] == '-' ? '_' : text[i]);
     key[equals - text] = '\0';
     list.values = calloc(LIST_LIMIT, sizeof *list.values);
     if (list.values == NULL)

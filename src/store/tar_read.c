@@ -242,7 +242,7 @@ static void set_name(MaeTar *tar, const MaeTarHeader *header, const Extended *ex
     char *name = tar->name;
 
     if (extended->name[0] != '\0') {
-        strcpy(name, extended->name);
+        memcpy(name, extended->name, sizeof extended->name);
         return;
     }
     if (is_ustar(header) && header->prefix[0] != '\0') {

@@ -1,5 +1,6 @@
 #include "train/bench.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ MaeBenchTimes mae_bench_times(double *seconds, size_t count)
 {
     MaeBenchTimes times = {.count = count};
 
+    assert(count > 0);
     qsort(seconds, count, sizeof *seconds, ascending);
     times.min = seconds[0];
     times.max = seconds[count - 1];

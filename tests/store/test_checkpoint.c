@@ -312,7 +312,7 @@ END_TEST
 START_TEST(file_size_limit)
 {
     const size_t shape[] = {1024, 1024};
-    const struct rlimit limit = {.rlim_cur = 1 << 20, .rlim_max = RLIM_INFINITY};
+    struct rlimit before, limit;
     float *data = mae_test_normal(1024 * 1024, 1, 2);
     char *folder = mae_test_folder();
     const Path path = path_in(folder, "big.h5");
@@ -320,6 +320,8 @@ START_TEST(file_size_limit)
     MaeCkptWriter *w;
 
     (void)signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = (struct rlimit){.rlim_cur = 1 << 20, .rlim_max = before.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     ck_assert_ok(mae_ckpt_create(&w, path.text, &err));
     for (int i = 0; i < 20; i++) {
@@ -330,6 +332,7 @@ START_TEST(file_size_limit)
         mae_ckpt_put_int(w, name + 7, i);
     }
     ck_assert_fails(mae_ckpt_commit(w, &err), MAE_ERR_IO, "File too large");
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0); /* without a fork, all go on */
     ck_assert(!path_exists(folder, "big.h5"));
     ck_assert(!path_exists(folder, "big.h5.mae-tmp"));
     free(data);

@@ -27,7 +27,7 @@ static MaeStatus unknown_view(const char *name, MaeError *err)
     const char *names[64], *near;
     size_t count = 0;
 
-    while (mae_visuals[count] != NULL && count < 64) {
+    while (count < 64 && mae_visuals[count] != NULL) {
         names[count] = mae_visuals[count]->name;
         count++;
     }
