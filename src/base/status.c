@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 
+#undef mae_error_set /* for analysers */
 MaeStatus mae_error_set(MaeError *err, MaeStatus status, const char *file, int line,
                         const char *fmt, ...)
 {

@@ -27,6 +27,11 @@
 MaeStatus mae_error_set(MaeError *err, MaeStatus status, const char *file, int line,
                         const char *fmt, ...) MAE_PRINTF(5, 6);
 
+#ifdef __clang_analyzer__ /* cannot see that what is returned is @p status, not MAE_OK */
+#define mae_error_set(err, status, ...)                                                  \
+    ((void)mae_error_set((err), (status), __VA_ARGS__), (status))
+#endif
+
 #define MAE_FAIL(err, code, ...)                                                         \
     return mae_error_set((err), (code), __FILE__, __LINE__, __VA_ARGS__)
 

@@ -159,7 +159,7 @@ void mae_config_help(FILE *out, MaeConfTool tool)
         "on the command line: section.key=value.\n",
         TOOLS[tool]);
     for (size_t i = 0; (key = mae_schema_key(i, &section)) != NULL; i++) {
-        if (section != last)
+        if (last == NULL || section != last)
             (void)fprintf(out, "\n%s: %s\n", section->name, section->help);
         last = section;
         mae_value_expected(key, want, sizeof want);

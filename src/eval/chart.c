@@ -165,6 +165,7 @@ static void decade_ticks(Ticks *ticks, const Axis *axis)
 {
     const double range = axis->high - axis->low, stride = fmax(ceil(range / TICKS), 1.0);
 
+    /* whole numbers: NOLINTNEXTLINE(cert-flp30-c,clang-analyzer-security.FloatLoop*) */
     for (double k = floor(axis->low); k <= axis->high; k += stride) {
         add_tick(ticks, axis, pow(10.0, k));
         if (range <= 2.5) {

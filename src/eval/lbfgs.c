@@ -87,6 +87,7 @@ static void find_direction(MaeLbfgs *l, const MaeLbfgsGoal *goal)
         const size_t k = i % MAE_LBFGS_MEMORY;
         const double back = dot(l->changes + k * n, l->direction, n) / l->step_change[k];
 
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): set above */
         axpy(l->direction, share[k] - back, l->steps + k * n, n);
     }
     for (size_t i = 0; i < n; i++)

@@ -25,6 +25,7 @@ static MaeStatus measure_chance(MaeSpotCheck *check, MaeError *err)
             images[label]++;
     }
     for (size_t i = 0; i < check->query_count; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): part() wrote as many */
         const int64_t label = mae_dataset_label(check->ds, check->queries[i]);
 
         if (label >= 0 && images[label] > 0) {

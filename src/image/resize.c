@@ -157,6 +157,7 @@ static void put_u8(const Output *out, const Plan *plan, size_t row)
             float *to = out->chw + (c * plan->y.count + row) * width;
             const float *levels = plan->levels + c * 256;
 
+            assert(out->chw != NULL);
             for (size_t x = 0; x < width; x++)
                 to[x] = levels[line[x]];
         }

@@ -146,6 +146,7 @@ MaeStatus mae_gemm_open(MaeGemm **gemm, const MaeGemmOptions *options, MaeError 
     char text[64];
     MaeStatus status;
 
+    assert(threads > 0);
     *gemm = NULL;
     MAE_TRY(choose(&driver, options, err));
     backend = calloc(1, sizeof *backend + threads * sizeof *backend->handles);

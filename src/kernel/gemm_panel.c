@@ -188,7 +188,7 @@ static inline __attribute__((always_inline)) void fetch_next(const MaePanel *p,
 static inline __attribute__((always_inline)) void
 multiply_rows(const MaePanel *p, size_t row, int rows, int vectors)
 {
-    const size_t step = (size_t)(2 * LANES * vectors);
+    const size_t step = 2 * LANES * (size_t)vectors;
     const uint16_t *a = p->a + row * p->a_row, *b = p->b;
     __m512 sum[ROWS][VECTORS];
 

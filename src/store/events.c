@@ -94,7 +94,8 @@ static MaeStatus create(MaeEvents *events, const char *folder, MaeError *err)
 
     (void)gethostname(host, sizeof host - 1);
     for (char *c = host; *c != '\0'; c++)
-        *c = *c == '/' ? '_' : *c;
+        if (*c == '/')
+            *c = '_';
     events->path = malloc(size);
     if (events->path == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", folder);
