@@ -155,6 +155,12 @@ START_TEST(header_lengths)
 }
 END_TEST
 
+#ifdef __SANITIZE_THREAD__ /* which keeps more bytes of its own for each */
+enum { MOST_KB = 320 * 1024 };
+#else
+enum { MOST_KB = 80 * 1024 };
+#endif
+
 /* A large header costs no more than its own size before it is refused. */
 START_TEST(many_tensors)
 {
@@ -170,7 +176,7 @@ START_TEST(many_tensors)
     make(path.text, header, size, 0);
     ck_assert_fails(mae_safetensors_open(&s, path.text, &err), MAE_ERR_FORMAT,
                     "more than 65536 tensors");
-    ck_assert_int_lt(resident_kb() - before, 80 * 1024);
+    ck_assert_int_lt(resident_kb() - before, MOST_KB);
     free(header);
     mae_test_folder_remove(folder);
 }
