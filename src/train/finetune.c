@@ -370,6 +370,7 @@ static MaeStatus open_parts(Finetune *f, MaeError *err)
     MAE_TRY(
         mae_session_open_inputs(session, cfg, true, known_stats(f), &f->hooks->log, err));
     MAE_TRY(same_classes(f, err));
+    MAE_TRY(mae_session_check_images(session, cfg, &f->hooks->log, err));
     if (cfg->model.in_chans == 0) {
         cfg->model.in_chans = session->inputs.channels;
         mae_config_mark(cfg, "model.in_chans", MAE_CONF_FROM_DERIVED);

@@ -348,6 +348,7 @@ static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
     MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_AUTOENCODER, p->hooks, err));
     known = (MaeKnownStats){from->mean, from->std, from->arch.grid.channels};
     MAE_TRY(mae_session_open_inputs(session, cfg, false, known, log, err));
+    MAE_TRY(mae_session_check_images(session, cfg, log, err));
     if (cfg->model.in_chans == 0) {
         cfg->model.in_chans = session->inputs.channels;
         mae_config_mark(cfg, "model.in_chans", MAE_CONF_FROM_DERIVED);

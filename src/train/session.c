@@ -170,9 +170,8 @@ static void compare_sets(char *text, size_t size, MaeIdentity was, MaeIdentity i
                        (unsigned long long)is.count);
 }
 
-/* Going on with other images than before would be another run. */
-static MaeStatus same_images(const MaeSession *session, const MaeConfig *cfg,
-                             const MaeLog *log, MaeError *err)
+MaeStatus mae_session_check_images(const MaeSession *session, const MaeConfig *cfg,
+                                   const MaeLog *log, MaeError *err)
 {
     const MaeSnapshot *run = &session->snapshot;
     char train[120], val[120];
@@ -205,9 +204,8 @@ MaeStatus mae_session_open_inputs(MaeSession *session, const MaeConfig *cfg,
     MAE_TRY(mae_inputs_open(inputs, cfg, labelled, cfg->model.in_chans, known,
                             session->pool, log, err));
     MAE_TRY(mae_identity_take(&session->train, inputs->train, err));
-    if (inputs->val != NULL)
-        MAE_TRY(mae_identity_take(&session->val, inputs->val, err));
-    return same_images(session, cfg, log, err);
+    return inputs->val == NULL ? MAE_OK
+                               : mae_identity_take(&session->val, inputs->val, err);
 }
 
 void mae_session_describe(const MaeSession *session, MaeSnapshot *snapshot)

@@ -40,14 +40,17 @@ MaeStatus mae_session_open(MaeSession *session, const MaeConfig *cfg,
                            MaeSnapshotKind kind, const MaeTrainHooks *hooks,
                            MaeError *err);
 
-/**
- * mae_inputs_open for the run. If it goes on, ARG unless the training images are those
- * it was trained on or data.may_change allows others; other images in data.val are
- * reported.
- */
+/** mae_inputs_open for the run, and find out which images these are. */
 MaeStatus mae_session_open_inputs(MaeSession *session, const MaeConfig *cfg,
                                   bool labelled, MaeKnownStats known, const MaeLog *log,
                                   MaeError *err);
+
+/**
+ * If the run goes on: ARG unless the training images are those it was trained on or
+ * data.may_change allows others; other images in data.val are reported.
+ */
+MaeStatus mae_session_check_images(const MaeSession *session, const MaeConfig *cfg,
+                                   const MaeLog *log, MaeError *err);
 
 /** Fill in what a snapshot says of the data: mean and deviation (borrowed), identity. */
 void mae_session_describe(const MaeSession *session, MaeSnapshot *snapshot);
