@@ -1,6 +1,9 @@
 /**
  * @file fuzz.h
- * What the fuzz targets share: the input as a file without a disk.
+ * What the fuzz targets share: the input as a file.
+ *
+ * A target states in its first comment what holds for any input; what does not hold
+ * aborts. Every function aborts if the system refuses.
  */
 #ifndef MAE_TESTS_FUZZ_FUZZ_H
 #define MAE_TESTS_FUZZ_FUZZ_H
@@ -16,8 +19,19 @@ typedef struct FuzzFile {
     char path[64];
 } FuzzFile;
 
-/** Aborts if the system refuses. */
 FuzzFile fuzz_file(const uint8_t *data, size_t size);
 void fuzz_file_done(FuzzFile *file);
+
+/** A folder below $TMPDIR or /tmp that lasts as long as the process. */
+const char *fuzz_folder(void);
+
+/** Write a file into that folder, replacing what was there. */
+void fuzz_put(const char *name, const uint8_t *data, size_t size);
+
+/** The input as a text, cut at its first NUL byte; the caller frees. */
+char *fuzz_text(const uint8_t *data, size_t size);
+
+/** A copy of the input that may be changed; the caller frees. */
+uint8_t *fuzz_copy(const uint8_t *data, size_t size);
 
 #endif /* MAE_TESTS_FUZZ_FUZZ_H */

@@ -50,7 +50,8 @@ large_files()
     report 'C files have at most 500 lines' "$(lines_above 500 $(files '*.c' '*.h'))"
     report 'lines have at most 90 columns' "$(long_lines $(files '*.c' '*.h'))"
     others=$(files '*' | grep -v '^tests/golden/' || true)
-    report 'no binary files outside tests/golden' "$(binary_files $others)"
+    report 'no binary files outside tests/golden, tests/fuzz/corpus' \
+        "$(binary_files $(printf "%s\n" "$others" | grep -v "^tests/fuzz/corpus/"))"
     report "no files above $max_kib KiB outside tests/golden" "$(large_files $others)"
     report 'no marks of unfinished work' \
         "$(printf '%s\n' "$others" | xargs grep -InE '\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b' || true)"

@@ -1,0 +1,14 @@
+/**
+ * @file fuzz_h5.h
+ * What the targets over libhdf5 share.
+ */
+#ifndef MAE_TESTS_FUZZ_FUZZ_H5_H
+#define MAE_TESTS_FUZZ_FUZZ_H5_H
+
+/** Call first: libhdf5 gives memory back at once, so that a sanitizer sees its uses. */
+void fuzz_h5_begin(void);
+
+/** Call last: aborts if a file or an object in one is still open. */
+void fuzz_h5_end(void);
+
+#endif /* MAE_TESTS_FUZZ_FUZZ_H5_H */
