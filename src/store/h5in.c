@@ -7,9 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/trial.h"
 #include "store/file.h"
 #include "store/h5set.h"
 #include "store/vfd.h"
+
+#define TRIAL_SECONDS 20
 
 struct MaeH5In {
     MaeVfdTarget target;
@@ -28,6 +31,16 @@ static hid_t open_hdf5(MaeH5In *in)
     return file;
 }
 
+/* In a child: all that this file's readers will ask, but for the data. */
+static void rehearse(void *ctx)
+{
+    MaeH5In *in = ctx;
+
+    in->source.file = open_hdf5(in);
+    if (in->source.file >= 0)
+        mae_h5in_try(in);
+}
+
 MaeStatus mae_h5in_open_fd(MaeH5In **in, int fd, const char *path, MaeError *err)
 {
     MaeH5In *made = calloc(1, sizeof *made);
@@ -43,8 +56,14 @@ MaeStatus mae_h5in_open_fd(MaeH5In **in, int fd, const char *path, MaeError *err
     mae_vfd_quiet();
     made->path = copy;
     made->target = (MaeVfdTarget){.fd = fd, .starved = &made->starved};
-    made->source = (MaeH5Source){
-        .file = open_hdf5(made), .fd = fd, .size = (uint64_t)st.st_size, .path = copy};
+    made->source =
+        (MaeH5Source){.file = -1, .fd = fd, .size = (uint64_t)st.st_size, .path = copy};
+    if (!mae_trial_passes(rehearse, made, TRIAL_SECONDS)) {
+        mae_h5in_close(made);
+        MAE_FAIL(err, MAE_ERR_FORMAT,
+                 "%s: damaged: libhdf5 crashes on it, or does not come to an end", path);
+    }
+    made->source.file = open_hdf5(made);
     if (made->source.file < 0) {
         const bool starved = made->starved;
 

@@ -7,10 +7,15 @@
  * than 8 dimensions, chunks above 256 MiB, sizes that a file of this length cannot hold
  * even compressed, and chunks that unpack to another size than a chunk has.
  *
+ * libhdf5 1.10 is not proof against hostile metadata. Opening therefore begins in a child
+ * process that asks for all objects and attributes; a file that makes it crash, or takes
+ * it 20 s or 2 GiB, is refused.
+ *
  * Errors   FORMAT for all of these, SHAPE when a tensor is fine but not as expected, IO.
  *          Messages begin with the path of the file.
  * Memory   Nothing is allocated from a size in the file before that size was checked.
- * Threads  One thread at a time per object; libhdf5 serialises all callers anyway.
+ * Threads  One thread at a time per object; libhdf5 serialises all callers anyway. While a
+ *          file is opened no other thread may be inside libhdf5, see base/trial.h.
  */
 #ifndef MAE_STORE_H5IN_H
 #define MAE_STORE_H5IN_H

@@ -48,6 +48,9 @@ typedef struct MaeH5Source {
 /** The file behind a reader (implemented in h5in.c). */
 const MaeH5Source *mae_h5in_source(const MaeH5In *in);
 
+/** Ask libhdf5 for every object and root attribute; what it answers does not matter. */
+void mae_h5in_try(const MaeH5In *in);
+
 /** True and filled if the type is a plain integer or IEEE float. */
 bool mae_h5_number(hid_t type, MaeH5Number *number);
 

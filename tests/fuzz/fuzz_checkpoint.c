@@ -28,14 +28,10 @@ static FuzzFile seal(const uint8_t *data, size_t size)
 }
 
 /* What is listed can be read, or is damaged. */
-static void read_tensors(const char *path)
+static void read_tensors(const MaeCkptReader *reader)
 {
-    MaeCkptReader *reader = NULL;
-    MaeError err = {0};
-
-    if (mae_ckpt_open(&reader, path, &err) != MAE_OK)
-        return;
     for (size_t i = 0; i < mae_ckpt_tensor_count(reader, ""); i++) {
+        MaeError err = {0};
         MaeTensorInfo info;
         size_t count;
 
@@ -48,19 +44,17 @@ static void read_tensors(const char *path)
             free(values);
         }
     }
-    mae_ckpt_close(reader);
 }
 
-static void describe(const MaeLoadedModel *loaded)
+static void print(const MaeSnapshot *snapshot, const MaeParamTable *table,
+                  const float *weights)
 {
     static MaeConfig cfg;
-    const MaeSnapshot *snapshot = &loaded->snapshot;
-    const MaeParamTable *table = mae_snapshot_model_table(&loaded->model);
     MaeJson *json = mae_describe_snapshot(snapshot, table);
     MaeError err = {0};
     char *text;
 
-    mae_json_set(json, "tensors", mae_describe_tensors(table, loaded->weights));
+    mae_json_set(json, "tensors", mae_describe_tensors(table, weights));
     text = mae_json_dump(json, 2);
     if (text == NULL)
         abort();
@@ -70,18 +64,46 @@ static void describe(const MaeLoadedModel *loaded)
                                 strlen(snapshot->config), NULL, 0, &err);
 }
 
+/* A snapshot that opens has a model, and as much memory as its file is enough for it. */
+static void load(const MaeCkptReader *reader, const MaeSnapshot *snapshot)
+{
+    const MaeParamTable *table;
+    MaeSnapshotModel model;
+    MaeError err = {0};
+    float *weights;
+
+    if (mae_snapshot_model_open(&model, snapshot->kind, &snapshot->arch, &err) != MAE_OK)
+        abort();
+    table = mae_snapshot_model_table(&model);
+    weights = mae_snapshot_alloc(table);
+    if (weights == NULL)
+        abort();
+    if (mae_snapshot_weights(reader, table, weights, &err) == MAE_OK)
+        print(snapshot, table, weights);
+    free(weights);
+    mae_snapshot_model_close(&model);
+}
+
+static void open_and_read(const char *path)
+{
+    MaeCkptReader *reader = NULL;
+    MaeSnapshot snapshot = {0};
+    MaeError err = {0};
+
+    if (mae_snapshot_open(&reader, &snapshot, path, &err) == MAE_OK)
+        load(reader, &snapshot);
+    else if (mae_ckpt_open(&reader, path, &err) == MAE_OK)
+        read_tensors(reader);
+    mae_snapshot_done(&snapshot);
+    mae_ckpt_close(reader);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     FuzzFile file = seal(data, size);
-    MaeLoadedModel loaded;
-    MaeError err = {0};
 
     fuzz_h5_begin();
-    read_tensors(file.path);
-    if (mae_loaded_model_open(&loaded, file.path, &err) == MAE_OK) {
-        describe(&loaded);
-        mae_loaded_model_close(&loaded);
-    }
+    open_and_read(file.path);
     fuzz_h5_end();
     fuzz_file_done(&file);
     return 0;

@@ -1,6 +1,7 @@
 /**
  * @file fuzz_h5.h
- * What the targets over libhdf5 share.
+ * What the targets over libhdf5 share. With MAE_FUZZ_NO_TRIAL in the environment files
+ * are not tried in a child first (base/trial.h): what libhdf5 does with them is seen.
  */
 #ifndef MAE_TESTS_FUZZ_FUZZ_H5_H
 #define MAE_TESTS_FUZZ_FUZZ_H5_H

@@ -89,7 +89,7 @@ int main(int argc, char **argv)
     }
     if (argc > 2)
         changed = (size_t)strtoul(argv[2], NULL, 10);
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, reads_or_refuses, 0, (int)files.gl_pathc);
     suite_add_tcase(suite, tc);
     status = mae_test_main(suite);

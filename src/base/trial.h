@@ -1,0 +1,30 @@
+/**
+ * @file trial.h
+ * Trying in a child process what may crash this one: a library at work on a hostile file.
+ *
+ * The child is a fork and gone when the call returns; what it did to memory and to file
+ * descriptors' content is not seen here, their positions are shared. It has only the
+ * calling thread: a lock that another thread holds is never released in it, so nobody may
+ * be inside the library that is tried.
+ *
+ * Memory   The child's address space may grow by MAE_TRIAL_MEMORY.
+ * Errors   A system that refuses another process lets everything pass.
+ * Threads  Reentrant.
+ */
+#ifndef MAE_BASE_TRIAL_H
+#define MAE_BASE_TRIAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MAE_TRIAL_MEMORY ((size_t)2 << 30)
+
+/**
+ * Run @p fn in a child, which has nothing to say: its output goes nowhere.
+ * @param seconds of processor time that it may take; of a waiting clock three times as
+ * many.
+ * @return false if it did not return: it crashed, exited or was stopped.
+ */
+bool mae_trial_passes(void (*fn)(void *ctx), void *ctx, unsigned seconds);
+
+#endif /* MAE_BASE_TRIAL_H */

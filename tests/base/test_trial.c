@@ -1,0 +1,122 @@
+#include "base/trial.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/test.h"
+
+static void count(void *ctx)
+{
+    ++*(int *)ctx;
+}
+
+static void crash(void *ctx)
+{
+    (void)ctx;
+    (void)raise(SIGSEGV);
+}
+
+static void give_up(void *ctx)
+{
+    (void)ctx;
+    abort();
+}
+
+static void leave(void *ctx)
+{
+    (void)ctx;
+    _exit(0);
+}
+
+static void spin(void *ctx)
+{
+    for (volatile unsigned *at = ctx;;)
+        ++*at;
+}
+
+static void wait_for_nothing(void *ctx)
+{
+    (void)ctx;
+    for (;;)
+        (void)pause();
+}
+
+static void eat(void *ctx)
+{
+    const size_t size = MAE_TRIAL_MEMORY / 8;
+
+    (void)ctx;
+    for (int i = 0; i < 9; i++) {
+        char *bytes = malloc(size);
+
+        if (bytes == NULL)
+            abort();
+        bytes[size / 2] = 1;
+        *(char *volatile *)ctx = bytes;
+    }
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    _exit(0);
+}
+
+START_TEST(what_returns_passes_and_leaves_nothing)
+{
+    int calls = 0;
+
+    ck_assert(mae_trial_passes(count, &calls, 10));
+    ck_assert_int_eq(calls, 0);
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+}
+END_TEST
+
+START_TEST(what_crashes_does_not)
+{
+    char *at = NULL;
+
+    ck_assert(!mae_trial_passes(crash, NULL, 10));
+    ck_assert(!mae_trial_passes(give_up, NULL, 10));
+    ck_assert(!mae_trial_passes(leave, NULL, 10));
+    ck_assert(!mae_trial_passes(eat, &at, 10));
+}
+END_TEST
+
+START_TEST(what_does_not_end_is_stopped)
+{
+    unsigned at = 0;
+
+    ck_assert(!mae_trial_passes(spin, &at, 1));
+    ck_assert(!mae_trial_passes(wait_for_nothing, NULL, 1));
+}
+END_TEST
+
+/* As in a program under nohup, or one that reaps its children elsewhere. */
+START_TEST(signals_of_the_program_do_not_matter)
+{
+    int calls = 0;
+
+    (void)signal(SIGCHLD, SIG_IGN);
+    (void)signal(SIGABRT, on_signal);
+    ck_assert(mae_trial_passes(count, &calls, 10));
+    ck_assert(!mae_trial_passes(give_up, NULL, 10));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("trial");
+    TCase *tc = tcase_create("unit");
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, what_returns_passes_and_leaves_nothing);
+    tcase_add_test(tc, what_crashes_does_not);
+    tcase_add_test(tc, what_does_not_end_is_stopped);
+    tcase_add_test(tc, signals_of_the_program_do_not_matter);
+    suite_add_tcase(suite, tc);
+    return mae_test_main(suite);
+}
