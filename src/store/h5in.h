@@ -14,8 +14,7 @@
  * Errors   FORMAT for all of these, SHAPE when a tensor is fine but not as expected, IO.
  *          Messages begin with the path of the file.
  * Memory   Nothing is allocated from a size in the file before that size was checked.
- * Threads  One thread at a time per object; libhdf5 serialises all callers anyway. While a
- *          file is opened no other thread may be inside libhdf5, see base/trial.h.
+ * Threads  One thread at a time per object; libhdf5 serialises all callers anyway.
  */
 #ifndef MAE_STORE_H5IN_H
 #define MAE_STORE_H5IN_H

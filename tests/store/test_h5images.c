@@ -1,4 +1,6 @@
 #include <hdf5.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,6 +75,46 @@ START_TEST(stacks_are_read_row_by_row)
         }
         mae_h5images_close(h);
     }
+    mae_test_folder_remove(folder);
+}
+END_TEST
+
+static atomic_bool reading;
+
+static void *read_on(void *ctx)
+{
+    uint16_t row[24];
+    MaeError err = {0};
+
+    while (atomic_load(&reading))
+        ck_assert_ok(mae_h5images_read(ctx, 0, row, &err));
+    return NULL;
+}
+
+/* Opening forks, and the child must not wait for a lock that the reader has. */
+START_TEST(files_open_while_others_are_read)
+{
+    static const hsize_t dims[] = {5, 3, 4, 2}, chunk[] = {1, 3, 4, 2};
+    char *folder = mae_test_folder();
+    const Path path = path_in(folder, "s.h5");
+    const uint16_t pixels[120] = {0};
+    MaeH5Images *h, *other;
+    MaeError err = {0};
+    pthread_t reader;
+
+    create(path.text);
+    put(path.text, "images", H5T_NATIVE_UINT16, H5T_NATIVE_UINT16, 4, dims, chunk,
+        pixels);
+    ck_assert_ok(mae_h5images_open(&h, path.text, &err));
+    atomic_store(&reading, true);
+    ck_assert_int_eq(pthread_create(&reader, NULL, read_on, h), 0);
+    for (int i = 0; i < 50; i++) {
+        ck_assert_ok(mae_h5images_open(&other, path.text, &err));
+        mae_h5images_close(other);
+    }
+    atomic_store(&reading, false);
+    (void)pthread_join(reader, NULL);
+    mae_h5images_close(h);
     mae_test_folder_remove(folder);
 }
 END_TEST
@@ -209,6 +251,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, stacks_are_read_row_by_row);
+    tcase_add_test(tc, files_open_while_others_are_read);
     tcase_add_test(tc, names_of_classes);
     tcase_add_test(tc, grey_stacks_without_labels);
     tcase_add_test(tc, other_files_are_refused_by_name);
