@@ -84,16 +84,39 @@ static void load(const MaeCkptReader *reader, const MaeSnapshot *snapshot)
     mae_snapshot_model_close(&model);
 }
 
+/* As fine-tuning does, on images of twice the height. */
+static void take_encoder(const MaeCkptReader *reader, const MaeSnapshot *snapshot)
+{
+    MaeArch arch = snapshot->arch;
+    MaeClassifier model;
+    MaeError err = {0};
+    float *weights;
+
+    arch.classes = 2;
+    arch.grid.height *= 2;
+    if (arch.grid.height * arch.grid.width > 1 << 16 ||
+        mae_classifier_open(&model, &arch, &err) != MAE_OK)
+        return;
+    weights = mae_snapshot_alloc(&model.table);
+    if (weights == NULL)
+        abort();
+    (void)mae_snapshot_encoder(reader, snapshot, &model, weights, &err);
+    free(weights);
+    mae_classifier_close(&model);
+}
+
 static void open_and_read(const char *path)
 {
     MaeCkptReader *reader = NULL;
     MaeSnapshot snapshot = {0};
     MaeError err = {0};
 
-    if (mae_snapshot_open(&reader, &snapshot, path, &err) == MAE_OK)
+    if (mae_snapshot_open(&reader, &snapshot, path, &err) == MAE_OK) {
         load(reader, &snapshot);
-    else if (mae_ckpt_open(&reader, path, &err) == MAE_OK)
+        take_encoder(reader, &snapshot);
+    } else if (mae_ckpt_open(&reader, path, &err) == MAE_OK) {
         read_tensors(reader);
+    }
     mae_snapshot_done(&snapshot);
     mae_ckpt_close(reader);
 }
