@@ -7,7 +7,8 @@
  * calling thread: a lock that another thread holds is never released in it, so nobody may
  * be inside the library that is tried.
  *
- * Memory   The child's address space may grow by MAE_TRIAL_MEMORY.
+ * Memory   What the child uses may grow by MAE_TRIAL_MEMORY, its address space by twice
+ *          that. Whoever is refused memory may well return: it has not passed then.
  * Errors   A system that refuses another process lets everything pass.
  * Threads  Reentrant.
  */
@@ -17,13 +18,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define MAE_TRIAL_MEMORY ((size_t)2 << 30)
+#define MAE_TRIAL_MEMORY ((size_t)256 << 20)
 
 /**
  * Run @p fn in a child, which has nothing to say: its output goes nowhere.
  * @param seconds of processor time that it may take; of a waiting clock three times as
  * many.
- * @return false if it did not return: it crashed, exited or was stopped.
+ * @return false if it did not return (it crashed, exited or was stopped), or has used too
+ * much memory.
  */
 bool mae_trial_passes(void (*fn)(void *ctx), void *ctx, unsigned seconds);
 

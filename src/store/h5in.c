@@ -88,7 +88,8 @@ MaeStatus mae_h5in_open_fd(MaeH5In **in, int fd, const char *path, MaeError *err
     if (!is_survived(made)) {
         mae_h5in_close(made);
         MAE_FAIL(err, MAE_ERR_FORMAT,
-                 "%s: damaged: libhdf5 crashes on it, or does not come to an end", path);
+                 "%s: damaged: libhdf5 crashes on it, or takes too much time or memory",
+                 path);
     }
     made->source.file = open_hdf5(made);
     if (made->source.file < 0) {

@@ -9,7 +9,7 @@
  *
  * libhdf5 1.10 is not proof against hostile metadata. Opening therefore begins in a child
  * process that asks for all objects and attributes; a file that makes it crash, or takes
- * it 20 s or 2 GiB, is refused.
+ * it 20 s or 256 MiB, is refused.
  *
  * Errors   FORMAT for all of these, SHAPE when a tensor is fine but not as expected, IO.
  *          Messages begin with the path of the file.

@@ -46,17 +46,27 @@ static void wait_for_nothing(void *ctx)
 
 static void eat(void *ctx)
 {
-    const size_t size = MAE_TRIAL_MEMORY / 8;
+    const size_t size = MAE_TRIAL_MEMORY / 4;
 
-    (void)ctx;
     for (int i = 0; i < 9; i++) {
         char *bytes = malloc(size);
 
         if (bytes == NULL)
             abort();
-        bytes[size / 2] = 1;
         *(char *volatile *)ctx = bytes;
     }
+}
+
+/* Gives all back and returns. */
+static void gorge(void *ctx)
+{
+    const size_t size = MAE_TRIAL_MEMORY + MAE_TRIAL_MEMORY / 4;
+    char *bytes = malloc(size);
+
+    (void)ctx;
+    for (size_t i = 0; bytes != NULL && i < size; i += 1024)
+        ((volatile char *)bytes)[i] = 1;
+    free(bytes);
 }
 
 static void on_signal(int number)
@@ -83,6 +93,7 @@ START_TEST(what_crashes_does_not)
     ck_assert(!mae_trial_passes(give_up, NULL, 10));
     ck_assert(!mae_trial_passes(leave, NULL, 10));
     ck_assert(!mae_trial_passes(eat, &at, 10));
+    ck_assert(!mae_trial_passes(gorge, &at, 10));
 }
 END_TEST
 

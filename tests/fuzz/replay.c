@@ -8,12 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/rng.h"
 #include "fuzz.h"
 #include "support/test.h"
 
-enum { CUTS = 16, CHANGED = 100 };
+enum { CUTS = 16, CHANGED = 100, MOST_KIB = 1 << 20 };
 
 static glob_t files;
 static size_t changed = CHANGED;
@@ -64,6 +65,7 @@ static void feed_changed(const unsigned char *bytes, size_t size)
 
 START_TEST(reads_or_refuses)
 {
+    struct rusage usage;
     size_t size;
     unsigned char *bytes = mae_test_read(files.gl_pathv[_i], &size);
 
@@ -72,6 +74,9 @@ START_TEST(reads_or_refuses)
     if (changed > 0)
         feed_changed(bytes, size);
     free(bytes);
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    ck_assert_msg(usage.ru_maxrss <= MOST_KIB, "%s: %ld KiB of memory in use",
+                  files.gl_pathv[_i], usage.ru_maxrss);
 }
 END_TEST
 
