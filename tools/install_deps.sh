@@ -10,7 +10,8 @@ Usage: tools/install_deps.sh [--tests] [--data] [--help]
 Installs the compiler, the build tools and the libraries of libmae with apt-get, as root or
 through sudo. Does nothing if all of it is there. Where there is no apt-get, checks that
 pkg-config finds the libraries, and else lists what is missing. oneDNN (libdnnl-dev) is optional:
-without it everything runs in f32, with OpenBLAS.
+without it everything runs in f32, with OpenBLAS. So is Open MPI (libopenmpi-dev, openmpi-bin):
+without it a program is one process.
 
   --tests   also what the test suite needs, and a browser (Chromium, 125 MB): without it the
             test of reports is skipped
@@ -19,7 +20,8 @@ END
 }
 
 packages='gcc libc6-dev pkg-config meson ninja-build libopenblas-dev libjpeg62-turbo-dev
-libpng-dev zlib1g-dev libhdf5-dev libyaml-dev libjansson-dev libdnnl-dev'
+libpng-dev zlib1g-dev libhdf5-dev libyaml-dev libjansson-dev libdnnl-dev libopenmpi-dev
+openmpi-bin'
 commands='cc pkg-config meson ninja'
 browser=
 modules='openblas libjpeg libpng zlib hdf5-serial yaml-0.1 jansson'

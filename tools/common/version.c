@@ -1,5 +1,6 @@
 #include "common/version.h"
 
+#include "comm/versions.h"
 #include "conf/versions.h"
 #include "image/versions.h"
 #include "kernel/versions.h"
@@ -7,7 +8,8 @@
 
 /* One row per layer that stands on a library. */
 static const MaeVersionFn LAYERS[] = {mae_kernel_versions, mae_image_versions,
-                                      mae_store_versions, mae_conf_versions, NULL};
+                                      mae_store_versions,  mae_comm_versions,
+                                      mae_conf_versions,   NULL};
 
 void mae_version_print(FILE *out, const char *name)
 {

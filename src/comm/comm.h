@@ -1,0 +1,124 @@
+/**
+ * @file comm.h
+ * Processes ("ranks") that compute one thing together: sums, broadcast, rows gathered,
+ * one outcome for all. MPI where it was built and the program was started as several
+ * ranks; otherwise there is one rank, nothing is exchanged and every function is trivial.
+ *
+ * Sums of gradients go in buckets. Of each, rank r owns the r-th part: every rank sends
+ * every part to its owner, the owner adds them in the order of ranks, in f32 also where
+ * bf16 is on the wire, and sends the sum to everybody. So a number of ranks gives the
+ * same bits on every rank and in every run, whatever the library beneath; and a bucket
+ * takes two rounds, which few polls bring forward.
+ *
+ *   bytes a rank sends = 2 (world - 1) / world * n * size of the wire's type
+ *
+ * Order    Every rank calls the same functions with the same sizes in the same order;
+ *          only poll is free.
+ * Memory   Planned at open; afterwards only gather allocates, on rank 0.
+ * Errors   COMM: the library reported a fault, or nothing came for options.timeout
+ *          seconds (a rank or the network hangs). The comm is broken then, every later
+ *          call fails, memory handed to unfinished sums may still be written, and the
+ *          process ends through mae_comm_abort, which ends all ranks.
+ * Threads  The one that opened it, also for polling; it is the main thread if MPI is to
+ *          be used.
+ */
+#ifndef MAE_COMM_COMM_H
+#define MAE_COMM_COMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/operand.h"
+#include "base/status.h"
+
+/** Zero-initialised: f32, no time limit, buckets of a size that does. */
+typedef struct MaeCommOptions {
+    MaeDtype wire;  /* of gradients between ranks */
+    double timeout; /* seconds; 0: wait forever */
+    size_t bucket;  /* elements; 0: 2^20 */
+} MaeCommOptions;
+
+typedef struct MaeComm MaeComm;
+
+/** How many ranks the program was started as by mpirun or srun; 1 without them. */
+size_t mae_comm_launched(void);
+
+/**
+ * Join the other ranks. MPI is initialised only if the program was launched as several.
+ * @param[out] comm untouched on failure; close it.
+ * Errors: ARG if there are several ranks and this build has no MPI; COMM; NOMEM.
+ */
+MaeStatus mae_comm_open(MaeComm **comm, const MaeCommOptions *options, MaeError *err);
+
+/**
+ * Leave; all ranks do, and wait for each other. A broken one leaves at once. Accepts
+ * NULL.
+ * MPI cannot be opened again in the same process.
+ */
+void mae_comm_close(MaeComm *comm);
+
+/** End all ranks with an exit code; does not return if there are several. */
+void mae_comm_abort(MaeComm *comm, int code);
+
+/** Which rank this is, 0 to world - 1; 0 for NULL. */
+size_t mae_comm_rank(const MaeComm *comm);
+
+/** How many there are; 1 for NULL. */
+size_t mae_comm_world(const MaeComm *comm);
+
+/** Seconds spent waiting for other ranks so far. */
+double mae_comm_waited(const MaeComm *comm);
+
+/**
+ * Begin x [n] = sum over ranks of x, and return; waits only if too much is under way.
+ * @param[in,out] x neither read nor written by the caller until mae_comm_wait.
+ */
+MaeStatus mae_comm_post(MaeComm *comm, float *x, size_t n, MaeError *err);
+
+/** Bring what was posted forward, without waiting; to be called now and then. */
+MaeStatus mae_comm_poll(MaeComm *comm, MaeError *err);
+
+/** All that was posted is there. */
+MaeStatus mae_comm_wait(MaeComm *comm, MaeError *err);
+
+/** x [n] = sum over ranks: post and wait. */
+MaeStatus mae_comm_sum(MaeComm *comm, float *x, size_t n, MaeError *err);
+
+/** The same for a few doubles, which are not rounded: losses, counts, statistics. */
+MaeStatus mae_comm_sum_doubles(MaeComm *comm, double *x, size_t n, MaeError *err);
+
+/** Everybody gets rank @p root's @p bytes. */
+MaeStatus mae_comm_broadcast(MaeComm *comm, void *data, size_t bytes, size_t root,
+                             MaeError *err);
+
+/**
+ * Rank 0 gets the rows of all ranks, each once.
+ * @param[out] all [total] rows of @p row_bytes; rank 0 only, NULL elsewhere.
+ * @param total the same on every rank.
+ * @param rows [count] rows of this rank.  @param indices [count] their places in @p all.
+ * Errors, on every rank: ARG if a row is missing, came twice or is not below @p total.
+ */
+MaeStatus mae_comm_gather(MaeComm *comm, void *all, size_t total, const void *rows,
+                          const uint64_t *indices, size_t count, size_t row_bytes,
+                          MaeError *err);
+
+/** Every rank has come here. */
+MaeStatus mae_comm_barrier(MaeComm *comm, MaeError *err);
+
+/**
+ * One outcome for all: OK if it is everywhere; otherwise the failure of the lowest rank
+ * that failed, as "rank N: message". INTERRUPTED is what it is if nothing worse happened.
+ * @param status how it went on this rank.
+ * @param[in,out] err its message, then that of all. NULL: the status's name is the
+ *        message.
+ */
+MaeStatus mae_comm_agree(MaeComm *comm, MaeStatus status, MaeError *err);
+
+/**
+ * ARG on every rank, naming one that differs, unless @p text is the same everywhere.
+ * @param what is compared, e.g. "the configuration".
+ */
+MaeStatus mae_comm_same(MaeComm *comm, const char *what, const char *text, MaeError *err);
+
+#endif /* MAE_COMM_COMM_H */

@@ -1,0 +1,42 @@
+#!/bin/sh
+# test_ranks.sh PROGRAM MPI: the program ranks.c as 2 and 4 ranks, and with one that hangs
+# or dies. TAP on stdout; skipped unless MPI is 1.
+set -eu
+
+ranks=$(realpath "$1")
+. "$(dirname "$(realpath "$0")")/../tools/check.sh"
+
+[ "$2" = 1 ] || skip_all 'built without MPI'
+command -v mpirun >/dev/null 2>&1 || skip_all 'no mpirun'
+
+# Containers are root, have fewer cores than ranks and no network but their own.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_btl=self,vader,tcp OMPI_MCA_rmaps_base_oversubscribe=1
+
+# within SECONDS COMMAND...: fails with 99 if it takes longer.
+within()
+{
+    most=$1 start=$(date +%s)
+    shift
+    code=0
+    "$@" || code=$?
+    [ $(($(date +%s) - start)) -le "$most" ] || code=99
+    return "$code"
+}
+
+for world in 2 4; do
+    for wire in f32 bf16; do
+        check "$world ranks, $wire" 0 "^$world ranks are right" \
+            mpirun -np "$world" "$ranks" "$wire"
+    done
+    check "$world ranks over TCP" 0 "^$world ranks are right" \
+        mpirun --mca btl self,tcp -np "$world" "$ranks" f32
+    check "$world ranks, one sleeps" 1 '^communication: rank . of .: nothing came .* 2 s' \
+        within 20 mpirun -np "$world" "$ranks" sleeps
+    check "$world ranks, one is stopped" 1 '^communication: rank . of .: nothing came' \
+        within 20 mpirun -np "$world" "$ranks" stops
+    check "$world ranks, one dies" 9 'exit code\|exited' \
+        within 20 mpirun -np "$world" "$ranks" dies
+done
+check 'alone, without mpirun' 0 '^1 ranks are right' "$ranks" sleeps
+echo "1..$count"
