@@ -72,18 +72,36 @@ static MaeStatus count_numbers(const MaeRunFolder *folder, long below, Numbers *
     return MAE_OK;
 }
 
-/* Take a checkpoint if it is whole; one that cannot be looked at is not missing. */
-static MaeStatus try_checkpoint(MaeRunFolder *folder, const char *name, MaeError *why,
-                                MaeError *err)
-{
-    char path[MAE_CONFIG_PATH + 32];
+/* What a search has found. */
+typedef struct Found {
+    char path[MAE_CONFIG_PATH + 32]; /* "": nothing */
+    int64_t step;
+} Found;
 
-    MAE_TRY(mae_run_folder_file(folder, name, path, sizeof path, err));
-    if (access(path, F_OK) != 0 && errno == ENOENT)
+static MaeStatus read_step(const char *path, int64_t *step, MaeError *err)
+{
+    MaeCkptReader *reader = NULL;
+    MaeStatus status;
+
+    MAE_TRY(mae_ckpt_open(&reader, path, err));
+    status = mae_ckpt_get_int(reader, "step", step, err);
+    mae_ckpt_close(reader);
+    return status;
+}
+
+/* Take a checkpoint if it is whole and newer than what was found; one that cannot be
+ * looked at is not missing. */
+static MaeStatus try_checkpoint(const MaeRunFolder *folder, const char *name,
+                                Found *found, MaeError *why, MaeError *err)
+{
+    Found here;
+
+    MAE_TRY(mae_run_folder_file(folder, name, here.path, sizeof here.path, err));
+    if (access(here.path, F_OK) != 0 && errno == ENOENT)
         return MAE_OK;
-    if (mae_ckpt_verify(path, why) == MAE_OK) {
-        memcpy(folder->resume, path, sizeof folder->resume);
-        folder->last_is_whole = strcmp(name, LAST) == 0;
+    if (read_step(here.path, &here.step, why) == MAE_OK) {
+        if (found->path[0] == '\0' || here.step > found->step)
+            *found = here;
         return MAE_OK;
     }
     if (why->status == MAE_ERR_NOMEM)
@@ -92,27 +110,43 @@ static MaeStatus try_checkpoint(MaeRunFolder *folder, const char *name, MaeError
     return MAE_OK;
 }
 
-MaeStatus mae_generation_find(MaeRunFolder *folder, MaeError *err)
+/* The newest of checkpoint-N.h5 that is whole. */
+static MaeStatus try_numbers(const MaeRunFolder *folder, Found *found, MaeError *why,
+                             MaeError *err)
 {
-    char name[NAME_SIZE];
+    Found numbered = {.path = ""};
     Numbers older = {.largest = LONG_MAX};
-    MaeError why = {0};
+    char name[NAME_SIZE];
 
-    MAE_TRY(try_checkpoint(folder, LAST, &why, err));
-    if (folder->resume[0] == '\0')
-        MAE_TRY(try_checkpoint(folder, PREVIOUS, &why, err));
-    while (folder->resume[0] == '\0') {
+    while (numbered.path[0] == '\0') {
         MAE_TRY(count_numbers(folder, older.largest, &older, err));
         if (older.count == 0)
-            break;
+            return MAE_OK;
         print_checkpoint(name, older.largest);
-        MAE_TRY(try_checkpoint(folder, name, &why, err));
+        MAE_TRY(try_checkpoint(folder, name, &numbered, why, err));
     }
-    if (folder->resume[0] == '\0' && why.status != MAE_OK)
+    if (found->path[0] == '\0' || numbered.step > found->step)
+        *found = numbered;
+    return MAE_OK;
+}
+
+MaeStatus mae_generation_find(MaeRunFolder *folder, MaeError *err)
+{
+    Found found = {.path = ""};
+    MaeError why = {0};
+
+    MAE_TRY(try_checkpoint(folder, LAST, &found, &why, err));
+    folder->last_is_whole = found.path[0] != '\0';
+    if (!folder->last_is_whole) {
+        MAE_TRY(try_checkpoint(folder, PREVIOUS, &found, &why, err));
+        MAE_TRY(try_numbers(folder, &found, &why, err));
+    }
+    if (found.path[0] == '\0' && why.status != MAE_OK)
         MAE_FAIL(err, MAE_ERR_FORMAT,
                  "%s: no checkpoint can be read (%.300s); train.resume=none "
                  "train.overwrite=true starts anew",
                  folder->path, why.msg);
+    memcpy(folder->resume, found.path, sizeof folder->resume);
     return MAE_OK;
 }
 

@@ -25,10 +25,10 @@
 bool mae_generation_is(const char *name);
 
 /**
- * Find the newest checkpoint that is whole: last.h5, previous.h5, checkpoint-N.h5 from
- * the largest N down. Damaged ones are passed over with a warning. Sets the folder's
- * resume, or leaves it empty if there is none at all; FORMAT if there are only damaged
- * ones.
+ * Find the newest checkpoint that is whole: last.h5 or, if it is damaged or missing, what
+ * is of the later step, previous.h5 or the checkpoint-N.h5 of the largest N. Damaged ones
+ * are passed over with a warning. Sets the folder's resume; it is empty if there is none
+ * at all. FORMAT if there are only damaged ones.
  */
 MaeStatus mae_generation_find(MaeRunFolder *folder, MaeError *err);
 

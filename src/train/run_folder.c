@@ -133,10 +133,8 @@ MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
 
 MaeStatus mae_run_folder_newest(MaeRunFolder *folder, MaeError *err)
 {
-    if (folder->saved) {
-        folder->resume[0] = '\0';
+    if (folder->saved)
         MAE_TRY(mae_generation_find(folder, err));
-    }
     if (folder->resume[0] == '\0')
         MAE_FAIL(err, MAE_ERR_ARG, "%s holds no checkpoint yet", folder->path);
     return MAE_OK;

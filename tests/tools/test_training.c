@@ -277,7 +277,7 @@ typedef struct BadCall {
 
 static const BadCall BAD_CALLS[] = {
     {"pretrain run.yaml train.on_nonfinite=nan", 2,
-     "train.on_nonfinite: expected one of stop, skip, rollback, found 'nan'"},
+     "train.on_nonfinite=nan: expected one of stop, skip, rollback, found 'nan'"},
     {"pretrain typo.yaml", 2, "typo.yaml:2:3: model.dept"},
     {"pretrain missing.yaml", 2, "missing.yaml"},
     {"pretrain train", 2, "train"},
