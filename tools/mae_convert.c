@@ -50,10 +50,28 @@ static const MaeCommand COMMAND = {
                "model.decoder_num_heads=16 data.mean=imagenet data.std=imagenet",
 };
 
+/* What was made of what. */
+static MaeStatus print_result(const MaeTool *tool, MaeConvertKind from, MaeError *err)
+{
+    static const char *const kinds[] = {[MAE_CONVERT_CHECKPOINT] = "checkpoint",
+                                        [MAE_CONVERT_SAFETENSORS] = "safetensors"};
+    MaeJson *root;
+
+    if (!tool->args.json)
+        return MAE_OK;
+    root = mae_json_object();
+    mae_json_set_text(root, "in", tool->args.operands[0]);
+    mae_json_set_text(root, "in_kind", kinds[from]);
+    mae_json_set_text(root, "out", tool->args.operands[1]);
+    mae_json_set_text(root, "out_kind", kinds[from == MAE_CONVERT_CHECKPOINT]);
+    return mae_tool_print_json(root, 0, err);
+}
+
 int main(int argc, char **argv)
 {
     Values values = DEFAULTS;
     MaeConvertOptions options;
+    MaeConvertKind from = MAE_CONVERT_CHECKPOINT;
     MaeError err = {0};
     MaeStatus status;
     MaeTool tool;
@@ -74,7 +92,11 @@ int main(int argc, char **argv)
         status =
             mae_tool_check_output(tool.args.operands[1], tool.args.operands, 1, &err);
     if (status == MAE_OK)
+        status = mae_convert_sniff(&from, tool.args.operands[0], &err);
+    if (status == MAE_OK)
         status =
             mae_convert(tool.args.operands[0], tool.args.operands[1], &options, &err);
+    if (status == MAE_OK)
+        status = print_result(&tool, from, &err);
     return mae_tool_close(&tool, status, &err);
 }

@@ -51,6 +51,9 @@ check 'folder for the output is missing' 2 'none' "$convert" "$timm" none/x.h5 $
 check 'no output of any of them' 0 'absent' absent e/x.h5 e/x.safetensors e/config.json
 
 check 'inspect' 0 'width 48, depth 2, 3 heads' "$inspect" a/x.h5
+check 'JSON' 0 '"in_kind": "checkpoint", "out": "json.safetensors", "out_kind"' \
+    "$convert" a/x.h5 json.safetensors --overwrite --json -q
+
 check 'inspect: parameters' 0 '92896: 87696 trainable, 5200 fixed' "$inspect" a/x.h5
 check 'inspect: tensors' 0 'blocks.0.attn.qkv.weight *\[144, 48\]' "$inspect" -t a/x.h5
 check 'inspect: configuration' 0 '^  num_heads: 3$' "$inspect" --config a/x.h5
