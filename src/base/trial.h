@@ -9,7 +9,9 @@
  *
  * Memory   What the child uses may grow by MAE_TRIAL_MEMORY, its address space by twice
  *          that. Whoever is refused memory may well return: it has not passed then.
- * Errors   A system that refuses another process lets everything pass.
+ * Errors   A system that refuses another process lets everything pass, and so does a child
+ *          that does nothing for three seconds: it waits for a lock that a thread held when
+ *          it was made (sanitizers have such locks), or for a disk. A loop takes time.
  * Threads  Reentrant.
  */
 #ifndef MAE_BASE_TRIAL_H
@@ -22,8 +24,7 @@
 
 /**
  * Run @p fn in a child, which has nothing to say: its output goes nowhere.
- * @param seconds of processor time that it may take; of a waiting clock three times as
- * many.
+ * @param seconds of processor time that it may take.
  * @return false if it did not return (it crashed, exited or was stopped), or has used too
  * much memory.
  */
