@@ -78,7 +78,7 @@ data large 64 32
 cat >slow.yaml <<'END'
 model: {img_size: 32, patch_size: 2, embed_dim: 384, depth: 8, num_heads: 6}
 data: {train: large, workers: 1}
-train: {epochs: 9, batch_size: 64, threads: 1, output_dir: slow}
+train: {epochs: 9, batch_size: 64, threads: 1, precision: f32, output_dir: slow}
 END
 # interrupt PATTERN [PATTERN]: start it and send SIGINT once its messages match, then again.
 interrupt()

@@ -262,8 +262,8 @@ static void try_at(const TestFault *fault, size_t n, bool finetune, const Conten
 }
 
 /*
- * Calls to try: all but for writes of bytes, of which there are many alike; some of
- * those, and after the first kind of fault some of all. Everything with MAE_TEST_FULL.
+ * Calls to try: all of them with MAE_TEST_FULL. Otherwise some, of writes of bytes, of
+ * which there are many alike, few, and more of the first kind of fault.
  */
 static size_t choose(size_t chosen[MOST_CALLS], size_t calls, bool first)
 {
@@ -273,7 +273,7 @@ static size_t choose(size_t chosen[MOST_CALLS], size_t calls, bool first)
     for (size_t n = 1; n <= calls; n++) {
         const bool bytes = (WRITES & BIT(test_syscalls_call(n))) != 0;
 
-        if (n % (full ? 1 : bytes ? 37 : first ? 1 : 5) == 0)
+        if (n % (full ? 1 : bytes ? 101 : first ? 2 : 13) == 0)
             chosen[count++] = n;
     }
     return count;
@@ -304,7 +304,7 @@ END_TEST
 START_TEST(the_disk_may_be_full)
 {
     const bool finetune = _i == 1;
-    const size_t stride = full ? 1 : 89;
+    const size_t stride = full ? 1 : 199;
     size_t thrice = 0;
     bool over = false;
 
