@@ -101,7 +101,11 @@ fi || {
     tail -n 20 "$build/meson-logs/meson-log.txt" >&2
     exit 1
 }
-ninja -C "$build"
+rebuild= # of named tests, what they need
+if [ -z "$names" ]; then
+    ninja -C "$build"
+    rebuild=--no-rebuild
+fi
 
 echo 'test.sh: testing'
 log=$build/meson-logs/testlog${wrapper:+-valgrind}.json # meson appends the wrapper's name
@@ -113,7 +117,8 @@ if [ "$mode" = release ]; then set --; else set -- --no-suite style; fi
 if [ "$mode" = valgrind ]; then set -- "$@" --no-suite fuzz; fi
 # shellcheck disable=SC2086 # a list of words
 set -- "$@" $names
-meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier "$slower" \
+# shellcheck disable=SC2086 # nothing or a word
+meson test -C "$build" $rebuild --print-errorlogs --timeout-multiplier "$slower" \
     ${wrapper:+--wrapper "$wrapper"} "$@" || true
 [ -s "$log" ] || {
     echo 'test.sh: no test ran' >&2
