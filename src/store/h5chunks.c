@@ -56,49 +56,59 @@ static MaeStatus check_unpacked(const Chunk *chunk, unsigned char *bytes, size_t
     return MAE_OK;
 }
 
-/** Read a packed chunk and look at it. */
-static MaeStatus check_packed(const Chunk *chunk, MaeError *err)
+/** What a chunk is stored as does not give the bytes that it should. */
+static MaeStatus wrong_size(const Chunk *chunk, MaeError *err)
+{
+    MAE_FAIL(err, MAE_ERR_FORMAT, "%s: %s[%llu]: a chunk of %zu bytes is stored as %llu",
+             chunk->source->path, chunk->set->info.name, (unsigned long long)chunk->at[0],
+             chunk->set->chunk_bytes, (unsigned long long)chunk->size);
+}
+
+/** What was read of a chunk, and which filters it has gone through. */
+static MaeStatus check_bytes(const Chunk *chunk, unsigned char *bytes, MaeError *err)
 {
     const MaeH5Set *set = chunk->set;
     const bool summed = is_filtered(chunk, set->fletcher32);
     const bool inside = summed && set->fletcher32 < set->deflate;
-    const size_t size = (size_t)chunk->size - (summed && !inside ? CHECKSUM : 0);
+    const size_t sum = summed ? CHECKSUM : 0;
+
+    if (!is_filtered(chunk, set->deflate))
+        return chunk->size == set->chunk_bytes + sum ? MAE_OK : wrong_size(chunk, err);
+    if (chunk->size <= CHECKSUM)
+        return wrong_size(chunk, err);
+    return check_unpacked(chunk, bytes, (size_t)chunk->size - (inside ? 0 : sum),
+                          set->chunk_bytes + (inside ? sum : 0), err);
+}
+
+/** Filters that change the size of a chunk may have been left out of it: it says which. */
+static MaeStatus check_filtered(Chunk *chunk, MaeError *err)
+{
     unsigned char *bytes = malloc((size_t)chunk->size);
-    uint32_t skipped;
     MaeStatus status;
 
     if (bytes == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", chunk->source->path);
-    if (H5Dread_chunk(set->id, H5P_DEFAULT, chunk->at, &skipped, bytes) < 0)
+    if (H5Dread_chunk(chunk->set->id, H5P_DEFAULT, chunk->at, &chunk->skipped, bytes) < 0)
         status = damaged(chunk, err);
     else
-        status = check_unpacked(chunk, bytes, size,
-                                set->chunk_bytes + (inside ? CHECKSUM : 0), err);
+        status = check_bytes(chunk, bytes, err);
     free(bytes);
     return status;
 }
 
+/* H5Dget_chunk_info_by_coord would look at every chunk of the set. */
 static MaeStatus check_chunk(Chunk *chunk, MaeError *err)
 {
     const MaeH5Set *set = chunk->set;
     const hsize_t most = compressBound(set->chunk_bytes + CHECKSUM) + CHECKSUM;
-    const hsize_t plain =
-        set->chunk_bytes + (is_filtered(chunk, set->fletcher32) ? CHECKSUM : 0);
-    haddr_t address;
 
-    if (H5Dget_chunk_info_by_coord(set->id, chunk->at, &chunk->skipped, &address,
-                                   &chunk->size) < 0)
-        return damaged(chunk, err);
-    if (address == HADDR_UNDEF)
-        return MAE_OK;
-    if (is_filtered(chunk, set->deflate) && chunk->size > CHECKSUM && chunk->size <= most)
-        return check_packed(chunk, err);
-    if (is_filtered(chunk, set->deflate) || chunk->size != plain)
-        MAE_FAIL(err, MAE_ERR_FORMAT,
-                 "%s: %s[%llu]: a chunk of %zu bytes is stored as %llu",
-                 chunk->source->path, set->info.name, (unsigned long long)chunk->at[0],
-                 set->chunk_bytes, (unsigned long long)chunk->size);
-    return MAE_OK;
+    if (H5Dget_chunk_storage_size(set->id, chunk->at, &chunk->size) < 0)
+        return MAE_OK; /* not stored, or what reading will find in the same place */
+    if (chunk->size > most)
+        return wrong_size(chunk, err);
+    if (set->deflate >= 0 || set->fletcher32 >= 0)
+        return check_filtered(chunk, err);
+    return chunk->size == set->chunk_bytes ? MAE_OK : wrong_size(chunk, err);
 }
 
 MaeStatus mae_h5set_check_chunks(const MaeH5Set *set, const MaeH5Source *source,
