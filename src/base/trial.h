@@ -9,9 +9,9 @@
  *
  * Memory   What the child uses may grow by MAE_TRIAL_MEMORY, its address space by twice
  *          that. Whoever is refused memory may well return: it has not passed then.
- * Errors   A system that refuses another process lets everything pass, and so does a child
- *          that does nothing for three seconds: it waits for a lock that a thread held when
- *          it was made (sanitizers have such locks), or for a disk. A loop takes time.
+ * Errors   A system that refuses another process lets everything pass. So does a child
+ *          that does nothing for three seconds: it waits for a lock that a thread held
+ *          when it was made (sanitizers have such locks), or for a disk.
  * Threads  Reentrant.
  */
 #ifndef MAE_BASE_TRIAL_H

@@ -80,7 +80,7 @@ static MaeStatus check_bytes(const Chunk *chunk, unsigned char *bytes, MaeError 
                           set->chunk_bytes + (inside ? sum : 0), err);
 }
 
-/** Filters that change the size of a chunk may have been left out of it: it says which. */
+/** Filters that change a chunk's size may have been left out of it: it says which. */
 static MaeStatus check_filtered(Chunk *chunk, MaeError *err)
 {
     unsigned char *bytes = malloc((size_t)chunk->size);
@@ -96,19 +96,32 @@ static MaeStatus check_filtered(Chunk *chunk, MaeError *err)
     return status;
 }
 
-/* H5Dget_chunk_info_by_coord would look at every chunk of the set. */
+/*
+ * Without filters libhdf5 1.10 reads as much as is stored and takes it for a whole chunk.
+ * Only H5Dget_chunk_info_by_coord says what is stored then; it walks over all chunks.
+ */
+static MaeStatus check_plain(Chunk *chunk, MaeError *err)
+{
+    haddr_t address;
+
+    if (H5Dget_chunk_info_by_coord(chunk->set->id, chunk->at, &chunk->skipped, &address,
+                                   &chunk->size) < 0)
+        return damaged(chunk, err);
+    return address == HADDR_UNDEF || chunk->size == chunk->set->chunk_bytes
+               ? MAE_OK
+               : wrong_size(chunk, err);
+}
+
 static MaeStatus check_chunk(Chunk *chunk, MaeError *err)
 {
     const MaeH5Set *set = chunk->set;
     const hsize_t most = compressBound(set->chunk_bytes + CHECKSUM) + CHECKSUM;
 
+    if (set->deflate < 0 && set->fletcher32 < 0)
+        return check_plain(chunk, err);
     if (H5Dget_chunk_storage_size(set->id, chunk->at, &chunk->size) < 0)
         return MAE_OK; /* not stored, or what reading will find in the same place */
-    if (chunk->size > most)
-        return wrong_size(chunk, err);
-    if (set->deflate >= 0 || set->fletcher32 >= 0)
-        return check_filtered(chunk, err);
-    return chunk->size == set->chunk_bytes ? MAE_OK : wrong_size(chunk, err);
+    return chunk->size > most ? wrong_size(chunk, err) : check_filtered(chunk, err);
 }
 
 MaeStatus mae_h5set_check_chunks(const MaeH5Set *set, const MaeH5Source *source,
