@@ -30,7 +30,10 @@ struct MaeH5Images {
     char **names; /* [classes] or NULL; one block */
 };
 
-/** The chunk cache holds 8 chunks up to CACHE_MAX bytes, and at least one chunk. */
+/**
+ * The chunk cache holds 8 chunks up to CACHE_MAX bytes, and at least one chunk; nothing
+ * if there are no filters, see mae_vfd_access.
+ */
 static MaeStatus open_set(MaeH5Images *h, MaeError *err)
 {
     const MaeH5Source *source = mae_h5in_source(h->in);
@@ -43,7 +46,9 @@ static MaeStatus open_set(MaeH5Images *h, MaeError *err)
         return MAE_OK;
     h->checked = calloc(h->set.info.shape[0] / h->set.chunk[0] / 8 + 1, 1);
     bytes = 8 * h->set.chunk_bytes < CACHE_MAX ? 8 * h->set.chunk_bytes : CACHE_MAX;
-    bytes = bytes < h->set.chunk_bytes ? h->set.chunk_bytes : bytes;
+    bytes = h->set.filters == 0          ? 0
+            : bytes < h->set.chunk_bytes ? h->set.chunk_bytes
+                                         : bytes;
     access = H5Pcreate(H5P_DATASET_ACCESS);
     mae_h5set_close(&h->set); /* an open data set keeps its cache size */
     if (h->checked == NULL || access < 0 ||

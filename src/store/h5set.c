@@ -100,6 +100,7 @@ static MaeStatus check_storage(MaeH5Set *set, const MaeH5Source *source, hid_t l
     if (filters < 0 || filters > FILTERS_MAX)
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: %s: %d filters, at most %d are accepted", path,
                  name, filters, FILTERS_MAX);
+    set->filters = filters;
     set->deflate = set->fletcher32 = -1;
     for (int i = 0; i < filters; i++) {
         size_t none = 0;
@@ -157,6 +158,19 @@ static MaeStatus get_shape(MaeH5Set *set, const MaeH5Source *source, hid_t space
     return MAE_OK;
 }
 
+/** Without filters: do the chunks that are stored make up what they should? */
+static bool is_even(const MaeH5Set *set)
+{
+    const hid_t space = H5Dget_space(set->id);
+    hsize_t stored = 0;
+    const bool even = H5Dget_num_chunks(set->id, space, &stored) >= 0 &&
+                      H5Dget_storage_size(set->id) == stored * set->chunk_bytes;
+
+    if (space >= 0)
+        (void)H5Sclose(space);
+    return even;
+}
+
 /** Shape and number of chunks; each that is stored has an address of 8 bytes. */
 static MaeStatus check_chunks(MaeH5Set *set, const MaeH5Source *source, hid_t list,
                               MaeError *err)
@@ -184,6 +198,7 @@ static MaeStatus check_chunks(MaeH5Set *set, const MaeH5Source *source, hid_t li
                      path, name, (unsigned long long)source->size);
         chunks *= across > 0 ? across : 1;
     }
+    set->even = set->filters == 0 && is_even(set);
     return MAE_OK;
 }
 

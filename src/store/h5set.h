@@ -34,7 +34,9 @@ typedef struct MaeH5Set {
     MaeH5Number type;
     size_t chunk_bytes;            /* 0: not chunked */
     size_t chunk[MAE_TENSOR_DIMS]; /* shape of a chunk */
+    int filters;                   /* number of them */
     int deflate, fletcher32;       /* places in the pipeline of filters; -1: none */
+    bool even; /* without filters: all chunks together have the bytes that they should */
 } MaeH5Set;
 
 /** The file a data set is in. */

@@ -224,6 +224,16 @@ static herr_t set_cache(hid_t access)
     return H5Pset_mdc_config(access, &config);
 }
 
+/*
+ * A chunk without filters that goes through the cache of libhdf5 1.10 is taken for a
+ * whole one, however short the file says that it is. Without a cache it is read from the
+ * file as far as it is wanted.
+ */
+static herr_t read_chunks_directly(hid_t access)
+{
+    return H5Pset_cache(access, 0, 521, 0, 1.0);
+}
+
 hid_t mae_vfd_access(MaeVfdTarget *target)
 {
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -232,7 +242,8 @@ hid_t mae_vfd_access(MaeVfdTarget *target)
     if (access >= 0 && target->driver > 0 &&
         H5Pset_driver(access, target->driver, target) >= 0 &&
         H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
-        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 && set_cache(access) >= 0)
+        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 && set_cache(access) >= 0 &&
+        (target->out != NULL || read_chunks_directly(access) >= 0))
         return access;
     if (access >= 0)
         (void)H5Pclose(access);

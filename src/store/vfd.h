@@ -29,7 +29,7 @@ typedef struct MaeVfdTarget {
 
 /**
  * File access list with this driver, file format bounds fixed at HDF5 1.8 and a metadata
- * cache large enough that nothing written is read again.
+ * cache large enough that nothing written is read again. Reading, chunks have no cache.
  * @return list for H5Fopen / H5Fcreate, closed by the caller with H5Pclose; negative on
  *         failure, when mae_vfd_release is due all the same.
  */

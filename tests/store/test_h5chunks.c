@@ -164,6 +164,41 @@ START_TEST(shorter_chunks_are_refused)
 }
 END_TEST
 
+/* Without filters nothing is read but the file, whatever sizes it claims: here they even
+ * out, so that only a memory checker would see a short chunk taken for a whole one. */
+START_TEST(sizes_that_even_out)
+{
+    static const hsize_t dims[] = {2, SIDE, SIDE}, chunk[] = {1, SIDE, SIDE};
+    static unsigned char bytes[2 * BYTES - 1], image[BYTES];
+    static float floats[2 * BYTES];
+    const size_t sizes[] = {1, 2 * BYTES - 1};
+    const hid_t file = H5Fcreate(path.text, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t space = H5Screate_simple(3, dims, NULL);
+    const hid_t set = H5Dcreate2(file, "images", H5T_NATIVE_UINT8, space, H5P_DEFAULT,
+                                 pipeline("", chunk), H5P_DEFAULT);
+    MaeH5Images *images;
+    MaeH5In *in;
+
+    memset(bytes, 7, sizeof bytes);
+    for (hsize_t i = 0; i < 2; i++)
+        ck_assert(H5Dwrite_chunk(set, H5P_DEFAULT, 0, (hsize_t[]){i, 0, 0}, sizes[i],
+                                 bytes) >= 0);
+    (void)H5Dclose(set);
+    (void)H5Fclose(file);
+    ck_assert_ok(mae_h5images_open(&images, path.text, &err));
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_ok(mae_h5images_read(images, i, image, &err));
+        ck_assert_int_eq(image[0], 7);
+    }
+    ck_assert_int_eq(image[BYTES - 1], 7);
+    mae_h5images_close(images);
+    ck_assert_ok(mae_h5in_open(&in, path.text, &err));
+    ck_assert_ok(
+        mae_h5in_floats(in, "images", floats, (size_t[]){2, SIDE, SIDE}, 3, &err));
+    mae_h5in_close(in);
+}
+END_TEST
+
 /* Every order that is accepted, each filter skipped or not: what is written is read. */
 START_TEST(sound_chunks_are_read)
 {
@@ -262,6 +297,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, bombs_cost_nothing, 0, 2);
     tcase_add_test(tc, shorter_chunks_are_refused);
+    tcase_add_test(tc, sizes_that_even_out);
     tcase_add_test(tc, sound_chunks_are_read);
     tcase_add_test(tc, skipped_filters);
     tcase_add_test(tc, orders_that_cannot_be_checked);
