@@ -72,25 +72,17 @@ static MaeStatus count_numbers(const MaeRunFolder *folder, long below, Numbers *
     return MAE_OK;
 }
 
-/* What a search has found. */
+/* The path of a checkpoint; "" if there is none. */
 typedef struct Found {
-    char path[MAE_CONFIG_PATH + 32]; /* "": nothing */
-    int64_t step;
+    char path[MAE_CONFIG_PATH + 32];
 } Found;
 
-static MaeStatus read_step(const char *path, int64_t *step, MaeError *err)
+static bool is_found(const Found *found)
 {
-    MaeCkptReader *reader = NULL;
-    MaeStatus status;
-
-    MAE_TRY(mae_ckpt_open(&reader, path, err));
-    status = mae_ckpt_get_int(reader, "step", step, err);
-    mae_ckpt_close(reader);
-    return status;
+    return found->path[0] != '\0';
 }
 
-/* Take a checkpoint if it is whole and newer than what was found; one that cannot be
- * looked at is not missing. */
+/* Take a checkpoint if it is whole; one that cannot be looked at is not missing. */
 static MaeStatus try_checkpoint(const MaeRunFolder *folder, const char *name,
                                 Found *found, MaeError *why, MaeError *err)
 {
@@ -99,9 +91,8 @@ static MaeStatus try_checkpoint(const MaeRunFolder *folder, const char *name,
     MAE_TRY(mae_run_folder_file(folder, name, here.path, sizeof here.path, err));
     if (access(here.path, F_OK) != 0 && errno == ENOENT)
         return MAE_OK;
-    if (read_step(here.path, &here.step, why) == MAE_OK) {
-        if (found->path[0] == '\0' || here.step > found->step)
-            *found = here;
+    if (mae_ckpt_verify(here.path, why) == MAE_OK) {
+        *found = here;
         return MAE_OK;
     }
     if (why->status == MAE_ERR_NOMEM)
@@ -110,22 +101,44 @@ static MaeStatus try_checkpoint(const MaeRunFolder *folder, const char *name,
     return MAE_OK;
 }
 
-/* The newest of checkpoint-N.h5 that is whole. */
+/* The checkpoint-N.h5 of the largest N that is whole. */
 static MaeStatus try_numbers(const MaeRunFolder *folder, Found *found, MaeError *why,
                              MaeError *err)
 {
-    Found numbered = {.path = ""};
     Numbers older = {.largest = LONG_MAX};
     char name[NAME_SIZE];
 
-    while (numbered.path[0] == '\0') {
+    while (!is_found(found)) {
         MAE_TRY(count_numbers(folder, older.largest, &older, err));
         if (older.count == 0)
-            return MAE_OK;
+            break;
         print_checkpoint(name, older.largest);
-        MAE_TRY(try_checkpoint(folder, name, &numbered, why, err));
+        MAE_TRY(try_checkpoint(folder, name, found, why, err));
     }
-    if (found->path[0] == '\0' || numbered.step > found->step)
+    return MAE_OK;
+}
+
+/* Of a whole checkpoint; -1 if it does not say. */
+static int64_t step_of(const Found *found)
+{
+    MaeCkptReader *reader = NULL;
+    int64_t step = -1;
+
+    if (mae_ckpt_open(&reader, found->path, NULL) == MAE_OK)
+        (void)mae_ckpt_get_int(reader, "step", &step, NULL);
+    mae_ckpt_close(reader);
+    return step;
+}
+
+/* The later one of previous.h5 and the newest checkpoint-N.h5. */
+static MaeStatus fall_back(const MaeRunFolder *folder, Found *found, MaeError *why,
+                           MaeError *err)
+{
+    Found numbered = {.path = ""};
+
+    MAE_TRY(try_checkpoint(folder, PREVIOUS, found, why, err));
+    MAE_TRY(try_numbers(folder, &numbered, why, err));
+    if (!is_found(found) || (is_found(&numbered) && step_of(&numbered) > step_of(found)))
         *found = numbered;
     return MAE_OK;
 }
@@ -136,12 +149,10 @@ MaeStatus mae_generation_find(MaeRunFolder *folder, MaeError *err)
     MaeError why = {0};
 
     MAE_TRY(try_checkpoint(folder, LAST, &found, &why, err));
-    folder->last_is_whole = found.path[0] != '\0';
-    if (!folder->last_is_whole) {
-        MAE_TRY(try_checkpoint(folder, PREVIOUS, &found, &why, err));
-        MAE_TRY(try_numbers(folder, &found, &why, err));
-    }
-    if (found.path[0] == '\0' && why.status != MAE_OK)
+    folder->last_is_whole = is_found(&found);
+    if (!is_found(&found))
+        MAE_TRY(fall_back(folder, &found, &why, err));
+    if (!is_found(&found) && why.status != MAE_OK)
         MAE_FAIL(err, MAE_ERR_FORMAT,
                  "%s: no checkpoint can be read (%.300s); train.resume=none "
                  "train.overwrite=true starts anew",

@@ -16,7 +16,6 @@
  * train.max_hours   runs the schedule by the larger of the share of epochs and the share
  *                   of time used, so that it ends annealed within the budget.
  *
- * Memory   Everything is planned when the trainer opens; updates never allocate.
  * train.on_nonfinite  when a loss, a gradient or its square, a weight or a moment is not
  *                   finite, which is seen in the update that makes it so:
  *   stop      ends with NUMERIC.
@@ -28,6 +27,7 @@
  * What happened is in nonfinite-STEP.json (train/nonfinite.h). Updates that are left out
  * are part of checkpoints, so a run that is taken up again equals one that was not.
  *
+ * Memory   Everything is planned when the trainer opens; updates never allocate.
  * Errors   NUMERIC as above and for a held-out loss that is not finite; INTERRUPTED after
  *          a stop with everything saved. Before any other failure, e.g. of data or of
  *          numbers, what was learnt so far is saved if that is possible and all finite.
