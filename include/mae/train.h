@@ -40,14 +40,18 @@ typedef struct MaeTrainProgress {
     const char *evaluated;
 } MaeTrainProgress;
 
+struct MaeComm;
+
 /** What a run asks and tells its caller. */
 typedef struct MaeTrainHooks {
     MaeLog log;
     void (*progress)(void *ctx, const MaeTrainProgress *progress); /* NULL: none */
     /** Asked after every step and in evaluations: save and end? NULL: never. */
     bool (*stop)(void *ctx);
-    void *ctx;        /* of progress and stop */
-    const char *tool; /* stored in checkpoints, e.g. "mae-pretrain"; NULL: "libmae" */
+    void *ctx;            /* of progress and stop */
+    const char *tool;     /* stored in checkpoints, e.g. "mae-pretrain"; NULL: "libmae" */
+    struct MaeComm *comm; /* processes that train together, as the tools of libmae open
+                             it where mpirun starts them; NULL: this one alone */
 } MaeTrainHooks;
 
 /** What a run reports, also one that was stopped. */

@@ -61,7 +61,8 @@ static MaeStatus open_driver(MaeComm *comm, MaeError *err)
     reserve(comm, &measure);
     MAE_TRY(mae_arena_open(&comm->arena, &measure, "communication", err));
     reserve(comm, &comm->arena);
-    return mae_arena_check(&comm->arena, "communication", err);
+    MAE_TRY(mae_arena_check(&comm->arena, "communication", err));
+    return mae_comm_meet(comm, err);
 }
 
 MaeStatus mae_comm_open(MaeComm **comm, const MaeCommOptions *options, MaeError *err)
@@ -72,7 +73,7 @@ MaeStatus mae_comm_open(MaeComm **comm, const MaeCommOptions *options, MaeError 
     if (made == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "communication: out of memory");
     made->options = *options;
-    made->world = 1;
+    made->world = made->neighbours = 1;
     if (made->options.bucket == 0)
         made->options.bucket = BUCKET;
     status = open_driver(made, err);
@@ -110,6 +111,11 @@ size_t mae_comm_rank(const MaeComm *comm)
 size_t mae_comm_world(const MaeComm *comm)
 {
     return comm != NULL ? comm->world : 1;
+}
+
+size_t mae_comm_neighbours(const MaeComm *comm)
+{
+    return comm != NULL ? comm->neighbours : 1;
 }
 
 double mae_comm_waited(const MaeComm *comm)
@@ -169,8 +175,7 @@ static MaeStatus finish(MaeComm *comm, MaeStatus begun, MaeCommRequest *request,
     return MAE_OK;
 }
 
-/* comm->shared [world][bytes] = what every rank has. */
-static MaeStatus share(MaeComm *comm, const void *mine, size_t bytes, MaeError *err)
+MaeStatus mae_comm_share(MaeComm *comm, const void *mine, size_t bytes, MaeError *err)
 {
     MaeCommRequest request;
 
@@ -198,7 +203,7 @@ MaeStatus mae_comm_sum_doubles(MaeComm *comm, double *x, size_t n, MaeError *err
     while (n > 0) {
         const size_t some = n < MAE_COMM_DOUBLES ? n : MAE_COMM_DOUBLES;
 
-        MAE_TRY(share(comm, x, some * sizeof *x, err));
+        MAE_TRY(mae_comm_share(comm, x, some * sizeof *x, err));
         add_doubles(comm, x, some);
         x += some;
         n -= some;
@@ -206,11 +211,45 @@ MaeStatus mae_comm_sum_doubles(MaeComm *comm, double *x, size_t n, MaeError *err
     return MAE_OK;
 }
 
+MaeStatus mae_comm_sum_counts(MaeComm *comm, uint64_t *x, size_t n, MaeError *err)
+{
+    const uint64_t *all;
+
+    if (mae_comm_world(comm) == 1)
+        return MAE_OK;
+    all = (const uint64_t *)(const void *)comm->shared;
+    for (size_t at = 0; at < n; at += MAE_COMM_DOUBLES) {
+        const size_t some = n - at < MAE_COMM_DOUBLES ? n - at : MAE_COMM_DOUBLES;
+
+        MAE_TRY(mae_comm_share(comm, x + at, some * sizeof *x, err));
+        memset(x + at, 0, some * sizeof *x);
+        for (size_t r = 0; r < comm->world; r++)
+            for (size_t i = 0; i < some; i++)
+                x[at + i] += all[r * some + i];
+    }
+    return MAE_OK;
+}
+
+MaeStatus mae_comm_first(MaeComm *comm, uint64_t key, size_t *rank, MaeError *err)
+{
+    const uint64_t *all;
+
+    *rank = 0;
+    if (mae_comm_world(comm) == 1)
+        return MAE_OK;
+    all = (const uint64_t *)(const void *)comm->shared;
+    MAE_TRY(mae_comm_share(comm, &key, sizeof key, err));
+    for (size_t r = 1; r < comm->world; r++)
+        *rank = all[r] < all[*rank] ? r : *rank;
+    return MAE_OK;
+}
+
 MaeStatus mae_comm_barrier(MaeComm *comm, MaeError *err)
 {
     const char here = 1;
 
-    return mae_comm_world(comm) == 1 ? MAE_OK : share(comm, &here, sizeof here, err);
+    return mae_comm_world(comm) == 1 ? MAE_OK
+                                     : mae_comm_share(comm, &here, sizeof here, err);
 }
 
 MaeStatus mae_comm_move(MaeComm *comm, MaeCommMoveFn fn, void *data, size_t bytes,
@@ -265,7 +304,7 @@ MaeStatus mae_comm_agree(MaeComm *comm, MaeStatus status, MaeError *err)
 
     if (mae_comm_world(comm) == 1 || (status != MAE_OK && comm->broken))
         return status;
-    MAE_TRY(share(comm, &mine, sizeof mine, err));
+    MAE_TRY(mae_comm_share(comm, &mine, sizeof mine, err));
     worst = find_worst((const int32_t *)(const void *)comm->shared, comm->world);
     outcome = (MaeStatus)((const int32_t *)(const void *)comm->shared)[worst];
     if (outcome == MAE_OK)
@@ -277,19 +316,18 @@ MaeStatus mae_comm_agree(MaeComm *comm, MaeStatus status, MaeError *err)
     MAE_FAIL(err, outcome, "rank %zu: %s", worst, msg);
 }
 
-/* FNV-1a. */
-static uint64_t fingerprint(const char *text)
+uint64_t mae_comm_hash(uint64_t hash, const void *data, size_t n)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    const unsigned char *bytes = data;
 
-    for (; *text != '\0'; text++)
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
     return hash;
 }
 
 MaeStatus mae_comm_same(MaeComm *comm, const char *what, const char *text, MaeError *err)
 {
-    const uint64_t mine = fingerprint(text);
+    const uint64_t mine = mae_comm_hash(MAE_COMM_HASH, text, strlen(text));
     uint64_t first = mine;
     MaeStatus status = MAE_OK;
 

@@ -67,6 +67,12 @@ size_t mae_comm_rank(const MaeComm *comm);
 /** How many there are; 1 for NULL. */
 size_t mae_comm_world(const MaeComm *comm);
 
+/**
+ * Ranks that may use the same processors as this one, itself included: those on its
+ * machine with the same affinity mask. 1 for NULL.
+ */
+size_t mae_comm_neighbours(const MaeComm *comm);
+
 /** Seconds spent waiting for other ranks so far. */
 double mae_comm_waited(const MaeComm *comm);
 
@@ -87,6 +93,12 @@ MaeStatus mae_comm_sum(MaeComm *comm, float *x, size_t n, MaeError *err);
 
 /** The same for a few doubles, which are not rounded: losses, counts, statistics. */
 MaeStatus mae_comm_sum_doubles(MaeComm *comm, double *x, size_t n, MaeError *err);
+
+/** The same for whole numbers; x [n]. */
+MaeStatus mae_comm_sum_counts(MaeComm *comm, uint64_t *x, size_t n, MaeError *err);
+
+/** @param[out] rank the lowest of those whose @p key is smallest; the same everywhere. */
+MaeStatus mae_comm_first(MaeComm *comm, uint64_t key, size_t *rank, MaeError *err);
 
 /** Everybody gets rank @p root's @p bytes. */
 MaeStatus mae_comm_broadcast(MaeComm *comm, void *data, size_t bytes, size_t root,

@@ -31,7 +31,7 @@ typedef struct MaeBucket {
 struct MaeComm {
     const MaeCommDriver *driver; /* NULL: alone */
     void *state;
-    size_t rank, world;
+    size_t rank, world, neighbours;
     MaeCommOptions options;
     bool broken;
     double waited;
@@ -56,6 +56,16 @@ MaeStatus mae_comm_usable(const MaeComm *comm, MaeError *err);
  * @return COMM, and the comm is broken, if that is longer ago than the time limit.
  */
 MaeStatus mae_comm_pause(MaeComm *comm, double since, MaeError *err);
+
+/** comm->shared [world][bytes] = what every rank has; waits. */
+MaeStatus mae_comm_share(MaeComm *comm, const void *mine, size_t bytes, MaeError *err);
+
+/** FNV-1a of @p n bytes, going on from @p hash; begin with MAE_COMM_HASH. */
+uint64_t mae_comm_hash(uint64_t hash, const void *data, size_t n);
+#define MAE_COMM_HASH 0xcbf29ce484222325u
+
+/** Find out comm->neighbours. */
+MaeStatus mae_comm_meet(MaeComm *comm, MaeError *err);
 
 /** A driver's broadcast, send or receive. */
 typedef MaeStatus (*MaeCommMoveFn)(void *state, void *data, int bytes, int other,

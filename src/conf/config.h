@@ -155,6 +155,12 @@ typedef enum MaeConfNonfinite {
     MAE_CONF_NONFINITE_ROLLBACK, /**< back to the last checkpoint, then left out */
 } MaeConfNonfinite;
 
+/** What gradients are rounded to on the way between ranks. */
+typedef enum MaeConfWire {
+    MAE_CONF_WIRE_F32,
+    MAE_CONF_WIRE_BF16, /**< half the bytes; sums are still made in f32 */
+} MaeConfWire;
+
 typedef struct MaeConfTrain {
     size_t epochs;              /* default 100, fine-tuning 50 */
     size_t batch_size;          /* global over all ranks; default 256, fine-tuning 64 */
@@ -201,6 +207,11 @@ typedef struct MaeConfEval {
     size_t batch_size; /* 0 = auto: train.batch_size, see mae_config_eval_batch */
 } MaeConfEval;
 
+typedef struct MaeConfDist {
+    MaeConfWire wire; /* numbers that gradients travel as; default f32 */
+    double timeout;   /* seconds without a word from another rank; 0 = none */
+} MaeConfDist;
+
 /** Where a value came from. */
 typedef enum MaeConfFrom {
     MAE_CONF_FROM_DEFAULT,
@@ -225,6 +236,7 @@ typedef struct MaeConfig {
     MaeConfTrain train;
     MaeConfFinetune finetune;
     MaeConfEval eval;
+    MaeConfDist dist;
     MaeConfTool tool;
     char path[MAE_CONFIG_PATH];            /* name of the file, for provenance */
     MaeConfSource source[MAE_CONFIG_KEYS]; /* by schema index; use mae_config_from */

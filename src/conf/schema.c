@@ -15,6 +15,7 @@ static const char *const AUGMENT[] = {"none", "flip", "crop_flip", NULL};
 static const char *const PRECISION[] = {"auto", "f32", "bf16", NULL};
 static const char *const BACKEND[] = {"auto", "openblas", "onednn", "builtin", NULL};
 static const char *const NONFINITE[] = {"stop", "skip", "rollback", NULL};
+static const char *const WIRE[] = {"f32", "bf16", NULL};
 static const char *const INIT[] = {"pretrained", "random", NULL};
 static const char *const POOL[] = {"mean", "cls", NULL};
 static const char *const MODE[] = {"full", "partial", "linear", NULL};
@@ -430,6 +431,19 @@ static const MaeKey EVAL[] = {
      .aka = "online_probe,knn", .tools = PRETRAIN, .flags = MAE_KEY_FREE},
 };
 
+static const MaeKey DIST[] = {
+    {"wire", MAE_KEY_CHOICE, FIELD(dist.wire), .def = "f32", .choices = WIRE,
+     .help = "Numbers that gradients travel as between ranks; bf16 halves what is sent "
+             "and rounds each rank's gradient and the sum.",
+     .aka = "wire_dtype,compression,grad_dtype", .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"timeout", MAE_KEY_REAL, FIELD(dist.timeout), .def = "300", .min = 0, .max = 1e6,
+     .zero = "none", .unit = "seconds",
+     .help = "A rank that hears nothing from another one it waits for in this time ends "
+             "the run with exit code 1. Longer than writing a checkpoint takes.",
+     .aka = "timeout_seconds,ddp_timeout", .tools = BOTH,
+     .flags = MAE_KEY_FREE | MAE_KEY_OPEN_MIN},
+};
+
 static const MaeSection SECTIONS[] = {
     {"model", "architecture", "arch,vit,network", MODEL, COUNT(MODEL)},
     {"mask", "which patches are hidden in pretraining", "masking", MASK, COUNT(MASK)},
@@ -442,10 +456,12 @@ static const MaeSection SECTIONS[] = {
      COUNT(TUNE)},
     {"eval", "evaluation during training", "evaluation,validation,test", EVAL,
      COUNT(EVAL)},
+    {"dist", "several processes that train together, started by mpirun or srun",
+     "distributed,ddp,mpi,parallel", DIST, COUNT(DIST)},
 };
 
 _Static_assert(COUNT(MODEL) + COUNT(MASK) + COUNT(DATA) + COUNT(OPTIM) + COUNT(TRAIN) +
-                       COUNT(TUNE) + COUNT(EVAL) <=
+                       COUNT(TUNE) + COUNT(EVAL) + COUNT(DIST) <=
                    MAE_CONFIG_KEYS,
                "MAE_CONFIG_KEYS is too small");
 

@@ -27,24 +27,29 @@ static MaeStatus check(const MaeSamplerOptions *opt, MaeError *err)
 MaeStatus mae_sampler_open(MaeSampler *sampler, const MaeSamplerOptions *options,
                            MaeError *err)
 {
-    MaeSamplerOptions opt = *options;
-    size_t *indices = NULL, *order;
+    MaeSampler made = {.opt = *options};
+    MaeSamplerOptions *opt = &made.opt;
+    const bool subset = options->indices != NULL;
+    bool parts;
 
-    if (opt.world == 0)
-        opt.world = 1;
-    MAE_TRY(check(&opt, err));
-    order = calloc(opt.count, sizeof *order);
-    if (opt.indices != NULL)
-        indices = calloc(opt.count, sizeof *indices);
-    if (order == NULL || (opt.indices != NULL && indices == NULL)) {
-        free(order);
-        free(indices);
-        MAE_FAIL(err, MAE_ERR_NOMEM, "sampler: out of memory for %zu samples", opt.count);
+    if (opt->world == 0)
+        opt->world = 1;
+    MAE_TRY(check(opt, err));
+    parts = opt->training && opt->world > 1;
+    made.order = calloc(opt->count, sizeof *made.order);
+    made.indices = subset ? calloc(opt->count, sizeof *made.indices) : NULL;
+    made.part = parts ? calloc(mae_sampler_local(&made), sizeof *made.part) : NULL;
+    if (made.order == NULL || (subset && made.indices == NULL) ||
+        (parts && made.part == NULL)) {
+        const size_t count = opt->count;
+
+        mae_sampler_close(&made);
+        MAE_FAIL(err, MAE_ERR_NOMEM, "sampler: out of memory for %zu samples", count);
     }
-    if (indices != NULL)
-        memcpy(indices, opt.indices, opt.count * sizeof *indices);
-    opt.indices = NULL;
-    *sampler = (MaeSampler){.opt = opt, .indices = indices, .order = order};
+    if (subset)
+        memcpy(made.indices, opt->indices, opt->count * sizeof *made.indices);
+    opt->indices = NULL;
+    *sampler = made;
     return MAE_OK;
 }
 
@@ -52,6 +57,7 @@ void mae_sampler_close(MaeSampler *sampler)
 {
     free(sampler->indices);
     free(sampler->order);
+    free(sampler->part);
     *sampler = (MaeSampler){0};
 }
 
@@ -89,6 +95,20 @@ static void arrange(MaeSampler *sampler, uint32_t epoch)
     sampler->ready = true;
 }
 
+/* part = what this rank takes of a whole batch in training. */
+static void take_part(MaeSampler *sampler, const size_t *batch)
+{
+    const size_t local = mae_sampler_local(sampler), half = local / 2;
+    const size_t rank = sampler->opt.rank, all = sampler->opt.batch_size;
+
+    if (local % 2 != 0) {
+        memcpy(sampler->part, batch + rank * local, local * sizeof *batch);
+        return;
+    }
+    memcpy(sampler->part, batch + rank * half, half * sizeof *batch);
+    memcpy(sampler->part + half, batch + all - (rank + 1) * half, half * sizeof *batch);
+}
+
 size_t mae_sampler_select(MaeSampler *sampler, uint32_t epoch, size_t batch,
                           const size_t **samples)
 {
@@ -99,6 +119,11 @@ size_t mae_sampler_select(MaeSampler *sampler, uint32_t epoch, size_t batch,
     assert(batch < mae_sampler_batches(sampler));
     if (!sampler->ready || (opt->training && sampler->epoch != epoch))
         arrange(sampler, epoch);
+    if (sampler->part != NULL) {
+        take_part(sampler, sampler->order + batch * opt->batch_size);
+        *samples = sampler->part;
+        return local;
+    }
     if (begin >= opt->count) {
         *samples = sampler->order;
         return 0;

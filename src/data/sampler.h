@@ -4,9 +4,14 @@
  *
  * Training: a permutation by the stream (seed, epoch, 0, MAE_RNG_SHUFFLE), cut into
  * global batches; an incomplete last one is dropped. Evaluation: in order, nothing is
- * dropped. Rank r of R takes positions r*G/R .. (r+1)*G/R - 1 of a global batch of G:
- * the batch is the same for any number of ranks. In an incomplete evaluation batch the
- * last ranks may get few samples or none.
+ * dropped. The batch is the same for any number of ranks; of a global batch of G, rank r
+ * of R takes n = G/R:
+ *
+ *   evaluation, n odd   positions r*n .. (r+1)*n - 1; in an incomplete batch the last
+ *                       ranks may get few samples or none
+ *   training, n even    r*n/2 .. (r+1)*n/2 - 1 and their mirror images, G-1-p for p: a
+ *                       part turned round holds what the batch turned round has there,
+ *                       so mixing (data/mix.h) is the same for any number of ranks
  *
  * Memory   open allocates the order; select never allocates.
  * Threads  One thread at a time.
@@ -34,6 +39,7 @@ typedef struct MaeSampler {
     MaeSamplerOptions opt; /* its indices are NULL */
     size_t *indices;       /* [count] copy of them, or NULL */
     size_t *order;         /* [count] samples of an epoch */
+    size_t *part;          /* [local] of several ranks in training, else NULL */
     uint32_t epoch;        /* that order holds */
     bool ready;            /* order holds one */
 } MaeSampler;

@@ -82,6 +82,38 @@ void mae_confusion_add(MaeConfusion *confusion, const float *logits,
     }
 }
 
+/* All pairs of classes, a row at a time in wider numbers. */
+static MaeStatus sum_cells(MaeConfusion *confusion, MaeComm *comm, MaeError *err)
+{
+    const size_t k = confusion->classes;
+    uint64_t *row = malloc(k * sizeof *row);
+    MaeStatus status = MAE_OK;
+
+    if (row == NULL)
+        status = mae_error_set(err, MAE_ERR_NOMEM, __FILE__, __LINE__,
+                               "confusion: out of memory for %zu classes", k);
+    status = mae_comm_agree(comm, status, err);
+    for (size_t r = 0; r < k && status == MAE_OK; r++) {
+        uint32_t *cells = confusion->cells + r * k;
+
+        for (size_t i = 0; i < k; i++)
+            row[i] = cells[i];
+        status = mae_comm_sum_counts(comm, row, k, err);
+        for (size_t i = 0; i < k; i++)
+            cells[i] = (uint32_t)row[i];
+    }
+    free(row);
+    return status;
+}
+
+MaeStatus mae_confusion_sum(MaeConfusion *confusion, MaeComm *comm, MaeError *err)
+{
+    if (mae_comm_world(comm) == 1)
+        return MAE_OK;
+    MAE_TRY(mae_comm_sum_counts(comm, confusion->right, 3 * confusion->classes, err));
+    return confusion->cells != NULL ? sum_cells(confusion, comm, err) : MAE_OK;
+}
+
 static double share(uint64_t part, uint64_t whole, double of_nothing)
 {
     return whole > 0 ? (double)part / (double)whole : of_nothing;

@@ -17,7 +17,7 @@
  * Shapes   B images, K classes.
  * Memory   open allocates; the cells only for up to MAE_CONFUSION_MAX classes, everything
  *          but the files does without.
- * Errors   NOMEM; IO of the files. An image whose logits hold a NaN has no prediction:
+ * Errors   NOMEM; IO of the files; COMM of the sum. An image whose logits hold a NaN has no prediction:
  *          it lacks in the recall of its class and in no cell. A label outside 0 .. K-1
  *          is ignored.
  * Threads  One thread at a time per object.
@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "comm/comm.h"
 #include "data/dataset.h"
 #include "image/image.h"
 
@@ -52,6 +53,9 @@ void mae_confusion_reset(MaeConfusion *confusion);
 /** Count a batch. @param logits [B,K].  @param labels [B]. */
 void mae_confusion_add(MaeConfusion *confusion, const float *logits,
                        const int64_t *labels, size_t batch);
+
+/** Add up what several ranks have counted: all of them have all of it then. */
+MaeStatus mae_confusion_sum(MaeConfusion *confusion, MaeComm *comm, MaeError *err);
 
 /** Of one class, 0 .. 1 or NaN. */
 double mae_confusion_recall(const MaeConfusion *confusion, size_t c);

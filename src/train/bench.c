@@ -85,7 +85,7 @@ static MaeStatus open_bench(Bench *b, MaeError *err)
 {
     const MaeBenchOptions *options = b->options;
 
-    MAE_TRY(mae_session_open_compute(&b->session, b->cfg, err));
+    MAE_TRY(mae_session_open_compute(&b->session, b->cfg, NULL, err));
     b->seconds = calloc(2 * options->steps, sizeof *b->seconds);
     if (b->seconds == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the times of %zu steps",
@@ -252,10 +252,10 @@ static MaeStatus open_batch(Bench *b, MaeError *err)
 
 /* ---- training steps ---------------------------------------------------------------- */
 
-static MaeStatus task_step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
-                           MaeGradUse use, double scale, double *loss, MaeError *err)
+static double task_step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
+                        MaeGradUse use, double scale)
 {
-    return mae_pretrain_step_run(ctx, batch, w, dw, use, scale, loss, err);
+    return mae_pretrain_step_run(ctx, batch, w, dw, use, scale);
 }
 
 static MaeStatus task_rehearse(void *ctx, MaeWeights w, float *dw, MaeGradUse use,
@@ -298,11 +298,11 @@ static MaeStatus open_step(Bench *b, MaeError *err)
 static MaeStatus update(Bench *b, double *seconds, MaeError *err)
 {
     const double start = mae_clock_now();
-    double loss, norm, computed;
+    double norm, computed;
 
     start_laps(b);
     for (size_t i = 0; i < b->cfg->train.accum_iter; i++) {
-        MAE_TRY(mae_trainer_add(&b->trainer, &b->batch, i == 0, &loss, err));
+        (void)mae_trainer_add(&b->trainer, &b->batch, i == 0);
         b->batch.epoch++;
     }
     stop_laps(b);
@@ -410,7 +410,7 @@ static MaeStatus open_loader(Bench *b, const MaeLog *log, MaeError *err)
     status = mae_inputs_open(inputs, cfg, false, cfg->model.in_chans, (MaeKnownStats){0},
                              b->session.pool, log, err);
     if (status == MAE_OK)
-        status = mae_inputs_start(inputs, cfg, cfg->train.batch_size, log, err);
+        status = mae_inputs_start(inputs, cfg, cfg->train.batch_size, NULL, log, err);
     free(cfg);
     return status;
 }

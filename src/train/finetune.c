@@ -8,17 +8,19 @@
 #include <unistd.h>
 
 #include "data/mix.h"
-#include "eval/accuracy.h"
 #include "eval/report_confusion.h"
 #include "train/encoder_pictures.h"
 #include "train/session.h"
+#include "train/test_set.h"
 #include "train/trainer.h"
 
 #define SMALL_FOR_LARS 0.3 /* learning rate */
 
 typedef struct Finetune {
     MaeConfig *cfg;
-    const MaeTrainHooks *hooks;
+    const MaeTrainHooks *hooks; /* own */
+    MaeTrainHooks own;
+    MaeLog bad; /* what is said of bad images, on any rank */
     MaeSession session;
     MaeCkptReader *source; /* finetune.checkpoint; NULL without one or once it is read */
     MaeSnapshot source_info;
@@ -35,8 +37,10 @@ static bool is_probe(const Finetune *f)
     return f->cfg->finetune.mode == MAE_CONF_MODE_LINEAR;
 }
 
-static MaeStatus check_labels(const Finetune *f, const MaeBatch *batch, MaeError *err)
+static MaeStatus accept(void *ctx, const MaeBatch *batch, MaeError *err)
 {
+    const Finetune *f = ctx;
+
     for (size_t i = 0; i < batch->size; i++) {
         if (batch->labels[i] < 0 || (size_t)batch->labels[i] >= f->model.arch.classes)
             MAE_FAIL(err, MAE_ERR_FORMAT,
@@ -51,15 +55,16 @@ static MaeStatus rehearse(void *ctx, MaeWeights w, float *dw, MaeGradUse use,
                           MaeError *err)
 {
     Finetune *f = ctx;
+    const MaeComm *comm = f->hooks->comm;
+    const size_t train = f->cfg->train.batch_size / mae_comm_world(comm);
     const size_t test = mae_config_eval_batch(f->cfg);
 
-    MAE_TRY(mae_classifier_rehearse(&f->run, dw, use, w, f->cfg->train.batch_size, err));
+    MAE_TRY(mae_classifier_rehearse(&f->run, dw, use, w, train, err));
     if (f->session.inputs.val == NULL)
         return MAE_OK;
     MAE_TRY(mae_classifier_rehearse(&f->run, NULL, use, w, test, err));
-    return mae_classifier_rehearse(&f->run, NULL, use, w,
-                                   mae_dataset_info(f->session.inputs.val)->count % test,
-                                   err);
+    return mae_classifier_rehearse(
+        &f->run, NULL, use, w, mae_inputs_val_rest(&f->session.inputs, test, comm), err);
 }
 
 /* Targets of a batch; where it is mixed, its images change with them. */
@@ -80,60 +85,22 @@ static void prepare(Finetune *f, const MaeBatch *batch)
                    grid->height, grid->width);
 }
 
-static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
-                      MaeGradUse use, double scale, double *loss, MaeError *err)
+static double step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
+                   MaeGradUse use, double scale)
 {
     Finetune *f = ctx;
     const MaeConfFinetune *tune = &f->cfg->finetune;
     const float *scales = tune->drop_path > 0.0 ? f->run.scales : NULL;
+    double loss;
 
-    MAE_TRY(check_labels(f, batch, err));
     if (scales != NULL)
         mae_classifier_drop_path(&f->run, tune->drop_path, f->cfg->train.seed,
                                  batch->epoch + 1, batch->samples, batch->size);
     prepare(f, batch);
     mae_classifier_forward_train(&f->run, w, batch->images, scales, batch->size);
-    *loss = mae_classifier_loss(&f->run, f->targets, batch->size, scale);
+    loss = mae_classifier_loss(&f->run, f->targets, batch->size, scale);
     mae_classifier_backward(&f->run, dw, use, w, scales, batch->size);
-    return MAE_OK;
-}
-
-static MaeStatus test_set(Finetune *f, MaeTrainer *trainer, MaeWeights w,
-                          MaeAccuracy *accuracy, double *loss, MaeError *err)
-{
-    const size_t total = mae_dataset_info(f->session.inputs.val)->count;
-    const MaeWatch watch = mae_trainer_watch(trainer, "test set");
-    MaeLoader *loader = f->session.inputs.val_loader;
-    double sum = 0.0;
-
-    mae_confusion_reset(&f->confusion);
-    MAE_TRY(mae_loader_seek(loader, 0, 0, err));
-    for (;;) {
-        const MaeBatch *batch = NULL;
-        const size_t classes = f->model.arch.classes;
-
-        if (mae_trainer_poll(f->hooks, err) != MAE_OK) {
-            mae_confusion_reset(&f->confusion); /* part of the images says nothing */
-            return MAE_ERR_INTERRUPTED;
-        }
-        MAE_TRY(mae_loader_next(loader, &batch, err));
-        if (batch == NULL)
-            break;
-        if (batch->size > 0) {
-            mae_classifier_forward(&f->run, w, batch->images, NULL, batch->size);
-            mae_classifier_targets(f->targets, batch->labels, 0.0, batch->size, classes);
-            sum += (double)batch->size *
-                   mae_classifier_loss(&f->run, f->targets, batch->size, 0.0);
-            mae_accuracy_add(accuracy, f->run.logits, batch->labels, batch->size,
-                             classes);
-            mae_confusion_add(&f->confusion, f->run.logits, batch->labels, batch->size);
-        }
-        mae_loader_release(loader, batch);
-        if (watch.fn != NULL)
-            watch.fn(watch.ctx, (size_t)accuracy->count, total);
-    }
-    *loss = sum / (double)accuracy->count;
-    return MAE_OK;
+    return loss;
 }
 
 /* A picture that cannot be written is no reason to lose the run. */
@@ -168,12 +135,13 @@ static MaeStatus evaluate(void *ctx, MaeTrainer *trainer, MaeWeights w, bool las
                                         [MAE_EVALUATED_AVERAGE] = ", averaged weights"};
     const size_t epoch = (size_t)trainer->state.epoch;
     Finetune *f = ctx;
+    const MaeTestSet set = {&f->run, &f->session.inputs, f->targets, &f->confusion};
     MaeAccuracy accuracy = {0};
     double loss = 0.0, macro_f1;
 
     if (f->session.inputs.val == NULL || (epoch % f->cfg->eval.every != 0 && !last))
         return MAE_OK;
-    MAE_TRY(test_set(f, trainer, w, &accuracy, &loss, err));
+    MAE_TRY(mae_test_set_run(&set, trainer, w, &accuracy, &loss, err));
     MAE_TRY(mae_trainer_check_loss(loss, (size_t)accuracy.count, epoch, err));
     *score = mae_accuracy_top1(&accuracy);
     macro_f1 = mae_confusion_macro_f1(&f->confusion);
@@ -181,7 +149,7 @@ static MaeStatus evaluate(void *ctx, MaeTrainer *trainer, MaeWeights w, bool las
     set_result(record, which, "acc1", 100.0 * *score);
     set_result(record, which, "acc5", 100.0 * mae_accuracy_top5(&accuracy));
     set_result(record, which, "macro_f1", 100.0 * macro_f1);
-    if (which != MAE_EVALUATED_RAW)
+    if (which != MAE_EVALUATED_RAW && mae_trainer_leads(trainer))
         write_confusion(f);
     mae_log(&f->hooks->log, MAE_LOG_INFO,
             "epoch %zu%s: top-1 %.2f %%, top-5 %.2f %%, macro F1 %.2f %%, loss %.4f on "
@@ -292,8 +260,7 @@ static MaeArch arch_of(const Finetune *f)
 /* Normalisation of the run being resumed, else of the pretraining checkpoint. */
 static MaeKnownStats known_stats(const Finetune *f)
 {
-    const MaeSnapshot *from =
-        f->session.reader != NULL ? &f->session.snapshot : &f->source_info;
+    const MaeSnapshot *from = f->session.resumes ? &f->session.snapshot : &f->source_info;
 
     return (MaeKnownStats){from->mean, from->std, from->arch.grid.channels};
 }
@@ -302,7 +269,8 @@ static MaeStatus open_model(Finetune *f, MaeError *err)
 {
     const MaeConfFinetune *tune = &f->cfg->finetune;
     const MaeArch arch = arch_of(f);
-    const size_t train = f->cfg->train.batch_size, test = mae_config_eval_batch(f->cfg);
+    const size_t train = f->cfg->train.batch_size / mae_comm_world(f->hooks->comm);
+    const size_t test = mae_config_eval_batch(f->cfg);
     const size_t batch = train > test ? train : test;
 
     MAE_TRY(mae_classifier_open(&f->model, &arch, err));
@@ -359,28 +327,62 @@ static void open_gallery(Finetune *f)
         mae_log(&f->hooks->log, MAE_LOG_DEBUG, "report.html: no images: %s", why.msg);
 }
 
+/* A batch is mixed with itself turned round, and so is a part of an even size. */
+static MaeStatus check_parts(const Finetune *f, MaeError *err)
+{
+    const MaeConfFinetune *tune = &f->cfg->finetune;
+    const size_t world = mae_comm_world(f->hooks->comm);
+    const size_t batch = f->cfg->train.batch_size;
+
+    if (world > 1 && batch / world % 2 != 0 && (tune->mixup > 0.0 || tune->cutmix > 0.0))
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "train.batch_size: with finetune.mixup or finetune.cutmix %zu ranks need "
+            "a multiple of %zu, so that pairs stay together; found %zu",
+            world, 2 * world, batch);
+    return MAE_OK;
+}
+
+/* What comes before the session, each rank by itself. */
+static MaeStatus open_origin(Finetune *f, MaeError *err)
+{
+    MAE_TRY(open_source(f->cfg, &f->source, &f->source_info, err));
+    return mae_inputs_pseudo_checksum(f->cfg, err);
+}
+
+/* Data, model, memory, each rank by itself. */
 static MaeStatus open_parts(Finetune *f, MaeError *err)
 {
     MaeConfig *cfg = f->cfg;
     MaeSession *session = &f->session;
+    const MaeLog *log = &f->hooks->log;
 
-    MAE_TRY(open_source(cfg, &f->source, &f->source_info, err));
-    MAE_TRY(mae_inputs_pseudo_checksum(cfg, err));
-    MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_CLASSIFIER, f->hooks, err));
-    MAE_TRY(
-        mae_session_open_inputs(session, cfg, true, known_stats(f), &f->hooks->log, err));
+    MAE_TRY(mae_session_open_inputs(session, cfg, true, known_stats(f), log, err));
     MAE_TRY(same_classes(f, err));
-    MAE_TRY(mae_session_check_images(session, cfg, &f->hooks->log, err));
+    MAE_TRY(mae_session_check_images(session, cfg, log, err));
     if (cfg->model.in_chans == 0) {
         cfg->model.in_chans = session->inputs.channels;
         mae_config_mark(cfg, "model.in_chans", MAE_CONF_FROM_DERIVED);
     }
+    MAE_TRY(mae_inputs_start(&session->inputs, cfg, mae_config_eval_batch(cfg),
+                             session->comm, &f->bad, err));
+    MAE_TRY(check_parts(f, err));
     MAE_TRY(open_model(f, err));
     MAE_TRY(name_classes(f, err));
-    MAE_TRY(mae_inputs_start(&session->inputs, cfg, mae_config_eval_batch(cfg),
-                             &f->hooks->log, err));
     open_gallery(f);
     return MAE_OK;
+}
+
+/* Everything but the trainer. */
+static MaeStatus open_all(Finetune *f, MaeError *err)
+{
+    MaeComm *comm = f->hooks->comm;
+
+    MAE_TRY(mae_comm_agree(comm, open_origin(f, err), err));
+    MAE_TRY(
+        mae_session_open(&f->session, f->cfg, MAE_SNAPSHOT_CLASSIFIER, f->hooks, err));
+    MAE_TRY(mae_comm_agree(comm, open_parts(f, err), err));
+    return mae_session_same_images(&f->session, err);
 }
 
 static void close_parts(Finetune *f)
@@ -404,6 +406,8 @@ static MaeStatus init_weights(Finetune *f, MaeTrainer *trainer, MaeError *err)
 
     if (f->session.reader != NULL)
         return mae_trainer_resume(trainer, f->session.reader, &f->session.snapshot, err);
+    if (f->session.resumes)
+        return MAE_OK; /* rank 0 tells */
     mae_classifier_init(&f->model, trainer->w, f->cfg->train.seed);
     if (random) {
         mae_log(&f->hooks->log, MAE_LOG_INFO, "encoder: random initialisation");
@@ -415,8 +419,8 @@ static MaeStatus init_weights(Finetune *f, MaeTrainer *trainer, MaeError *err)
     return MAE_OK;
 }
 
-static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
-                       MaeError *err)
+/* Memory of the trainer and what it begins with, each rank by itself. */
+static MaeStatus open_trainer(Finetune *f, MaeTrainer *trainer, MaeError *err)
 {
     MaeSession *session = &f->session;
     const MaeTask task = {.ctx = f,
@@ -424,11 +428,11 @@ static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
                           .optimizer = is_probe(f) ? "lars" : "adamw",
                           .images = session->inputs.train,
                           .rehearse = rehearse,
+                          .accept = accept,
                           .step = step,
                           .evaluate = evaluate,
                           .illustrate = illustrate,
                           .describe = describe};
-    const char *history = session->snapshot.history;
 
     MAE_TRY(mae_trainer_open(trainer, f->cfg, f->hooks, &task, &session->compute,
                              &session->folder, f->cfg->optim.layer_decay,
@@ -443,21 +447,43 @@ static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
     mae_session_release(session);
     mae_ckpt_close(f->source);
     f->source = NULL;
-    MAE_TRY(mae_trainer_ready(trainer, err));
+    return MAE_OK;
+}
+
+static MaeStatus begin(Finetune *f, const MaeTrainer *trainer, MaeError *err)
+{
+    const char *history = f->session.snapshot.history;
+
+    if (!mae_trainer_leads(trainer))
+        return MAE_OK;
+    return mae_run_folder_begin(&f->session.folder, f->cfg,
+                                history != NULL ? history : "", trainer->state.step, err);
+}
+
+static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
+                       MaeError *err)
+{
+    MaeComm *comm = f->hooks->comm;
+
+    MAE_TRY(mae_comm_agree(comm, open_trainer(f, trainer, err), err));
+    MAE_TRY(mae_trainer_spread(trainer, err));
+    MAE_TRY(mae_comm_agree(comm, mae_trainer_ready(trainer, err), err));
     MAE_TRY(mae_trainer_preflight(trainer, f->run.arena.size,
-                                  mae_inputs_bytes(&session->inputs), err));
-    MAE_TRY(mae_run_folder_begin(&session->folder, f->cfg, history != NULL ? history : "",
-                                 trainer->state.step, err));
+                                  mae_inputs_bytes(&f->session.inputs), err));
+    MAE_TRY(mae_comm_agree(comm, begin(f, trainer, err), err));
     return mae_trainer_run(trainer, result, err);
 }
 
 MaeStatus mae_finetune(MaeConfig *cfg, const MaeTrainHooks *hooks, MaeTrainResult *result,
                        MaeError *err)
 {
-    Finetune f = {.cfg = cfg, .hooks = hooks, .session = {.folder = {.lock = -1}}};
+    Finetune f = {.cfg = cfg, .bad = hooks->log, .session = {.folder = {.lock = -1}}};
     MaeTrainer trainer = {0};
-    MaeStatus status = open_parts(&f, err);
+    MaeStatus status;
 
+    mae_session_hooks(&f.own, hooks);
+    f.hooks = &f.own;
+    status = open_all(&f, err);
     *result = (MaeTrainResult){
         .train_loss = (double)NAN, .score = (double)NAN, .last_score = (double)NAN};
     if (status == MAE_OK)

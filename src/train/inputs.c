@@ -406,28 +406,46 @@ static MaeStatus open_caches(MaeInputs *inputs, const MaeConfig *cfg, const MaeL
                       mae_dataset_info(inputs->val)->count, cfg, log, err);
 }
 
-MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_batch,
-                           const MaeLog *log, MaeError *err)
+/* Before the sampler says it in its own words. */
+static MaeStatus check_batch(const MaeInputs *inputs, const MaeConfig *cfg,
+                             const MaeComm *comm, MaeError *err)
 {
+    const size_t batch = cfg->train.batch_size, world = mae_comm_world(comm);
+
+    if (batch % world != 0)
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "train.batch_size: %zu images cannot be divided evenly among %zu ranks; "
+                 "the nearest that can are %zu and %zu",
+                 batch, world, batch < world ? world : batch / world * world,
+                 (batch / world + 1) * world);
+    if (inputs->subset_count < batch * cfg->train.accum_iter)
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "train.batch_size: an update takes %zu images (batch_size x accum_iter), "
+            "data.train has %zu",
+            batch * cfg->train.accum_iter, inputs->subset_count);
+    return MAE_OK;
+}
+
+MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_batch,
+                           const MaeComm *comm, const MaeLog *log, MaeError *err)
+{
+    const size_t rank = mae_comm_rank(comm), world = mae_comm_world(comm);
     MaeLoaderOptions options = {
         .sampler = {.indices = inputs->subset,
                     .count = inputs->subset_count,
                     .batch_size = cfg->train.batch_size,
                     .training = true,
                     .seed = cfg->train.seed,
-                    .world = 1},
+                    .rank = rank,
+                    .world = world},
         .workers = cfg->data.workers,
         .prefetch = cfg->data.prefetch,
         .max_bad_fraction = cfg->data.max_bad_fraction,
         .log = log,
     };
 
-    if (inputs->subset_count < cfg->train.batch_size * cfg->train.accum_iter)
-        MAE_FAIL(
-            err, MAE_ERR_ARG,
-            "train.batch_size: an update takes %zu images (batch_size x accum_iter), "
-            "data.train has %zu",
-            cfg->train.batch_size * cfg->train.accum_iter, inputs->subset_count);
+    MAE_TRY(check_batch(inputs, cfg, comm, err));
     inputs->transform = transform_of(inputs, cfg, augment_of(cfg->data.augment));
     inputs->transform.scaled_decode = cfg->data.scaled_decode;
     MAE_TRY(set_changes(inputs, cfg, err));
@@ -440,13 +458,23 @@ MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_b
         return MAE_OK;
     options.sampler = (MaeSamplerOptions){
         .count = mae_dataset_info(inputs->val)->count,
-        .batch_size = val_batch,
+        .batch_size = val_batch * world,
         .seed = cfg->train.seed,
-        .world = 1,
+        .rank = rank,
+        .world = world,
     };
     options.cache = inputs->val_cache;
     return mae_loader_open(&inputs->val_loader, inputs->val, &inputs->val_transform,
                            &options, err);
+}
+
+size_t mae_inputs_val_rest(const MaeInputs *inputs, size_t val_batch, const MaeComm *comm)
+{
+    const size_t rest =
+        mae_dataset_info(inputs->val)->count % (val_batch * mae_comm_world(comm));
+    const size_t before = val_batch * mae_comm_rank(comm);
+
+    return rest > before && rest - before < val_batch ? rest - before : 0;
 }
 
 size_t mae_inputs_bytes(const MaeInputs *inputs)

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/pool.h"
+#include "comm/comm.h"
 #include "conf/config.h"
 #include "data/cache.h"
 #include "data/loader.h"
@@ -51,11 +52,16 @@ MaeStatus mae_inputs_open(MaeInputs *inputs, const MaeConfig *cfg, bool labelled
                           const MaeLog *log, MaeError *err);
 
 /**
- * Open the loaders and, as data.cache says, memory for decoded images; @p val_batch
- * images per held-out batch. ARG if the cache was asked for and does not fit.
+ * Open the loaders, each of this rank's part, and, as data.cache says, memory for decoded
+ * images; @p val_batch images of a held-out batch per rank. ARG if ranks do not divide
+ * train.batch_size, or if the cache was asked for and does not fit.
  */
 MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_batch,
-                           const MaeLog *log, MaeError *err);
+                           const MaeComm *comm, const MaeLog *log, MaeError *err);
+
+/** Images of this rank's last held-out batch, the one that is not full; 0 if none is. */
+size_t mae_inputs_val_rest(const MaeInputs *inputs, size_t val_batch,
+                           const MaeComm *comm);
 
 /** Bytes of the batches that the open loaders hold ready and of the caches. */
 size_t mae_inputs_bytes(const MaeInputs *inputs);

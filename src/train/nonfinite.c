@@ -17,8 +17,9 @@ static bool take(MaeNonfinite *found, MaeNonfinitePlace place, const char *what,
 {
     if (element.name == NULL)
         return false;
-    *found = (MaeNonfinite){
-        .place = place, .what = what, .index = element.index, .value = element.value};
+    *found =
+        (MaeNonfinite){.place = place, .index = element.index, .value = element.value};
+    (void)snprintf(found->what, sizeof found->what, "%s", what);
     (void)snprintf(found->name, sizeof found->name, "%s", element.name);
     return true;
 }
@@ -93,7 +94,7 @@ static void look_at_images(MaeNonfinite *found, const MaeTrainer *trainer,
         if (isfinite(batch->images[i]))
             continue;
         found->place = MAE_NONFINITE_PIXEL;
-        found->what = "pixel";
+        (void)snprintf(found->what, sizeof found->what, "pixel");
         found->index = i % pixels;
         found->value = (double)batch->images[i];
         mae_dataset_name(trainer->task.images, batch->samples[i / pixels], found->name,
@@ -209,23 +210,53 @@ static MaeJson *describe(const MaeNonfinite *found, const MaeTrainer *trainer,
     return object;
 }
 
-MaeStatus mae_nonfinite_report(MaeNonfinite *found, MaeTrainer *trainer, const char *then,
-                               char *name, size_t size, MaeError *err)
+/* The file's content, of this rank; NULL if memory ran out. */
+static char *write_text(MaeNonfinite *found, const MaeTrainer *trainer, const char *then)
 {
     MaeJson *batches = read_batches(found, trainer);
     MaeJson *object = describe(found, trainer, then, batches);
-    char path[MAE_CONFIG_PATH + 64], *text = mae_json_dump(object, 2);
-    MaeStatus status;
+    char *text = mae_json_dump(object, 2);
 
     mae_json_free(object);
+    return text;
+}
+
+/* What the rank that is closest to the cause says. */
+static MaeStatus spread(MaeNonfinite *found, char **text, const MaeTrainer *trainer,
+                        MaeError *err)
+{
+    MaeComm *comm = trainer->hooks->comm;
+    MaeStatus status = MAE_OK;
+    uint64_t size = *text != NULL ? strlen(*text) + 1 : 0;
+    size_t teller;
+
+    MAE_TRY(mae_comm_first(comm, (uint64_t)found->place, &teller, err));
+    MAE_TRY(mae_comm_broadcast(comm, found, sizeof *found, teller, err));
+    MAE_TRY(mae_comm_broadcast(comm, &size, sizeof size, teller, err));
+    if (mae_comm_rank(comm) != teller) {
+        free(*text);
+        *text = size > 0 ? malloc((size_t)size) : NULL;
+    }
+    if (*text == NULL)
+        status = mae_error_set(err, MAE_ERR_NOMEM, __FILE__, __LINE__,
+                               "out of memory for a report on the update");
+    MAE_TRY(mae_comm_agree(comm, status, err));
+    return mae_comm_broadcast(comm, *text, (size_t)size, teller, err);
+}
+
+MaeStatus mae_nonfinite_report(MaeNonfinite *found, MaeTrainer *trainer, const char *then,
+                               char *name, size_t size, MaeError *err)
+{
+    char path[MAE_CONFIG_PATH + 64], *text = write_text(found, trainer, then);
+    MaeStatus status = spread(found, &text, trainer, err);
+
     (void)snprintf(name, size, "nonfinite-%llu.json",
                    (unsigned long long)trainer->state.step + 1);
-    status = mae_run_folder_file(trainer->folder, name, path, sizeof path, err);
-    if (status == MAE_OK && text == NULL)
-        status = mae_error_set(err, MAE_ERR_NOMEM, __FILE__, __LINE__,
-                               "%s: out of memory", path);
-    if (status == MAE_OK)
-        status = mae_file_write_atomic(path, text, strlen(text), err);
+    if (status == MAE_OK && mae_trainer_leads(trainer)) {
+        status = mae_run_folder_file(trainer->folder, name, path, sizeof path, err);
+        if (status == MAE_OK)
+            status = mae_file_write_atomic(path, text, strlen(text), err);
+    }
     free(text);
     return status;
 }

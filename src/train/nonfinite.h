@@ -33,9 +33,9 @@ typedef enum MaeNonfinitePlace {
 
 typedef struct MaeNonfinite {
     MaeNonfinitePlace place;
-    const char *what; /* kind, as in the file */
-    char name[192];   /* of the tensor or image; "" for a loss */
-    size_t index;     /* element; of a loss the batch of the update, from 0 */
+    char what[32];  /* kind, as in the file */
+    char name[192]; /* of the tensor or image; "" for a loss */
+    size_t index;   /* element; of a loss the batch of the update, from 0 */
     double value;
     char samples[64]; /* first ones of that batch, or of the one with the largest loss;
                          "" if they were not read */
@@ -49,7 +49,9 @@ void mae_nonfinite_find(MaeNonfinite *found, const MaeTrainer *trainer);
 
 /**
  * Read the update's batches again, see whether pixels are to blame, and write the file.
- * Afterwards the loader has to seek.
+ * Of several ranks the one tells that comes closest to the cause, the lowest of these,
+ * and rank 0 writes. Afterwards the loader has to seek.
+ * @param[in,out] found of this rank; of the one that tells.
  * @param then what happens now: "stop", "skip" or "rollback".
  * @param[out] name [size] of the file, in the run's folder.
  */

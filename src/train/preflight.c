@@ -23,32 +23,41 @@ static void optimiser_step(MaeTrainer *trainer)
     mae_optim_start(&trainer->optim, trainer->w);
 }
 
-/* Seconds of one update with the data at hand; the first step warms up and is dropped. */
-static MaeStatus measure(MaeTrainer *trainer, double *seconds, MaeError *err)
+/* Seconds of a batch; the first step warms up and is dropped. */
+static MaeStatus measure_batch(MaeTrainer *trainer, const MaeBatch *batch,
+                               double *seconds, MaeError *err)
 {
-    const size_t accum = trainer->cfg->train.accum_iter;
-    const MaeBatch *batch = NULL;
-    double started = 0.0, loss;
-    MaeStatus status = mae_loader_next(trainer->loader, &batch, err);
+    double started = 0.0;
 
-    for (size_t i = 0; i <= MEASURED_STEPS && status == MAE_OK; i++) {
+    for (size_t i = 0; i <= MEASURED_STEPS; i++) {
         if (i == 1)
             started = mae_clock_now();
-        status =
-            trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
-                               trainer->dw, MAE_GRAD_SET, 0.0, &loss, err);
-        if (status == MAE_OK)
-            status = mae_trainer_poll(trainer->hooks, err);
+        (void)trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
+                                 trainer->dw, MAE_GRAD_SET, 0.0);
+        MAE_TRY(mae_trainer_obey(trainer, err));
     }
-    *seconds = (mae_clock_now() - started) / MEASURED_STEPS * (double)accum;
-    if (batch != NULL)
-        mae_loader_release(trainer->loader, batch);
+    *seconds = (mae_clock_now() - started) / MEASURED_STEPS;
+    return MAE_OK;
+}
+
+/* Seconds of one update with the data at hand. */
+static MaeStatus measure(MaeTrainer *trainer, double *seconds, MaeError *err)
+{
+    const MaeBatch *batch = NULL;
+    double started, loss = 0.0;
+    MaeStatus status = mae_trainer_fetch(trainer, &batch, err);
+
+    if (status == MAE_OK)
+        status = measure_batch(trainer, batch, seconds, err);
+    mae_loader_release(trainer->loader, batch);
     MAE_TRY(status);
-    if (trainer->state.step == 0) {
-        started = mae_clock_now();
+    *seconds *= (double)trainer->cfg->train.accum_iter;
+    started = mae_clock_now();
+    MAE_TRY(mae_trainer_combine(trainer, &loss, err));
+    MAE_TRY(mae_trainer_obey(trainer, err));
+    if (trainer->state.step == 0)
         optimiser_step(trainer);
-        *seconds += mae_clock_now() - started;
-    }
+    *seconds += mae_clock_now() - started;
     return mae_loader_seek(trainer->loader, (uint32_t)trainer->state.epoch,
                            (size_t)trainer->state.batch, err);
 }
@@ -98,6 +107,13 @@ static MaeStatus check_disk(const MaeTrainer *trainer, MaeError *err)
     return MAE_OK;
 }
 
+/* Before anything is computed. */
+static MaeStatus check(const MaeTrainer *trainer, MaeError *err)
+{
+    MAE_TRY(mae_trainer_poll(trainer->hooks, err));
+    return mae_trainer_leads(trainer) ? check_disk(trainer, err) : MAE_OK;
+}
+
 /* All that was planned is touched by now; what is beyond it are data set and program. */
 static void report_memory(const MaeTrainer *trainer, size_t activations, size_t images)
 {
@@ -112,6 +128,23 @@ static void report_memory(const MaeTrainer *trainer, size_t activations, size_t 
                            (double)(state + activations + images))),
             megabytes((double)state), megabytes((double)activations),
             megabytes((double)images), megabytes(disk_needed(trainer)));
+}
+
+static void report_ranks(const MaeTrainer *trainer)
+{
+    const MaeConfTrain *train = &trainer->cfg->train;
+    const size_t world = mae_comm_world(trainer->hooks->comm);
+    const double sent = 2.0 * (double)(world - 1) / (double)world *
+                        (double)trainer->task.table->total *
+                        (trainer->cfg->dist.wire == MAE_CONF_WIRE_BF16 ? 2.0 : 4.0);
+
+    if (world == 1)
+        return;
+    mae_log(&trainer->hooks->log, MAE_LOG_INFO,
+            "%zu ranks of %zu threads: effective batch = %zu images a rank x %zu ranks x "
+            "%zu batches; a rank sends %.1f MB of gradients a step",
+            world, mae_pool_threads(trainer->compute.pool), train->batch_size / world,
+            world, train->accum_iter, megabytes(sent));
 }
 
 MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, size_t images,
@@ -132,10 +165,10 @@ MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, size_t 
             "effective batch %zu, peak learning rate %.3g, %zu epochs of %zu steps",
             mae_config_effective_batch(cfg), mae_config_lr(cfg), cfg->train.epochs,
             steps);
+    report_ranks(trainer);
     if (!cfg->train.preflight || mae_trainer_finished(trainer))
         return MAE_OK;
-    MAE_TRY(mae_trainer_poll(trainer->hooks, err));
-    MAE_TRY(check_disk(trainer, err));
+    MAE_TRY(mae_comm_agree(trainer->hooks->comm, check(trainer, err), err));
     MAE_TRY(measure(trainer, &seconds, err));
     left = seconds * (double)(cfg->train.epochs * steps - done);
     mae_clock_duration(text, sizeof text, fmin(left, mae_trainer_budget(trainer)));
@@ -144,7 +177,8 @@ MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, size_t 
             "speed: %.1f ms a step, %.0f images/s on %zu threads (%s); to the end: %s, "
             "without evaluation and if the data keep up",
             seconds * 1e3, (double)mae_config_effective_batch(cfg) / seconds,
-            mae_pool_threads(trainer->compute.pool),
+            mae_pool_threads(trainer->compute.pool) *
+                mae_comm_world(trainer->hooks->comm),
             mae_gemm_backend(trainer->compute.gemm), text);
     return MAE_OK;
 }

@@ -18,7 +18,9 @@
 
 typedef struct Pretrain {
     const MaeConfig *cfg;
-    const MaeTrainHooks *hooks;
+    const MaeTrainHooks *hooks; /* own */
+    MaeTrainHooks own;
+    MaeLog bad; /* what is said of bad images, on any rank */
     MaeSession session;
     MaePretrainStep step;
     MaeOnlineProbe probe;
@@ -33,54 +35,68 @@ static MaeStatus rehearse(void *ctx, MaeWeights w, float *dw, MaeGradUse use,
                           MaeError *err)
 {
     Pretrain *p = ctx;
+    const MaeComm *comm = p->hooks->comm;
+    const size_t train = p->cfg->train.batch_size / mae_comm_world(comm);
     const size_t test = mae_config_eval_batch(p->cfg);
 
-    MAE_TRY(
-        mae_pretrain_step_rehearse(&p->step, dw, use, w, p->cfg->train.batch_size, err));
+    MAE_TRY(mae_pretrain_step_rehearse(&p->step, dw, use, w, train, err));
     if (p->session.inputs.val == NULL)
         return MAE_OK;
-    if (test != p->cfg->train.batch_size)
+    if (test != train)
         MAE_TRY(mae_pretrain_step_rehearse(&p->step, NULL, use, w, test, err));
     return mae_pretrain_step_rehearse(
-        &p->step, NULL, use, w, mae_dataset_info(p->session.inputs.val)->count % test,
-        err);
+        &p->step, NULL, use, w, mae_inputs_val_rest(&p->session.inputs, test, comm), err);
 }
 
-static MaeStatus step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
-                      MaeGradUse use, double scale, double *loss, MaeError *err)
+static double step(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
+                   MaeGradUse use, double scale)
 {
     Pretrain *p = ctx;
 
-    return mae_pretrain_step_run(&p->step, batch, w, dw, use, scale, loss, err);
+    return mae_pretrain_step_run(&p->step, batch, w, dw, use, scale);
 }
 
-/* Mean loss over data.val with fixed masks. */
-static MaeStatus held_out_loss(Pretrain *p, MaeTrainer *trainer, MaeWeights w,
-                               double *loss, MaeError *err)
+/* Losses of this rank's part of data.val with fixed masks, summed, and their number. */
+static MaeStatus sum_held_out(Pretrain *p, MaeTrainer *trainer, MaeWeights w,
+                              double sums[2], MaeError *err)
 {
     const size_t total = mae_dataset_info(p->session.inputs.val)->count;
+    const size_t world = mae_comm_world(p->hooks->comm);
     const MaeWatch watch = mae_trainer_watch(trainer, "held-out loss");
     MaeLoader *loader = p->session.inputs.val_loader;
-    double sum = 0.0;
-    size_t images = 0;
 
     MAE_TRY(mae_loader_seek(loader, 0, 0, err));
     for (;;) {
         const MaeBatch *batch = NULL;
+        size_t done;
 
         MAE_TRY(mae_trainer_poll(p->hooks, err));
         MAE_TRY(mae_loader_next(loader, &batch, err));
         if (batch == NULL)
-            break;
+            return MAE_OK;
         if (batch->size > 0)
-            sum += (double)batch->size * mae_pretrain_step_forward(&p->step, batch, 0, w);
-        images += batch->size;
+            sums[0] +=
+                (double)batch->size * mae_pretrain_step_forward(&p->step, batch, 0, w);
+        sums[1] += (double)batch->size;
         mae_loader_release(loader, batch);
+        done = (size_t)sums[1] * world;
         if (watch.fn != NULL)
-            watch.fn(watch.ctx, images, total);
+            watch.fn(watch.ctx, done < total ? done : total, total);
     }
-    *loss = sum / (double)images;
-    return mae_trainer_check_loss(*loss, images, (size_t)trainer->state.epoch, err);
+}
+
+/* Mean loss over data.val. */
+static MaeStatus held_out_loss(Pretrain *p, MaeTrainer *trainer, MaeWeights w,
+                               double *loss, MaeError *err)
+{
+    MaeComm *comm = p->hooks->comm;
+    double sums[2] = {0.0, 0.0};
+
+    MAE_TRY(mae_comm_agree(comm, sum_held_out(p, trainer, w, sums, err), err));
+    MAE_TRY(mae_comm_sum_doubles(comm, sums, 2, err));
+    *loss = sums[0] / sums[1];
+    return mae_trainer_check_loss(*loss, (size_t)sums[1], (size_t)trainer->state.epoch,
+                                  err);
 }
 
 static MaePreviewSpec preview_look(const Pretrain *p)
@@ -108,11 +124,14 @@ static MaeStatus run_probe(Pretrain *p, MaeTrainer *trainer, const float *w,
     const MaeEmbedSpec spec = mae_embed_spec_autoencoder(&p->step.model, MAE_POOL_MEAN);
     MaeScores scores = {.lambda = 0.0};
     MaeError why = {0};
-    const MaeStatus status =
-        mae_online_probe_run(&p->probe, &scores, &spec, w, trainer, &why);
+    const MaeStatus status = mae_comm_agree(
+        p->hooks->comm, mae_online_probe_run(&p->probe, &scores, &spec, w, trainer, &why),
+        &why);
 
     if (status == MAE_ERR_INTERRUPTED)
         MAE_FAIL(err, MAE_ERR_INTERRUPTED, "asked to stop");
+    if (status == MAE_ERR_COMM)
+        MAE_FAIL(err, MAE_ERR_COMM, "%s", why.msg);
     if (status != MAE_OK) {
         mae_log(&p->hooks->log, MAE_LOG_WARN, "eval.probe: %s", why.msg);
         return MAE_OK;
@@ -151,8 +170,8 @@ static MaeStatus evaluate(void *ctx, MaeTrainer *trainer, MaeWeights w, bool las
         if (p->probe.on)
             MAE_TRY(run_probe(p, trainer, w.f32, record, err));
     }
-    if (every > 0 && p->preview_count > 0 && (epoch % every == 0 || last) &&
-        write_preview(p, w, epoch, &why) != MAE_OK)
+    if (mae_trainer_leads(trainer) && every > 0 && p->preview_count > 0 &&
+        (epoch % every == 0 || last) && write_preview(p, w, epoch, &why) != MAE_OK)
         mae_log(&p->hooks->log, MAE_LOG_WARN, "preview: %s", why.msg);
     return MAE_OK;
 }
@@ -335,28 +354,37 @@ static MaeStatus measure_yardsticks(Pretrain *p, MaeError *err)
     return MAE_OK;
 }
 
-/* Everything but the trainer: data, model, memory. */
+/* Data, model, memory, each rank by itself. */
 static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
 {
     MaeSession *session = &p->session;
     const MaeSnapshot *from = &session->snapshot;
     const MaeLog *log = &p->hooks->log;
-    const size_t test = mae_config_eval_batch(cfg), step_batch = cfg->train.batch_size;
+    const size_t test = mae_config_eval_batch(cfg);
+    const size_t step_batch = cfg->train.batch_size / mae_comm_world(session->comm);
     const size_t batch = step_batch > test ? step_batch : test;
-    MaeKnownStats known;
+    const MaeKnownStats known = {from->mean, from->std, from->arch.grid.channels};
 
-    MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_AUTOENCODER, p->hooks, err));
-    known = (MaeKnownStats){from->mean, from->std, from->arch.grid.channels};
     MAE_TRY(mae_session_open_inputs(session, cfg, false, known, log, err));
     MAE_TRY(mae_session_check_images(session, cfg, log, err));
     if (cfg->model.in_chans == 0) {
         cfg->model.in_chans = session->inputs.channels;
         mae_config_mark(cfg, "model.in_chans", MAE_CONF_FROM_DERIVED);
     }
+    MAE_TRY(mae_inputs_start(&session->inputs, cfg, test, session->comm, &p->bad, err));
     MAE_TRY(mae_pretrain_step_open(&p->step, cfg, session->inputs.channels, batch,
                                    &session->compute, err));
-    MAE_TRY(mae_inputs_start(&session->inputs, cfg, test, log, err));
     return mae_online_probe_open(&p->probe, cfg, &session->inputs, p->hooks, err);
+}
+
+/* Everything but the trainer. */
+static MaeStatus open_all(Pretrain *p, MaeConfig *cfg, MaeError *err)
+{
+    MaeSession *session = &p->session;
+
+    MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_AUTOENCODER, p->hooks, err));
+    MAE_TRY(mae_comm_agree(session->comm, open_parts(p, cfg, err), err));
+    return mae_session_same_images(session, err);
 }
 
 static void close_parts(Pretrain *p)
@@ -368,8 +396,8 @@ static void close_parts(Pretrain *p)
     mae_session_close(&p->session);
 }
 
-static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
-                       MaeError *err)
+/* Memory of the trainer and what it begins with, each rank by itself. */
+static MaeStatus open_trainer(Pretrain *p, MaeTrainer *trainer, MaeError *err)
 {
     MaeSession *session = &p->session;
     const MaeTask task = {.ctx = p,
@@ -381,36 +409,58 @@ static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
                           .evaluate = evaluate,
                           .illustrate = illustrate,
                           .describe = describe};
-    const char *history = session->snapshot.history;
 
     MAE_TRY(mae_trainer_open(trainer, p->cfg, p->hooks, &task, &session->compute,
                              &session->folder, 1.0, p->cfg->model.depth, err));
     mae_trainer_set_loader(trainer, session->inputs.loader);
     if (session->reader != NULL)
         MAE_TRY(mae_trainer_resume(trainer, session->reader, &session->snapshot, err));
-    else
+    else if (!session->resumes)
         mae_autoencoder_init(&p->step.model, trainer->w, p->cfg->train.seed);
     mae_session_release(session);
-    MAE_TRY(mae_trainer_ready(trainer, err));
-    MAE_TRY(mae_trainer_preflight(trainer, p->step.run.arena.size,
-                                  mae_inputs_bytes(&session->inputs), err));
+    return MAE_OK;
+}
+
+/* Pictures and yardsticks, each rank by itself; the run's folder on the one that writes. */
+static MaeStatus begin(Pretrain *p, MaeTrainer *trainer, MaeError *err)
+{
+    const char *history = p->session.snapshot.history;
+
     if (!mae_trainer_finished(trainer)) {
         MAE_TRY(prepare_preview(p, err));
         MAE_TRY(rehearse_preview(p, mae_trainer_weights(trainer), err));
         MAE_TRY(measure_yardsticks(p, err));
     }
-    MAE_TRY(mae_run_folder_begin(&session->folder, p->cfg, history != NULL ? history : "",
-                                 trainer->state.step, err));
+    if (!mae_trainer_leads(trainer))
+        return MAE_OK;
+    return mae_run_folder_begin(&p->session.folder, p->cfg,
+                                history != NULL ? history : "", trainer->state.step, err);
+}
+
+static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
+                       MaeError *err)
+{
+    MaeComm *comm = p->hooks->comm;
+
+    MAE_TRY(mae_comm_agree(comm, open_trainer(p, trainer, err), err));
+    MAE_TRY(mae_trainer_spread(trainer, err));
+    MAE_TRY(mae_comm_agree(comm, mae_trainer_ready(trainer, err), err));
+    MAE_TRY(mae_trainer_preflight(trainer, p->step.run.arena.size,
+                                  mae_inputs_bytes(&p->session.inputs), err));
+    MAE_TRY(mae_comm_agree(comm, begin(p, trainer, err), err));
     return mae_trainer_run(trainer, result, err);
 }
 
 MaeStatus mae_pretrain(MaeConfig *cfg, const MaeTrainHooks *hooks, MaeTrainResult *result,
                        MaeError *err)
 {
-    Pretrain p = {.cfg = cfg, .hooks = hooks, .session = {.folder = {.lock = -1}}};
+    Pretrain p = {.cfg = cfg, .bad = hooks->log, .session = {.folder = {.lock = -1}}};
     MaeTrainer trainer = {0};
-    MaeStatus status = open_parts(&p, cfg, err);
+    MaeStatus status;
 
+    mae_session_hooks(&p.own, hooks);
+    p.hooks = &p.own;
+    status = open_all(&p, cfg, err);
     *result =
         (MaeTrainResult){.train_loss = (double)NAN, .score = NAN, .last_score = NAN};
     if (status == MAE_OK)

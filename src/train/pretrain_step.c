@@ -82,13 +82,12 @@ double mae_pretrain_step_forward(MaePretrainStep *step, const MaeBatch *batch,
                                    batch->size);
 }
 
-MaeStatus mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch,
-                                MaeWeights w, float *dw, MaeGradUse use, double scale,
-                                double *loss, MaeError *err)
+double mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch, MaeWeights w,
+                             float *dw, MaeGradUse use, double scale)
 {
-    (void)err;
-    *loss = mae_pretrain_step_forward(step, batch, batch->epoch + 1, w);
+    const double loss = mae_pretrain_step_forward(step, batch, batch->epoch + 1, w);
+
     mae_autoencoder_backward(&step->run, dw, use, w, &step->masks.mask, batch->size,
                              scale);
-    return MAE_OK;
+    return loss;
 }

@@ -58,8 +58,7 @@ double mae_pretrain_step_forward(MaePretrainStep *step, const MaeBatch *batch,
                                  uint32_t epoch, MaeWeights w);
 
 /** Loss and gradients as MaeTask.step, with masks of the batch's epoch. */
-MaeStatus mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch,
-                                MaeWeights w, float *dw, MaeGradUse use, double scale,
-                                double *loss, MaeError *err);
+double mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch, MaeWeights w,
+                             float *dw, MaeGradUse use, double scale);
 
 #endif /* MAE_TRAIN_PRETRAIN_STEP_H */

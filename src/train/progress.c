@@ -6,7 +6,8 @@
 
 double mae_trainer_seconds(const MaeTrainer *trainer)
 {
-    const double now = trainer->started > 0.0 ? mae_clock_now() - trainer->started : 0.0;
+    const double now =
+        trainer->started > 0.0 ? mae_trainer_clock(trainer) - trainer->started : 0.0;
 
     return trainer->state.seconds + now;
 }

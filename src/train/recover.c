@@ -96,9 +96,9 @@ static void warn(MaeTrainer *trainer, const Failure *failure, const char *then)
                 "updates that are left out from here on are only counted, in log.txt");
 }
 
-/* Take the place of the run as a checkpoint has it, all of it or, then torn, in part. */
-static MaeStatus return_to(MaeTrainer *trainer, const MaeCkptReader *reader,
-                           const MaeSnapshot *snapshot, MaeError *err)
+/* On rank 0: weights and place of the run as a checkpoint has them, or, torn, in part. */
+static MaeStatus take(MaeTrainer *trainer, const MaeCkptReader *reader,
+                      const MaeSnapshot *snapshot, MaeError *err)
 {
     const double seconds = trainer->state.seconds; /* those that were lost count, too */
     const char *history = snapshot->history != NULL ? snapshot->history : "";
@@ -108,14 +108,11 @@ static MaeStatus return_to(MaeTrainer *trainer, const MaeCkptReader *reader,
                  mae_ckpt_path(reader), (unsigned long long)snapshot->step);
     MAE_TRY(mae_trainer_resume(trainer, reader, snapshot, err));
     trainer->state.seconds = seconds;
-    MAE_TRY(mae_trainer_ready(trainer, err));
-    MAE_TRY(mae_run_folder_begin(trainer->folder, trainer->cfg, history,
-                                 trainer->state.step, err));
-    return mae_loader_seek(trainer->loader, (uint32_t)trainer->state.epoch,
-                           (size_t)trainer->state.batch, err);
+    return mae_run_folder_begin(trainer->folder, trainer->cfg, history,
+                                trainer->state.step, err);
 }
 
-static MaeStatus to_last_checkpoint(MaeTrainer *trainer, MaeError *err)
+static MaeStatus take_newest(MaeTrainer *trainer, MaeError *err)
 {
     MaeCkptReader *reader = NULL;
     MaeSnapshot snapshot = {0};
@@ -123,10 +120,29 @@ static MaeStatus to_last_checkpoint(MaeTrainer *trainer, MaeError *err)
 
     MAE_TRY(mae_run_folder_newest(trainer->folder, err));
     MAE_TRY(mae_snapshot_open(&reader, &snapshot, trainer->folder->resume, err));
-    status = return_to(trainer, reader, &snapshot, err);
+    status = take(trainer, reader, &snapshot, err);
     mae_ckpt_close(reader);
     mae_snapshot_done(&snapshot);
     return status;
+}
+
+/* Go on from where the state is. */
+static MaeStatus go_on(MaeTrainer *trainer, MaeError *err)
+{
+    MAE_TRY(mae_trainer_ready(trainer, err));
+    return mae_loader_seek(trainer->loader, (uint32_t)trainer->state.epoch,
+                           (size_t)trainer->state.batch, err);
+}
+
+static MaeStatus to_last_checkpoint(MaeTrainer *trainer, MaeError *err)
+{
+    MaeComm *comm = trainer->hooks->comm;
+    const MaeStatus status =
+        mae_trainer_leads(trainer) ? take_newest(trainer, err) : MAE_OK;
+
+    MAE_TRY(mae_comm_agree(comm, status, err));
+    MAE_TRY(mae_trainer_spread(trainer, err));
+    return mae_comm_agree(comm, go_on(trainer, err), err);
 }
 
 static MaeStatus roll_back(MaeTrainer *trainer, const Failure *failure, MaeError *err)

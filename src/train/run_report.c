@@ -338,7 +338,7 @@ void mae_run_report_update(MaeTrainer *trainer, MaeRunStage stage)
     double took;
     MaeError why = {0};
 
-    if (!trainer->cfg->train.report ||
+    if (!trainer->cfg->train.report || !mae_trainer_leads(trainer) ||
         (stage == MAE_RUN_UNDER_WAY && start < trainer->next_report))
         return;
     if (write_report(trainer, stage, &why) != MAE_OK)

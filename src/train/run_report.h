@@ -24,7 +24,8 @@ typedef enum MaeRunStage {
     MAE_RUN_FINISHED,
 } MaeRunStage;
 
-/** Write it if it is time for one, or in any case unless the run is under way. */
+/** Write it, on rank 0, if it is time for one, or in any case unless the run is under
+ * way. */
 void mae_run_report_update(MaeTrainer *trainer, MaeRunStage stage);
 
 #endif /* MAE_TRAIN_RUN_REPORT_H */

@@ -89,7 +89,8 @@ static void report_products(const MaeSession *session, const MaeConfig *cfg,
 {
     const MaeDtype operand = mae_gemm_operand(session->gemm);
 
-    mae_pool_judge(log, mae_pool_threads(session->pool));
+    mae_pool_judge(log,
+                   mae_pool_threads(session->pool) * mae_comm_neighbours(session->comm));
     mae_log(log, MAE_LOG_INFO, "precision %s%s, products by %s", mae_dtype_name(operand),
             cfg->train.precision != MAE_CONF_PRECISION_AUTO ? ""
             : operand == MAE_BF16 ? " (auto: this processor multiplies it natively)"
@@ -97,9 +98,19 @@ static void report_products(const MaeSession *session, const MaeConfig *cfg,
             mae_gemm_backend(session->gemm));
 }
 
+/* Ranks that may use the same processors divide them. */
+static size_t threads_of(const MaeConfig *cfg, const MaeComm *comm)
+{
+    const size_t ranks = mae_comm_neighbours(comm), all = mae_pool_processors();
+
+    if (cfg->train.threads > 0 || ranks == 1)
+        return cfg->train.threads;
+    return ranks < all ? all / ranks : 1;
+}
+
 static MaeStatus open_compute(MaeSession *session, const MaeConfig *cfg, MaeError *err)
 {
-    MAE_TRY(mae_pool_open(&session->pool, cfg->train.threads, err));
+    MAE_TRY(mae_pool_open(&session->pool, threads_of(cfg, session->comm), err));
     MAE_TRY(open_products(session, cfg, err));
     session->compute = (MaeCompute){.pool = session->pool, .gemm = session->gemm};
     return MAE_OK;
@@ -131,26 +142,41 @@ static MaeStatus open_run(MaeSession *session, const MaeConfig *cfg, MaeSnapshot
 }
 
 MaeStatus mae_session_open_compute(MaeSession *session, const MaeConfig *cfg,
-                                   MaeError *err)
+                                   MaeComm *comm, MaeError *err)
 {
     MaeStatus status;
 
-    *session = (MaeSession){.folder = {.lock = -1}};
+    *session = (MaeSession){.comm = comm, .folder = {.lock = -1}};
     status = open_compute(session, cfg, err);
     if (status != MAE_OK)
         mae_session_close(session);
     return status;
 }
 
+/* What follows on pool and products; the ranks are there. */
+static MaeStatus open_parts(MaeSession *session, const MaeConfig *cfg,
+                            MaeSnapshotKind kind, const MaeTrainHooks *hooks,
+                            MaeError *err)
+{
+    MaeStatus status = MAE_OK;
+
+    MAE_TRY(mae_session_alike(session, cfg, err));
+    report_products(session, cfg, &hooks->log);
+    if (mae_comm_rank(session->comm) == 0)
+        status = open_run(session, cfg, kind, hooks, err);
+    MAE_TRY(mae_comm_agree(session->comm, status, err));
+    return mae_session_tell(session, err);
+}
+
 MaeStatus mae_session_open(MaeSession *session, const MaeConfig *cfg,
                            MaeSnapshotKind kind, const MaeTrainHooks *hooks,
                            MaeError *err)
 {
-    MaeStatus status;
+    MaeStatus status = mae_session_open_compute(session, cfg, hooks->comm, err);
 
-    MAE_TRY(mae_session_open_compute(session, cfg, err));
-    report_products(session, cfg, &hooks->log);
-    status = open_run(session, cfg, kind, hooks, err);
+    status = mae_comm_agree(hooks->comm, status, err);
+    if (status == MAE_OK)
+        status = open_parts(session, cfg, kind, hooks, err);
     if (status != MAE_OK)
         mae_session_close(session);
     return status;

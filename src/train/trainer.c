@@ -8,8 +8,6 @@
 #include "base/clock.h"
 #include "train/run_report.h"
 
-#define LARGEST_NORM 1e18 /* its square fits a float */
-
 static void reserve(MaeTrainer *trainer, MaeArena *arena)
 {
     const MaeDtype operand = mae_gemm_operand(trainer->compute.gemm);
@@ -94,6 +92,7 @@ MaeStatus mae_trainer_resume(MaeTrainer *trainer, const MaeCkptReader *reader,
     MAE_TRY(mae_snapshot_resume(reader, trainer->task.table, trainer->w, &trainer->optim,
                                 err));
     trainer->torn = false;
+    trainer->resumed = true;
     trainer->state = (MaeTrainState){
         .epoch = snapshot->epoch,
         .batch = snapshot->batch,
@@ -108,7 +107,8 @@ MaeStatus mae_trainer_resume(MaeTrainer *trainer, const MaeCkptReader *reader,
     return MAE_OK;
 }
 
-static MaeStatus save(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
+/* On the rank that writes. */
+static MaeStatus write_state(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
 {
     MaeSnapshot snapshot = {
         .epoch = trainer->state.epoch,
@@ -141,105 +141,18 @@ static MaeStatus save(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
                                      trainer->w, &trainer->optim, as, err);
     }
     free(config);
-    trainer->owed = status == MAE_OK ? (MaeSaveAs){0} : as;
-    trainer->last_save = mae_clock_now();
     return status;
 }
 
-/* Fractional epoch after so many batches of the one under way. */
-static double epoch_after(const MaeTrainer *trainer, uint64_t batch)
+static MaeStatus save(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
 {
-    return (double)trainer->state.epoch +
-           (double)batch / (double)mae_loader_batches(trainer->loader);
-}
+    MaeStatus status =
+        mae_trainer_leads(trainer) ? write_state(trainer, as, err) : MAE_OK;
 
-/* Of the update that begins after so many batches of the epoch. */
-static double learning_rate(const MaeTrainer *trainer, uint64_t batch)
-{
-    const double hours = trainer->cfg->train.max_hours;
-    const double used =
-        hours > 0.0 ? mae_trainer_seconds(trainer) / (hours * 3600.0) : 0.0;
-
-    return mae_schedule_lr(&trainer->schedule, fmax(epoch_after(trainer, batch),
-                                                    used * trainer->schedule.epochs));
-}
-
-MaeStatus mae_trainer_add(MaeTrainer *trainer, const MaeBatch *batch, bool first,
-                          double *loss, MaeError *err)
-{
-    const double scale = 1.0 / (double)trainer->cfg->train.accum_iter;
-
-    return trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
-                              trainer->dw, first ? MAE_GRAD_SET : MAE_GRAD_ADD, scale,
-                              loss, err);
-}
-
-/* Forward and backward over accum_iter batches, whatever the first ones' losses are: all
- * are told then. @param[out] loss their mean. */
-static MaeStatus accumulate(MaeTrainer *trainer, double *loss, size_t *images,
-                            MaeError *err)
-{
-    const size_t accum = trainer->cfg->train.accum_iter;
-    double sum = 0.0;
-
-    *images = 0;
-    for (size_t i = 0; i < accum; i++) {
-        const MaeBatch *batch = NULL;
-        MaeStatus status;
-
-        MAE_TRY(mae_loader_next(trainer->loader, &batch, err));
-        status = mae_trainer_add(trainer, batch, i == 0, &trainer->losses[i], err);
-        *images += batch->size;
-        mae_loader_release(trainer->loader, batch);
-        MAE_TRY(status);
-        sum += trainer->losses[i];
-    }
-    *loss = sum / (double)accum;
-    if (!isfinite(*loss))
-        MAE_FAIL(err, MAE_ERR_NUMERIC, "loss is %g", *loss);
-    return MAE_OK;
-}
-
-MaeStatus mae_trainer_apply(MaeTrainer *trainer, double lr, double *norm, MaeError *err)
-{
-    MaePool *pool = trainer->compute.pool;
-    double factor;
-
-    MAE_TRY(mae_clip_norm(&trainer->clip, norm, pool, trainer->dw, 1.0, err));
-    factor = mae_clip_factor(*norm, trainer->cfg->optim.clip_grad);
-    if (*norm * factor > LARGEST_NORM)
-        MAE_FAIL(err, MAE_ERR_NUMERIC, "gradient norm %g, expected at most %g",
-                 *norm * factor, LARGEST_NORM);
-    if (!mae_optim_step(&trainer->optim, pool, trainer->w, trainer->operands, trainer->dw,
-                        lr, factor))
-        MAE_FAIL(err, MAE_ERR_NUMERIC, "the step left weights that are not finite");
-    return MAE_OK;
-}
-
-static MaeStatus update(MaeTrainer *trainer, MaeError *err)
-{
-    const MaeConfig *cfg = trainer->cfg;
-    const double start = mae_clock_now(), waited = mae_loader_waited(trainer->loader);
-    double loss = 0.0;
-    size_t images = 0;
-
-    trainer->lr = learning_rate(trainer, trainer->state.batch);
-    trainer->norm = (double)NAN;
-    MAE_TRY(accumulate(trainer, &loss, &images, err));
-    MAE_TRY(mae_trainer_apply(trainer, trainer->lr, &trainer->norm, err));
-    trainer->state.batch += cfg->train.accum_iter;
-    trainer->state.step++;
-    trainer->state.samples += images;
-    trainer->state.in_a_row = 0;
-    trainer->state.loss_sum += loss * (double)cfg->train.accum_iter;
-    trainer->pace.updates++;
-    trainer->pace.updating += mae_clock_now() - start;
-    trainer->pace.waiting += mae_loader_waited(trainer->loader) - waited;
-    if (trainer->state.step % cfg->train.log_every == 0)
-        mae_run_folder_step(trainer->folder, trainer->state.step,
-                            epoch_after(trainer, trainer->state.batch), loss, trainer->lr,
-                            trainer->norm);
-    return MAE_OK;
+    status = mae_comm_agree(trainer->hooks->comm, status, err);
+    trainer->owed = status == MAE_OK ? (MaeSaveAs){0} : as;
+    trainer->last_save = mae_trainer_clock(trainer);
+    return status;
 }
 
 /* An update or, if its numbers are not finite, what is to be done about them. */
@@ -249,7 +162,7 @@ static MaeStatus advance(MaeTrainer *trainer, MaeError *err)
 
     if (mae_trainer_barred(trainer))
         return mae_trainer_pass_over(trainer, err);
-    status = update(trainer, err);
+    status = mae_trainer_update(trainer, err);
     return status == MAE_ERR_NUMERIC ? mae_trainer_recover(trainer, err) : status;
 }
 
@@ -292,7 +205,8 @@ static bool time_to_save(const MaeTrainer *trainer)
 {
     const double minutes = trainer->cfg->train.save_minutes;
 
-    return minutes > 0.0 && mae_clock_now() - trainer->last_save > 60.0 * minutes;
+    return minutes > 0.0 &&
+           mae_trainer_clock(trainer) - trainer->last_save > 60.0 * minutes;
 }
 
 /* Does the same configuration, used again, continue this run? */
@@ -321,7 +235,7 @@ static MaeStatus leave(MaeTrainer *trainer, const char *why, MaeError *err)
 static MaeStatus close_epoch(MaeTrainer *trainer, bool last, double *score, MaeError *err)
 {
     const double lr =
-        learning_rate(trainer, trainer->state.batch - trainer->cfg->train.accum_iter);
+        mae_trainer_rate(trainer, trainer->state.batch - trainer->cfg->train.accum_iter);
     const double start = mae_clock_now();
     const uint64_t skipped = trainer->state.skipped;
     MaeJson *record;
@@ -334,6 +248,8 @@ static MaeStatus close_epoch(MaeTrainer *trainer, bool last, double *score, MaeE
     mae_trainer_show(trainer, true);
     record = begin_record(trainer, lr, skipped);
     status = mae_trainer_evaluate(trainer, last, record, score, err);
+    if (status == MAE_OK)
+        status = mae_trainer_sync(trainer, err);
     if (status != MAE_OK) {
         mae_json_free(record);
         return status;
@@ -343,7 +259,10 @@ static MaeStatus close_epoch(MaeTrainer *trainer, bool last, double *score, MaeE
         mae_log(&trainer->hooks->log, MAE_LOG_WARN,
                 "epoch %llu: %llu updates were left out, numbers were not finite",
                 (unsigned long long)trainer->state.epoch, (unsigned long long)skipped);
-    mae_run_folder_epoch(trainer->folder, record, trainer->state.step);
+    if (mae_trainer_leads(trainer))
+        mae_run_folder_epoch(trainer->folder, record, trainer->state.step);
+    else
+        mae_json_free(record);
     trainer->pace.epochs++;
     trainer->pace.evaluating += mae_clock_now() - start;
     trainer->epoch_at = trainer->pace;
@@ -374,6 +293,9 @@ static MaeStatus end_epoch(MaeTrainer *trainer, bool *over, MaeError *err)
         MAE_TRY(save(trainer, as, err));
     if (as.best && trainer->folder->best_failed)
         trainer->state.best = before.best; /* of what best.h5 holds */
+    if (as.best)
+        MAE_TRY(mae_trainer_follow(trainer, &trainer->state.best,
+                                   sizeof trainer->state.best, err));
     mae_run_report_update(trainer, *over ? MAE_RUN_FINISHED : MAE_RUN_UNDER_WAY);
     return MAE_OK;
 }
@@ -390,22 +312,14 @@ MaeStatus mae_trainer_check_loss(double loss, size_t images, size_t epoch, MaeEr
     return MAE_OK;
 }
 
-MaeStatus mae_trainer_poll(const MaeTrainHooks *hooks, MaeError *err)
-{
-    if (hooks->stop != NULL && hooks->stop(hooks->ctx))
-        MAE_FAIL(err, MAE_ERR_INTERRUPTED,
-                 "stopped before the first step: run the same command again");
-    return MAE_OK;
-}
-
 /* Between updates: stop if asked or out of time, save if it is time. */
 static MaeStatus between(MaeTrainer *trainer, MaeError *err)
 {
     const double hours = trainer->cfg->train.stop_after;
 
-    if (mae_trainer_poll(trainer->hooks, NULL) != MAE_OK)
+    if (mae_trainer_told(trainer))
         return leave(trainer, "stopped", err);
-    if (hours > 0.0 && mae_clock_now() - trainer->started > hours * 3600.0)
+    if (hours > 0.0 && mae_trainer_clock(trainer) - trainer->started > hours * 3600.0)
         return leave(trainer, "train.stop_after is over", err);
     return time_to_save(trainer) ? save(trainer, (MaeSaveAs){0}, err) : MAE_OK;
 }
@@ -444,8 +358,8 @@ static void rescue(MaeTrainer *trainer, MaeStatus status)
 {
     if (status == MAE_OK || status == MAE_ERR_INTERRUPTED || trainer->pace.updates == 0)
         return;
-    trainer->owed.must = true;
-    if (save(trainer, trainer->owed, NULL) == MAE_OK)
+    trainer->owed.must = true; /* by itself: the other ranks may be gone */
+    if (mae_trainer_leads(trainer) && write_state(trainer, trainer->owed, NULL) == MAE_OK)
         mae_log(&trainer->hooks->log, MAE_LOG_INFO, "saved up to step %llu in %s",
                 (unsigned long long)trainer->state.step, trainer->folder->path);
 }
@@ -454,7 +368,7 @@ static void rescue(MaeTrainer *trainer, MaeStatus status)
 static MaeStatus save_start(MaeTrainer *trainer, MaeError *err)
 {
     if (trainer->cfg->train.on_nonfinite != MAE_CONF_NONFINITE_ROLLBACK ||
-        trainer->folder->resume[0] != '\0')
+        trainer->resumed)
         return MAE_OK;
     return save(trainer, (MaeSaveAs){0}, err);
 }
@@ -462,14 +376,15 @@ static MaeStatus save_start(MaeTrainer *trainer, MaeError *err)
 MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError *err)
 {
     const MaeTrainPace *pace = &trainer->pace;
-    MaeStatus status = MAE_OK;
+    MaeStatus status = mae_trainer_sync(trainer, err);
     bool first = true, over = mae_trainer_finished(trainer);
 
-    trainer->started = trainer->last_save = mae_clock_now();
-    if (!over)
+    trainer->started = trainer->last_save = mae_trainer_clock(trainer);
+    if (status == MAE_OK && !over)
         status = save_start(trainer, err);
     while (status == MAE_OK && !over) {
-        status = place_loader(trainer, first, err);
+        status =
+            mae_comm_agree(trainer->hooks->comm, place_loader(trainer, first, err), err);
         if (status == MAE_OK)
             status = run_epoch(trainer, &over, err);
         first = false;
@@ -483,7 +398,7 @@ MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError 
         .last_score = trainer->last_score,
         .images_per_second = mae_trainer_speed(trainer, &(MaeTrainPace){0}),
         .waited = pace->updating > 0.0 ? pace->waiting / pace->updating : 0.0,
-        .seconds = mae_clock_now() - trainer->started,
+        .seconds = mae_trainer_clock(trainer) - trainer->started,
     };
     return status;
 }

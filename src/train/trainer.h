@@ -27,6 +27,12 @@
  * What happened is in nonfinite-STEP.json (train/nonfinite.h). Updates that are left out
  * are part of checkpoints, so a run that is taken up again equals one that was not.
  *
+ * Ranks (hooks.comm) share every update: each trains on its part of the batches, their
+ * gradients are added up, and all do the same step with the sum. Rank 0 alone reads and
+ * writes the run folder, and its clock decides. What can fail or be stopped on one rank
+ * is agreed upon before the next thing that ranks do together, so a function that takes
+ * part in such things ends alike on all of them: with the same status, unless it is COMM.
+ *
  * Memory   Everything is planned when the trainer opens; updates never allocate.
  * Errors   NUMERIC as above and for a held-out loss that is not finite; INTERRUPTED after
  *          a stop with everything saved. Before any other failure, e.g. of data or of
@@ -36,6 +42,7 @@
 #ifndef MAE_TRAIN_TRAINER_H
 #define MAE_TRAIN_TRAINER_H
 
+#include "comm/comm.h"
 #include "conf/config.h"
 #include "data/loader.h"
 #include "data/survey.h"
@@ -71,9 +78,12 @@ typedef struct MaeTask {
     MaeStatus (*rehearse)(void *ctx, MaeWeights w, float *dw, MaeGradUse use,
                           MaeError *err);
 
-    /** Loss of a batch; dw = or += scale * its gradient. */
-    MaeStatus (*step)(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
-                      MaeGradUse use, double scale, double *loss, MaeError *err);
+    /** Refuse a batch that cannot be trained on; NULL: any can. */
+    MaeStatus (*accept)(void *ctx, const MaeBatch *batch, MaeError *err);
+
+    /** @return the loss of a batch; dw = or += scale * its gradient. */
+    double (*step)(void *ctx, const MaeBatch *batch, MaeWeights w, float *dw,
+                   MaeGradUse use, double scale);
 
     /**
      * Evaluate after an epoch of @p trainer and add the results to @p record. What
@@ -128,13 +138,16 @@ typedef struct MaeTrainer {
     MaeClip clip;
     MaeSchedule schedule;
     size_t batches; /* used per epoch: a multiple of accum_iter */
+    bool resumed;   /* the run goes on from a checkpoint */
+    bool told;      /* a rank was asked to stop; of several ranks */
+    double clock;   /* of rank 0 when ranks last met; of several ranks */
     MaeTrainState state;
     MaeSaveAs owed;              /* names of the last save, if it ended the run */
-    double started, last_save;   /* clock; 0 before the run */
+    double started, last_save;   /* mae_trainer_clock; 0 before the run */
     MaeTrainPace pace, epoch_at; /* of the session: now, and at the start of the epoch */
     double last_loss, last_score;
     double lr, norm; /* of the update under way; NaN until the norm is known */
-    double *losses;  /* [accum_iter] of its batches */
+    double *losses;  /* [accum_iter] of its batches, as far as they are this rank's */
     bool torn;       /* weights and state are not those of one moment */
     size_t reports;  /* failed updates that the session has told */
     size_t rollbacks;
@@ -161,10 +174,13 @@ void mae_trainer_close(MaeTrainer *trainer);
 size_t mae_trainer_bytes(const MaeTrainer *trainer);
 
 /**
- * INTERRUPTED if the caller of the run asked to stop; the message is for one that has not
+ * INTERRUPTED if the caller asked this rank to stop; the message is for one that has not
  * begun, mae_trainer_run has its own.
  */
 MaeStatus mae_trainer_poll(const MaeTrainHooks *hooks, MaeError *err);
+
+/** The same if any rank was asked, known when ranks meet. */
+MaeStatus mae_trainer_obey(const MaeTrainer *trainer, MaeError *err);
 
 /**
  * What an evaluation of @p images held-out images must have found: NUMERIC for a loss
@@ -232,12 +248,20 @@ MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, size_t 
                                 MaeError *err);
 
 /**
- * The first half of an update: loss and gradient of one batch out of accum_iter.
- * @param first of the update: the gradients begin at zero.
- * @param[out] loss maybe not finite.
+ * The next batch that can be trained on, on all ranks.
+ * @param[out] batch to be released; NULL on failure.
  */
-MaeStatus mae_trainer_add(MaeTrainer *trainer, const MaeBatch *batch, bool first,
-                          double *loss, MaeError *err);
+MaeStatus mae_trainer_fetch(MaeTrainer *trainer, const MaeBatch **batch, MaeError *err);
+
+/** Learning rate of the update that begins after so many batches of the epoch. */
+double mae_trainer_rate(const MaeTrainer *trainer, uint64_t batch);
+
+/**
+ * The first half of an update: loss, maybe not finite, and gradient of this rank's part
+ * of one batch out of accum_iter.
+ * @param first of the update: the gradients begin at zero.
+ */
+double mae_trainer_add(MaeTrainer *trainer, const MaeBatch *batch, bool first);
 
 /**
  * The second half: gradient norm, clipping, optimiser step. Counts nothing.
@@ -246,6 +270,35 @@ MaeStatus mae_trainer_add(MaeTrainer *trainer, const MaeBatch *batch, bool first
  * or for weights or moments that are not finite any more.
  */
 MaeStatus mae_trainer_apply(MaeTrainer *trainer, double lr, double *norm, MaeError *err);
+
+/** An update, counted and logged. @return NUMERIC if it is for mae_trainer_recover. */
+MaeStatus mae_trainer_update(MaeTrainer *trainer, MaeError *err);
+
+/** True on the rank that writes. */
+bool mae_trainer_leads(const MaeTrainer *trainer);
+
+/** What decisions are made by: mae_clock_now; of several ranks rank 0's, as of when they
+ * last met. */
+double mae_trainer_clock(const MaeTrainer *trainer);
+
+/** Has this run, on any rank, been asked to stop? Known when ranks meet. */
+bool mae_trainer_told(const MaeTrainer *trainer);
+
+/** Ranks meet: clock and wishes to stop. */
+MaeStatus mae_trainer_sync(MaeTrainer *trainer, MaeError *err);
+
+/**
+ * Gradients are summed over ranks.
+ * @param[in,out] loss of this rank; mean over ranks.
+ */
+MaeStatus mae_trainer_combine(MaeTrainer *trainer, double *loss, MaeError *err);
+
+/** Every rank gets what rank 0 has. */
+MaeStatus mae_trainer_follow(MaeTrainer *trainer, void *data, size_t bytes,
+                             MaeError *err);
+
+/** Every rank takes rank 0's weights, optimiser state and position. */
+MaeStatus mae_trainer_spread(MaeTrainer *trainer, MaeError *err);
 
 /** True if weights, moments and averages are finite and those of one moment. */
 bool mae_trainer_sound(const MaeTrainer *trainer);

@@ -26,12 +26,12 @@ static bool meets(Poison what)
     return poison.what == what && poison.hit;
 }
 
-MaeStatus __real_mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch,
-                                       MaeWeights w, float *dw, MaeGradUse use,
-                                       double scale, double *loss, MaeError *err);
-MaeStatus __wrap_mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch,
-                                       MaeWeights w, float *dw, MaeGradUse use,
-                                       double scale, double *loss, MaeError *err);
+double __real_mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch,
+                                    MaeWeights w, float *dw, MaeGradUse use,
+                                    double scale);
+double __wrap_mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch,
+                                    MaeWeights w, float *dw, MaeGradUse use,
+                                    double scale);
 MaeMix __real_mae_mix_draw(const MaeMixRule *rule, uint64_t seed, uint32_t epoch,
                            size_t batch, size_t height, size_t width);
 MaeMix __wrap_mae_mix_draw(const MaeMixRule *rule, uint64_t seed, uint32_t epoch,
@@ -57,19 +57,15 @@ MaeStatus __wrap_mae_snapshot_save(const char *path, const MaeSnapshot *snapshot
                                    const MaeParamTable *table, const float *weights,
                                    const MaeOptim *optim, MaeError *err);
 
-MaeStatus __wrap_mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch,
-                                       MaeWeights w, float *dw, MaeGradUse use,
-                                       double scale, double *loss, MaeError *err)
+double __wrap_mae_pretrain_step_run(MaePretrainStep *step, const MaeBatch *batch,
+                                    MaeWeights w, float *dw, MaeGradUse use, double scale)
 {
-    const MaeStatus status =
-        __real_mae_pretrain_step_run(step, batch, w, dw, use, scale, loss, err);
+    const double loss = __real_mae_pretrain_step_run(step, batch, w, dw, use, scale);
 
     look(batch->epoch, batch->index);
-    if (meets(LOSS))
-        *loss = (double)NAN;
     if (meets(GRADIENT))
         dw[SPOILT] = -INFINITY;
-    return status;
+    return meets(LOSS) ? (double)NAN : loss;
 }
 
 MaeMix __wrap_mae_mix_draw(const MaeMixRule *rule, uint64_t seed, uint32_t epoch,

@@ -84,17 +84,28 @@ bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int a
 
 int mae_tool_close(MaeTool *tool, MaeStatus status, const MaeError *err)
 {
+    return mae_tool_close_ranks(tool, NULL, status, err);
+}
+
+int mae_tool_close_ranks(MaeTool *tool, MaeComm *comm, MaeStatus status,
+                         const MaeError *err)
+{
     MaeError late = {0};
+    int code;
 
     mae_terminal_close(&tool->terminal);
     if (status == MAE_OK) {
         status = flush_results(&late);
         err = &late;
     }
-    if (status != MAE_OK)
+    code = (int)mae_exit_code(status);
+    if (status != MAE_OK && (mae_comm_rank(comm) == 0 || status == MAE_ERR_COMM))
         mae_tool_print_error(stderr, tool->command->name, status, err);
     mae_args_done(&tool->args);
-    return (int)mae_exit_code(status);
+    if (status == MAE_ERR_COMM)
+        mae_comm_abort(comm, code);
+    mae_comm_close(comm);
+    return code;
 }
 
 MaeStatus mae_tool_expect(const char *path, MaeError *err)

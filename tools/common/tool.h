@@ -26,6 +26,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "comm/comm.h"
 #include "common/options.h"
 #include "common/terminal.h"
 #include "store/json.h"
@@ -67,6 +68,14 @@ bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int a
  * @return the exit code for main.
  */
 int mae_tool_close(MaeTool *tool, MaeStatus status, const MaeError *err);
+
+/**
+ * The same for one of several ranks: what all agreed upon is printed by rank 0 alone, a
+ * COMM failure by every rank that has met it, and ends all of them. Closes @p comm, which
+ * may be NULL.
+ */
+int mae_tool_close_ranks(MaeTool *tool, MaeComm *comm, MaeStatus status,
+                         const MaeError *err);
 
 /**
  * ARG unless there is something at @p path: an input that does not exist is wrong usage

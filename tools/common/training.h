@@ -27,7 +27,7 @@ typedef MaeStatus (*MaeTrainFn)(MaeConfig *cfg, const MaeTrainHooks *hooks,
                                 MaeTrainResult *result, MaeError *err);
 
 /** The whole main of a training tool. @return the exit code. */
-int mae_training_main(const MaeCommand *command, MaeConfTool conf, MaeTrainFn train,
+int mae_training_main(const MaeCommand *command, MaeConfTool conf, MaeTrainFn fn,
                       int argc, char **argv);
 
 #endif /* MAE_TOOLS_COMMON_TRAINING_H */

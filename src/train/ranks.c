@@ -1,0 +1,134 @@
+/* Part of trainer.h: what several ranks do together. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "train/trainer.h"
+
+bool mae_trainer_leads(const MaeTrainer *trainer)
+{
+    return mae_comm_rank(trainer->hooks->comm) == 0;
+}
+
+static bool alone(const MaeTrainer *trainer)
+{
+    return mae_comm_world(trainer->hooks->comm) == 1;
+}
+
+double mae_trainer_clock(const MaeTrainer *trainer)
+{
+    return alone(trainer) ? mae_clock_now() : trainer->clock;
+}
+
+bool mae_trainer_told(const MaeTrainer *trainer)
+{
+    return alone(trainer) ? mae_trainer_poll(trainer->hooks, NULL) != MAE_OK
+                          : trainer->told;
+}
+
+static MaeStatus stopped(MaeError *err)
+{
+    MAE_FAIL(err, MAE_ERR_INTERRUPTED,
+             "stopped before the first step: run the same command again");
+}
+
+MaeStatus mae_trainer_poll(const MaeTrainHooks *hooks, MaeError *err)
+{
+    return hooks->stop != NULL && hooks->stop(hooks->ctx) ? stopped(err) : MAE_OK;
+}
+
+MaeStatus mae_trainer_obey(const MaeTrainer *trainer, MaeError *err)
+{
+    return mae_trainer_told(trainer) ? stopped(err) : MAE_OK;
+}
+
+/* @param[in,out] loss summed on the way. */
+static MaeStatus meet(MaeTrainer *trainer, double *loss, MaeError *err)
+{
+    const bool told = mae_trainer_poll(trainer->hooks, NULL) != MAE_OK;
+    double sums[] = {*loss, told ? 1.0 : 0.0,
+                     mae_trainer_leads(trainer) ? mae_clock_now() : 0.0};
+
+    MAE_TRY(mae_comm_sum_doubles(trainer->hooks->comm, sums, 3, err));
+    *loss = sums[0];
+    trainer->told = trainer->told || sums[1] > 0.0;
+    trainer->clock = sums[2];
+    return MAE_OK;
+}
+
+MaeStatus mae_trainer_sync(MaeTrainer *trainer, MaeError *err)
+{
+    double loss = 0.0;
+
+    return alone(trainer) ? MAE_OK : meet(trainer, &loss, err);
+}
+
+/* How running statistics change is known to every rank: it must not be added up. */
+static void keep_tracked_once(MaeTrainer *trainer)
+{
+    const MaeParamTable *table = trainer->task.table;
+
+    for (size_t p = 0; p < table->count && !mae_trainer_leads(trainer); p++) {
+        const MaeParam at = table->entries[p].at;
+
+        if (table->entries[p].flags & MAE_PARAM_TRACKED)
+            memset(trainer->dw + at.off, 0, at.count * sizeof *trainer->dw);
+    }
+}
+
+/* Does the place of a parameter in the gradients hold anything? */
+static bool travels(const MaeParamEntry *entry)
+{
+    return !(entry->flags & MAE_PARAM_FIXED) || (entry->flags & MAE_PARAM_TRACKED);
+}
+
+/* What lies between frozen parameters goes in one piece. */
+static MaeStatus sum_gradients(MaeTrainer *trainer, MaeError *err)
+{
+    const MaeParamTable *table = trainer->task.table;
+    MaeComm *comm = trainer->hooks->comm;
+    size_t begin = 0;
+
+    for (size_t p = 0; p < table->count; p++) {
+        const size_t at = table->entries[p].at.off;
+
+        if (travels(&table->entries[p]))
+            continue;
+        if (at > begin)
+            MAE_TRY(mae_comm_post(comm, trainer->dw + begin, at - begin, err));
+        begin = p + 1 < table->count ? table->entries[p + 1].at.off : table->total;
+    }
+    if (table->total > begin)
+        MAE_TRY(mae_comm_post(comm, trainer->dw + begin, table->total - begin, err));
+    return mae_comm_wait(comm, err);
+}
+
+MaeStatus mae_trainer_combine(MaeTrainer *trainer, double *loss, MaeError *err)
+{
+    if (alone(trainer))
+        return MAE_OK;
+    keep_tracked_once(trainer);
+    MAE_TRY(sum_gradients(trainer, err));
+    MAE_TRY(meet(trainer, loss, err));
+    *loss /= (double)mae_comm_world(trainer->hooks->comm);
+    return MAE_OK;
+}
+
+MaeStatus mae_trainer_follow(MaeTrainer *trainer, void *data, size_t bytes, MaeError *err)
+{
+    return mae_comm_broadcast(trainer->hooks->comm, data, bytes, 0, err);
+}
+
+MaeStatus mae_trainer_spread(MaeTrainer *trainer, MaeError *err)
+{
+    MaeOptim *optim = &trainer->optim;
+    const size_t bytes = trainer->task.table->total * sizeof *trainer->w;
+
+    MAE_TRY(mae_trainer_follow(trainer, trainer->w, bytes, err));
+    for (size_t s = 0; s < optim->driver->state_slots; s++)
+        MAE_TRY(mae_trainer_follow(trainer, optim->state[s], bytes, err));
+    if (optim->average != NULL)
+        MAE_TRY(mae_trainer_follow(trainer, optim->average, bytes, err));
+    MAE_TRY(mae_trainer_follow(trainer, &optim->steps, sizeof optim->steps, err));
+    MAE_TRY(mae_trainer_follow(trainer, &trainer->state, sizeof trainer->state, err));
+    return mae_trainer_follow(trainer, &trainer->resumed, sizeof trainer->resumed, err);
+}
