@@ -62,6 +62,7 @@ typedef struct MaeTrainResult {
     double last_score;        /* of the last evaluation; NaN if none */
     double images_per_second; /* of this session's updates, evaluations left out */
     double waited;            /* share of the updates spent waiting for data, 0..1 */
+    double met;               /* share spent waiting for other ranks, 0..1 */
     double seconds;           /* of this session */
 } MaeTrainResult;
 

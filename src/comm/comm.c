@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "comm/parts.h"
 
-#define BUCKET ((size_t)1 << 20)
+#define BUCKET ((size_t)1 << 18)
 #define PIECE ((size_t)1 << 30) /* bytes that one call of a driver moves */
 
 /* Who says how many ranks there are, the most trustworthy first. */

@@ -36,7 +36,7 @@
 typedef struct MaeCommOptions {
     MaeDtype wire;  /* of gradients between ranks */
     double timeout; /* seconds; 0: wait forever */
-    size_t bucket;  /* elements; 0: 2^20 */
+    size_t bucket;  /* elements; 0: 2^18 */
 } MaeCommOptions;
 
 typedef struct MaeComm MaeComm;
@@ -81,6 +81,12 @@ double mae_comm_waited(const MaeComm *comm);
  * @param[in,out] x neither read nor written by the caller until mae_comm_wait.
  */
 MaeStatus mae_comm_post(MaeComm *comm, float *x, size_t n, MaeError *err);
+
+/** Elements that one post takes at once; more go in several buckets. */
+size_t mae_comm_bucket(const MaeComm *comm);
+
+/** Buckets that can be posted now without waiting. */
+size_t mae_comm_room(const MaeComm *comm);
 
 /** Bring what was posted forward, without waiting; to be called now and then. */
 MaeStatus mae_comm_poll(MaeComm *comm, MaeError *err);

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "comm/driver.h"
 
-#define MAE_COMM_BUCKETS 4  /* under way at a time */
+#define MAE_COMM_BUCKETS 8  /* under way at a time */
 #define MAE_COMM_DOUBLES 64 /* added up at a time */
 
 typedef enum MaeBucketPhase {

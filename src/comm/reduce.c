@@ -176,6 +176,16 @@ static MaeStatus wait_for(MaeComm *comm, size_t most, MaeError *err)
     return MAE_OK;
 }
 
+size_t mae_comm_bucket(const MaeComm *comm)
+{
+    return comm->options.bucket;
+}
+
+size_t mae_comm_room(const MaeComm *comm)
+{
+    return MAE_COMM_BUCKETS - comm->under_way;
+}
+
 MaeStatus mae_comm_post(MaeComm *comm, float *x, size_t n, MaeError *err)
 {
     if (mae_comm_world(comm) == 1)

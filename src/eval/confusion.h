@@ -17,9 +17,9 @@
  * Shapes   B images, K classes.
  * Memory   open allocates; the cells only for up to MAE_CONFUSION_MAX classes, everything
  *          but the files does without.
- * Errors   NOMEM; IO of the files; COMM of the sum. An image whose logits hold a NaN has no prediction:
- *          it lacks in the recall of its class and in no cell. A label outside 0 .. K-1
- *          is ignored.
+ * Errors   NOMEM; IO of the files; COMM of the sum. An image whose logits hold a NaN has
+ *          no prediction: it lacks in the recall of its class and in no cell. A label
+ *          outside 0 .. K-1 is ignored.
  * Threads  One thread at a time per object.
  */
 #ifndef MAE_EVAL_CONFUSION_H

@@ -373,6 +373,7 @@ void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeGradUse use,
                                  batch * (run->visible + 1)};
     Call call = {
         .run = run, .w = w, .mask = mask, .batch = batch, .dstream = work->dx[0]};
+    MaeGradFront front = {&model->table, dw, use, batch, model->table.total};
 
     assert(work->plan.keep != MAE_KEEP_NOTHING && batch > 0 && batch <= work->plan.batch);
     if (hidden == 0)
@@ -381,15 +382,16 @@ void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeGradUse use,
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), head_backward_tile,
                  &call);
     mae_weight_grad_run(&pred, 1, &work->compute, dw, use);
-    call.dstream = mae_trunk_backward(&model->decoder, work, dw, use, call.dstream,
-                                      &run->decoder, w, NULL, batch, model->patches + 1);
+    call.dstream = mae_trunk_backward(&model->decoder, work, &front, call.dstream,
+                                      &run->decoder, w, NULL, model->patches + 1);
     call.dnext = call.dstream == work->dx[0] ? work->dx[1] : work->dx[0];
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), embed_backward_tile,
                  &call);
     mae_weight_grad_run(&embed, 1, &work->compute, dw, use);
-    mae_encoder_backward(&model->encoder, work, dw, use, call.dnext, &run->encoder, w,
-                         mask->ids_keep, NULL, batch, run->visible + 1);
-    mae_work_combine_sums(work, &model->table, dw, use, batch);
+    mae_work_offer(work, &front, model->norm.gamma.off);
+    mae_encoder_backward(&model->encoder, work, &front, call.dnext, &run->encoder, w,
+                         mask->ids_keep, NULL, run->visible + 1);
+    mae_work_advance(work, &front, 0);
 }
 
 MaeStatus mae_autoencoder_rehearse(MaeAutoencoderRun *run, float *dw, MaeGradUse use,

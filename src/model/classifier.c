@@ -345,6 +345,7 @@ void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeGradUse use,
     const MaeWeightGrad head = {model->head.weight.off, model->head.in,   model->head.out,
                                 run->dhead.data,        run->normed.data, batch};
     Call call = {.run = run, .w = w, .scales = scales, .batch = batch};
+    MaeGradFront front = {&model->table, dw, use, batch, model->table.total};
 
     assert(work->plan.keep != MAE_KEEP_NOTHING && batch > 0 && batch <= work->plan.batch);
     assert(model->head_only || !has_batchnorm(model));
@@ -352,11 +353,11 @@ void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeGradUse use,
                  &call);
     mae_weight_grad_run(&head, 1, &work->compute, dw, use);
     if (!model->head_only)
-        mae_encoder_backward(&model->encoder, work, dw, use, work->dx[0], &run->encoder,
-                             w, NULL, scales, batch, work->plan.trunks[0].tokens);
-    mae_work_combine_sums(work, &model->table, dw, use, batch);
+        mae_encoder_backward(&model->encoder, work, &front, work->dx[0], &run->encoder, w,
+                             NULL, scales, work->plan.trunks[0].tokens);
     if (has_batchnorm(model))
         mae_batchnorm_track(&model->batchnorm, dw, use, &run->batchnorm, w.f32, batch);
+    mae_work_advance(work, &front, 0);
 }
 
 void mae_classifier_fold(const MaeClassifier *model, const float *w, float *weight,

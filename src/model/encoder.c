@@ -259,13 +259,14 @@ static void tokens_backward(void *ctx, size_t index, size_t thread)
     mae_lap(b->work->scratch[thread].lap, MAE_LAP_TOKENS);
 }
 
-void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float *dw,
-                          MaeGradUse use, float *dout, const MaeEncoderCache *cache,
+void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work,
+                          MaeGradFront *front, float *dout, const MaeEncoderCache *cache,
                           MaeWeights w, const uint32_t *ids, const float *scales,
-                          size_t batch, size_t tokens)
+                          size_t tokens)
 {
-    const float *dx = mae_trunk_backward(&encoder->trunk, work, dw, use, dout,
-                                         &cache->trunk, w, scales, batch, tokens);
+    const size_t batch = front->batch;
+    const float *dx = mae_trunk_backward(&encoder->trunk, work, front, dout,
+                                         &cache->trunk, w, scales, tokens);
     TokensBackward tokens_ctx = {encoder, work, dx, ids, batch, tokens};
     const MaeWeightGrad job = {
         .off = encoder->patch.weight.off,
@@ -280,5 +281,5 @@ void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float 
         return;
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), tokens_backward,
                  &tokens_ctx);
-    mae_weight_grad_run(&job, 1, &work->compute, dw, use);
+    mae_weight_grad_run(&job, 1, &work->compute, front->dw, front->use);
 }

@@ -95,11 +95,11 @@ const float *mae_encoder_forward(const MaeEncoder *encoder, const MaeWork *work,
 /**
  * Whole batch, from the gradient of the last block's output, one of work->dx, back to the
  * first half that is trained, or through the embedding.
- * @param[in,out] dw gradients of the linear layers; row sums go to the tiles' buffers.
+ * @param[in,out] front as mae_trunk_backward's.
  */
-void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work, float *dw,
-                          MaeGradUse use, float *dout, const MaeEncoderCache *cache,
+void mae_encoder_backward(const MaeEncoder *encoder, const MaeWork *work,
+                          MaeGradFront *front, float *dout, const MaeEncoderCache *cache,
                           MaeWeights w, const uint32_t *ids, const float *scales,
-                          size_t batch, size_t tokens);
+                          size_t tokens);
 
 #endif /* MAE_MODEL_ENCODER_H */

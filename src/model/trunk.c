@@ -121,33 +121,53 @@ void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
 
 typedef struct Combine {
     const MaeWork *work;
-    const MaeParamTable *table;
-    float *dw;
-    MaeGradUse use;
-    size_t tiles;
+    const MaeGradFront *front;
+    size_t first; /* parameter */
 } Combine;
 
 static void combine_param(void *ctx, size_t index, size_t thread)
 {
     const Combine *combine = ctx;
-    const MaeParamEntry *entry = &combine->table->entries[index];
+    const MaeGradFront *front = combine->front;
+    const MaeParamEntry *entry = &front->table->entries[combine->first + index];
+    const size_t tiles = mae_work_tiles(combine->work, front->batch);
 
     (void)thread;
     if (!(entry->flags & MAE_PARAM_ROWSUM) || (entry->flags & MAE_PARAM_FIXED))
         return;
-    if (combine->use == MAE_GRAD_SET)
-        memset(combine->dw + entry->at.off, 0, entry->at.count * sizeof *combine->dw);
-    for (size_t t = 0; t < combine->tiles; t++)
-        mae_rows_add(combine->dw + entry->at.off,
+    if (front->use == MAE_GRAD_SET)
+        memset(front->dw + entry->at.off, 0, entry->at.count * sizeof *front->dw);
+    for (size_t t = 0; t < tiles; t++)
+        mae_rows_add(front->dw + entry->at.off,
                      mae_work_sums(combine->work, t) + entry->at.sum, entry->at.count);
 }
 
-void mae_work_combine_sums(const MaeWork *work, const MaeParamTable *table, float *dw,
-                           MaeGradUse use, size_t batch)
+/* Parameters that begin before an offset. */
+static size_t params_before(const MaeParamTable *table, size_t offset)
 {
-    Combine combine = {work, table, dw, use, mae_work_tiles(work, batch)};
+    size_t p = table->count;
 
-    mae_pool_run(work->compute.pool, table->count, combine_param, &combine);
+    while (p > 0 && table->entries[p - 1].at.off >= offset)
+        p--;
+    return p;
+}
+
+void mae_work_advance(const MaeWork *work, MaeGradFront *front, size_t from)
+{
+    Combine combine = {work, front, params_before(front->table, from)};
+    const size_t end = params_before(front->table, front->from);
+
+    assert(from <= front->from);
+    mae_pool_run(work->compute.pool, end - combine.first, combine_param, &combine);
+    front->from = from;
+    if (work->compute.ready != NULL)
+        work->compute.ready(work->compute.ready_ctx, from);
+}
+
+void mae_work_offer(const MaeWork *work, MaeGradFront *front, size_t from)
+{
+    if (work->compute.ready != NULL)
+        mae_work_advance(work, front, from);
 }
 
 MaeStatus mae_trunk_define(MaeTrunk *trunk, MaeParamTable *table, const char *prefix,
@@ -295,25 +315,28 @@ static void backward_tile(void *ctx, size_t index, size_t thread)
 }
 
 /* The MLP of the last block that is not trained as a whole: where backward ends. */
-static void backward_half(const MaeTrunk *trunk, const MaeWork *work, float *dw,
-                          MaeGradUse use, const float *dout, const MaeTrunkCache *cache,
-                          MaeWeights w, const float *scales, size_t batch, size_t tokens)
+static void backward_half(const MaeTrunk *trunk, const MaeWork *work,
+                          const MaeGradFront *front, const float *dout,
+                          const MaeTrunkCache *cache, MaeWeights w, const float *scales,
+                          size_t tokens)
 {
+    const size_t batch = front->batch;
     const size_t last = mae_trunk_first(trunk) - 1;
     const float *s = scales != NULL ? scales + (2 * last + 1) * batch : NULL;
     BlockBackward block = {trunk, work, cache, w,      s,   dout,
                            NULL,  last, batch, tokens, true};
 
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), backward_tile, &block);
-    mae_block_weight_grads_mlp(&trunk->blocks[last], &work->compute, dw, use,
-                               &work->grads, dout, &cache->blocks[last], s,
+    mae_block_weight_grads_mlp(&trunk->blocks[last], &work->compute, front->dw,
+                               front->use, &work->grads, dout, &cache->blocks[last], s,
                                batch * tokens);
 }
 
-float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
-                          MaeGradUse use, float *dout, const MaeTrunkCache *cache,
-                          MaeWeights w, const float *scales, size_t batch, size_t tokens)
+float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, MaeGradFront *front,
+                          float *dout, const MaeTrunkCache *cache, MaeWeights w,
+                          const float *scales, size_t tokens)
 {
+    const size_t batch = front->batch;
     float *dx = dout == work->dx[0] ? work->dx[1] : work->dx[0];
 
     assert(dout == work->dx[0] || dout == work->dx[1]);
@@ -325,12 +348,13 @@ float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
 
         mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), backward_tile,
                      &block);
-        mae_block_weight_grads(&trunk->blocks[i], &work->compute, dw, use, &work->grads,
-                               dout, &cache->blocks[i], s, batch * tokens);
+        mae_block_weight_grads(&trunk->blocks[i], &work->compute, front->dw, front->use,
+                               &work->grads, dout, &cache->blocks[i], s, batch * tokens);
+        mae_work_offer(work, front, mae_block_offset(&trunk->blocks[i]));
         dout = dx;
         dx = used;
     }
     if (trains_half(trunk))
-        backward_half(trunk, work, dw, use, dout, cache, w, scales, batch, tokens);
+        backward_half(trunk, work, front, dout, cache, w, scales, tokens);
     return dout;
 }

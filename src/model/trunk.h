@@ -69,6 +69,15 @@ typedef struct MaeWork {
     float *sums;  /* [sum_first + tiles*(sum_total-sum_first)], see mae_work_sums */
 } MaeWork;
 
+/** How far a backward pass is; it walks the table from its end to its beginning. */
+typedef struct MaeGradFront {
+    const MaeParamTable *table;
+    float *dw;      /* [table->total] */
+    MaeGradUse use; /* what becomes of gradients that are there already */
+    size_t batch;
+    size_t from; /* gradients from here on are final; table->total at first */
+} MaeGradFront;
+
 /** Kept from forward to backward. */
 typedef struct MaeTrunkCache {
     MaeBlockCache *blocks; /* [depth]; all alias one cache if nothing is kept */
@@ -110,9 +119,15 @@ float *mae_work_clear_sums(const MaeWork *work, size_t tile);
 void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
                       const MaeCompute *compute);
 
-/** dw = or += the tiles' row sums in tile order, for every trained ROWSUM parameter. */
-void mae_work_combine_sums(const MaeWork *work, const MaeParamTable *table, float *dw,
-                           MaeGradUse use, size_t batch);
+/**
+ * Nothing more will come for parameters from offset @p from on: dw = or += the tiles' row
+ * sums in tile order, for every trained ROWSUM parameter between there and the front, and
+ * whoever waits is told. Offset 0 ends a backward pass.
+ */
+void mae_work_advance(const MaeWork *work, MaeGradFront *front, size_t from);
+
+/** The same in the middle of one, if somebody waits; else it is left for later. */
+void mae_work_offer(const MaeWork *work, MaeGradFront *front, size_t from);
 
 /** Register blocks "<prefix>.0" ... @p hidden is F. */
 MaeStatus mae_trunk_define(MaeTrunk *trunk, MaeParamTable *table, const char *prefix,
@@ -143,11 +158,12 @@ void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
 
 /**
  * All tiles, all that is trained, weight gradients included. @p dout is one of work->dx.
- * @param[in,out] dw gradients of the linear layers; row sums go to the tiles' buffers.
+ * @param[in,out] front its dw gets gradients of the linear layers; row sums go to the
+ * tiles' buffers. Comes as far as the first block that is trained as a whole.
  * @return the gradient of cache->x[mae_trunk_first()] [R,D]: one of work->dx.
  */
-float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, float *dw,
-                          MaeGradUse use, float *dout, const MaeTrunkCache *cache,
-                          MaeWeights w, const float *scales, size_t batch, size_t tokens);
+float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, MaeGradFront *front,
+                          float *dout, const MaeTrunkCache *cache, MaeWeights w,
+                          const float *scales, size_t tokens);
 
 #endif /* MAE_MODEL_TRUNK_H */

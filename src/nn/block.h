@@ -93,6 +93,12 @@ typedef struct MaeBlockSizes {
 void mae_block_define(MaeBlock *block, MaeParamTable *table, const char *scope,
                       size_t width, size_t heads, size_t hidden);
 
+/** Where its parameters begin in the table. */
+static inline size_t mae_block_offset(const MaeBlock *block)
+{
+    return block->norm1.gamma.off;
+}
+
 /** Carve the cache of a batch; on a measuring arena only counts bytes. */
 void mae_block_reserve(MaeBlockCache *cache, MaeArena *arena, const MaeBlockSizes *sizes);
 

@@ -17,10 +17,16 @@ typedef enum MaeGradUse {
     MAE_GRAD_SET, /* =, without reading them */
 } MaeGradUse;
 
+/** Told by backward: gradients from element @p from of the flat buffer on are final. */
+typedef void (*MaeReadyFn)(void *ctx, size_t from);
+
 typedef struct MaeCompute {
     MaePool *pool; /* NULL: the calling thread alone */
     const MaeGemm *gemm;
-    MaeLap *laps; /* [threads] or NULL: times are not taken */
+    MaeLap *laps;     /* [threads] or NULL: times are not taken */
+    MaeReadyFn ready; /* called now and then by the thread that drives the pool, the last
+                         time with 0; NULL: nobody waits for gradients */
+    void *ready_ctx;
 } MaeCompute;
 
 /** Watch of a thread, or NULL. */

@@ -438,6 +438,7 @@ static MaeStatus open_trainer(Finetune *f, MaeTrainer *trainer, MaeError *err)
                              &session->folder, f->cfg->optim.layer_decay,
                              f->model.arch.depth, err));
     mae_trainer_set_loader(trainer, session->inputs.loader);
+    trainer->gradients = &session->gradients;
     if (is_probe(f) && mae_config_lr(f->cfg) < SMALL_FOR_LARS)
         mae_log(&f->hooks->log, MAE_LOG_WARN,
                 "optim.lr: %g will hardly move a linear probe (LARS); the published rate "

@@ -23,20 +23,40 @@ static void optimiser_step(MaeTrainer *trainer)
     mae_optim_start(&trainer->optim, trainer->w);
 }
 
-/* Seconds of a batch; the first step warms up and is dropped. */
-static MaeStatus measure_batch(MaeTrainer *trainer, const MaeBatch *batch,
+/* Seconds of a batch, with sums over ranks or without; the first step warms up and is
+ * dropped. */
+static MaeStatus measure_batch(MaeTrainer *trainer, const MaeBatch *batch, bool sums,
                                double *seconds, MaeError *err)
 {
-    double started = 0.0;
+    const MaeTask *task = &trainer->task;
+    double started = 0.0, loss;
 
     for (size_t i = 0; i <= MEASURED_STEPS; i++) {
         if (i == 1)
             started = mae_clock_now();
-        (void)trainer->task.step(trainer->task.ctx, batch, mae_trainer_weights(trainer),
-                                 trainer->dw, MAE_GRAD_SET, 0.0);
+        if (sums)
+            mae_gradients_begin(trainer->gradients, task->table, trainer->dw);
+        loss = task->step(task->ctx, batch, mae_trainer_weights(trainer), trainer->dw,
+                          MAE_GRAD_SET, 0.0);
+        if (sums)
+            MAE_TRY(mae_trainer_combine(trainer, &loss, err));
         MAE_TRY(mae_trainer_obey(trainer, err));
     }
     *seconds = (mae_clock_now() - started) / MEASURED_STEPS;
+    return MAE_OK;
+}
+
+/* Seconds of the batches of an update: sums come with the last one. */
+static MaeStatus measure_batches(MaeTrainer *trainer, const MaeBatch *batch,
+                                 double *seconds, MaeError *err)
+{
+    const size_t accum = trainer->cfg->train.accum_iter;
+    double others = 0.0;
+
+    MAE_TRY(measure_batch(trainer, batch, true, seconds, err));
+    if (accum > 1)
+        MAE_TRY(measure_batch(trainer, batch, false, &others, err));
+    *seconds += (double)(accum - 1) * others;
     return MAE_OK;
 }
 
@@ -44,20 +64,18 @@ static MaeStatus measure_batch(MaeTrainer *trainer, const MaeBatch *batch,
 static MaeStatus measure(MaeTrainer *trainer, double *seconds, MaeError *err)
 {
     const MaeBatch *batch = NULL;
-    double started, loss = 0.0;
     MaeStatus status = mae_trainer_fetch(trainer, &batch, err);
+    double started;
 
     if (status == MAE_OK)
-        status = measure_batch(trainer, batch, seconds, err);
+        status = measure_batches(trainer, batch, seconds, err);
     mae_loader_release(trainer->loader, batch);
     MAE_TRY(status);
-    *seconds *= (double)trainer->cfg->train.accum_iter;
-    started = mae_clock_now();
-    MAE_TRY(mae_trainer_combine(trainer, &loss, err));
-    MAE_TRY(mae_trainer_obey(trainer, err));
-    if (trainer->state.step == 0)
+    if (trainer->state.step == 0) {
+        started = mae_clock_now();
         optimiser_step(trainer);
-    *seconds += mae_clock_now() - started;
+        *seconds += mae_clock_now() - started;
+    }
     return mae_loader_seek(trainer->loader, (uint32_t)trainer->state.epoch,
                            (size_t)trainer->state.batch, err);
 }

@@ -413,6 +413,7 @@ static MaeStatus open_trainer(Pretrain *p, MaeTrainer *trainer, MaeError *err)
     MAE_TRY(mae_trainer_open(trainer, p->cfg, p->hooks, &task, &session->compute,
                              &session->folder, 1.0, p->cfg->model.depth, err));
     mae_trainer_set_loader(trainer, session->inputs.loader);
+    trainer->gradients = &session->gradients;
     if (session->reader != NULL)
         MAE_TRY(mae_trainer_resume(trainer, session->reader, &session->snapshot, err));
     else if (!session->resumes)
@@ -421,7 +422,7 @@ static MaeStatus open_trainer(Pretrain *p, MaeTrainer *trainer, MaeError *err)
     return MAE_OK;
 }
 
-/* Pictures and yardsticks, each rank by itself; the run's folder on the one that writes. */
+/* Pictures and yardsticks, each rank by itself; the folder, on the one that writes. */
 static MaeStatus begin(Pretrain *p, MaeTrainer *trainer, MaeError *err)
 {
     const char *history = p->session.snapshot.history;

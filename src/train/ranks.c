@@ -1,6 +1,4 @@
 /* Part of trainer.h: what several ranks do together. */
-#include <string.h>
-
 #include "base/clock.h"
 #include "train/trainer.h"
 
@@ -62,52 +60,11 @@ MaeStatus mae_trainer_sync(MaeTrainer *trainer, MaeError *err)
     return alone(trainer) ? MAE_OK : meet(trainer, &loss, err);
 }
 
-/* How running statistics change is known to every rank: it must not be added up. */
-static void keep_tracked_once(MaeTrainer *trainer)
-{
-    const MaeParamTable *table = trainer->task.table;
-
-    for (size_t p = 0; p < table->count && !mae_trainer_leads(trainer); p++) {
-        const MaeParam at = table->entries[p].at;
-
-        if (table->entries[p].flags & MAE_PARAM_TRACKED)
-            memset(trainer->dw + at.off, 0, at.count * sizeof *trainer->dw);
-    }
-}
-
-/* Does the place of a parameter in the gradients hold anything? */
-static bool travels(const MaeParamEntry *entry)
-{
-    return !(entry->flags & MAE_PARAM_FIXED) || (entry->flags & MAE_PARAM_TRACKED);
-}
-
-/* What lies between frozen parameters goes in one piece. */
-static MaeStatus sum_gradients(MaeTrainer *trainer, MaeError *err)
-{
-    const MaeParamTable *table = trainer->task.table;
-    MaeComm *comm = trainer->hooks->comm;
-    size_t begin = 0;
-
-    for (size_t p = 0; p < table->count; p++) {
-        const size_t at = table->entries[p].at.off;
-
-        if (travels(&table->entries[p]))
-            continue;
-        if (at > begin)
-            MAE_TRY(mae_comm_post(comm, trainer->dw + begin, at - begin, err));
-        begin = p + 1 < table->count ? table->entries[p + 1].at.off : table->total;
-    }
-    if (table->total > begin)
-        MAE_TRY(mae_comm_post(comm, trainer->dw + begin, table->total - begin, err));
-    return mae_comm_wait(comm, err);
-}
-
 MaeStatus mae_trainer_combine(MaeTrainer *trainer, double *loss, MaeError *err)
 {
     if (alone(trainer))
         return MAE_OK;
-    keep_tracked_once(trainer);
-    MAE_TRY(sum_gradients(trainer, err));
+    MAE_TRY(mae_gradients_end(trainer->gradients, err));
     MAE_TRY(meet(trainer, loss, err));
     *loss /= (double)mae_comm_world(trainer->hooks->comm);
     return MAE_OK;

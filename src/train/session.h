@@ -16,6 +16,7 @@
 #include "data/identity.h"
 #include "mae/train.h"
 #include "model/snapshot.h"
+#include "train/gradients.h"
 #include "train/inputs.h"
 #include "train/run_folder.h"
 
@@ -25,6 +26,7 @@ typedef struct MaeSession {
     MaePool *pool;
     MaeGemm *gemm;
     MaeCompute compute;
+    MaeGradients gradients; /* that backward passes of compute are ready with */
     MaeRunFolder folder;
     MaeCkptReader *reader; /* of folder.resume; NULL if the run starts anew or released */
     bool resumes;          /* the run goes on, on any rank */

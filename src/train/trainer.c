@@ -187,6 +187,9 @@ static void end_record(const MaeTrainer *trainer, MaeJson *record)
 
     mae_json_set_real(record, "images_per_second", mae_trainer_speed(trainer, past));
     mae_json_set_real(record, "data_wait_seconds", trainer->pace.waiting - past->waiting);
+    if (mae_comm_world(trainer->hooks->comm) > 1)
+        mae_json_set_real(record, "rank_wait_seconds",
+                          trainer->pace.meeting - past->meeting);
     mae_json_set_real(record, "seconds", mae_trainer_seconds(trainer));
 }
 
@@ -398,6 +401,7 @@ MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError 
         .last_score = trainer->last_score,
         .images_per_second = mae_trainer_speed(trainer, &(MaeTrainPace){0}),
         .waited = pace->updating > 0.0 ? pace->waiting / pace->updating : 0.0,
+        .met = pace->updating > 0.0 ? pace->meeting / pace->updating : 0.0,
         .seconds = mae_trainer_clock(trainer) - trainer->started,
     };
     return status;

@@ -51,6 +51,7 @@
 #include "model/snapshot.h"
 #include "optim/clip.h"
 #include "optim/schedule.h"
+#include "train/gradients.h"
 #include "train/run_folder.h"
 
 #define MAE_TRAIN_ROLLBACKS 3 /* of a session; schema.c tells it */
@@ -120,6 +121,7 @@ typedef struct MaeTrainPace {
     uint64_t updates, epochs; /* done */
     double updating;          /* seconds of updates, waiting for data included */
     double waiting;           /* of these for data */
+    double meeting;           /* of these for other ranks */
     double evaluating;        /* seconds of evaluations, at the ends of epochs */
 } MaeTrainPace;
 
@@ -130,6 +132,7 @@ typedef struct MaeTrainer {
     MaeTask task;
     MaeCompute compute;
     MaeLoader *loader;
+    MaeGradients *gradients; /* sums over ranks; set after open, NULL: alone */
     MaeRunFolder *folder;
     MaeArena arena;
     float *w, *dw;       /* [table.total] weights and gradients */
@@ -288,7 +291,7 @@ bool mae_trainer_told(const MaeTrainer *trainer);
 MaeStatus mae_trainer_sync(MaeTrainer *trainer, MaeError *err);
 
 /**
- * Gradients are summed over ranks.
+ * The end of what mae_gradients_begin began: gradients are those of all ranks.
  * @param[in,out] loss of this rank; mean over ranks.
  */
 MaeStatus mae_trainer_combine(MaeTrainer *trainer, double *loss, MaeError *err);

@@ -59,6 +59,8 @@ static MaeStatus accumulate(MaeTrainer *trainer, double *loss, MaeError *err)
         const MaeBatch *batch = NULL;
 
         MAE_TRY(mae_trainer_fetch(trainer, &batch, err));
+        if (i + 1 == accum)
+            mae_gradients_begin(trainer->gradients, trainer->task.table, trainer->dw);
         trainer->losses[i] = mae_trainer_add(trainer, batch, i == 0);
         mae_loader_release(trainer->loader, batch);
         sum += trainer->losses[i];
@@ -90,6 +92,7 @@ MaeStatus mae_trainer_update(MaeTrainer *trainer, MaeError *err)
 {
     const MaeConfig *cfg = trainer->cfg;
     const double start = mae_clock_now(), waited = mae_loader_waited(trainer->loader);
+    const double met = mae_comm_waited(trainer->hooks->comm);
     double loss = 0.0;
 
     trainer->lr = mae_trainer_rate(trainer, trainer->state.batch);
@@ -104,6 +107,7 @@ MaeStatus mae_trainer_update(MaeTrainer *trainer, MaeError *err)
     trainer->pace.updates++;
     trainer->pace.updating += mae_clock_now() - start;
     trainer->pace.waiting += mae_loader_waited(trainer->loader) - waited;
+    trainer->pace.meeting += mae_comm_waited(trainer->hooks->comm) - met;
     if (mae_trainer_leads(trainer) && trainer->state.step % cfg->train.log_every == 0)
         mae_run_folder_step(trainer->folder, trainer->state.step,
                             epoch_after(trainer, trainer->state.batch), loss, trainer->lr,

@@ -109,12 +109,14 @@ static const float *forward(Bench *b)
 
 static void backward(Bench *b)
 {
+    MaeGradFront front = {&b->table, b->dw, MAE_GRAD_ADD, BATCH, b->table.total};
+
     for (size_t t = 0; t < mae_work_tiles(&b->work, BATCH); t++)
         memset(mae_work_sums(&b->work, t), 0, b->table.sum_total * sizeof(float));
     memcpy(b->work.dx[0], b->dout, outputs(b) * sizeof(float));
-    mae_encoder_backward(&b->encoder, &b->work, b->dw, MAE_GRAD_ADD, b->work.dx[0],
-                         &b->cache, b->weights, b->ids, NULL, BATCH, b->patches + 1);
-    mae_work_combine_sums(&b->work, &b->table, b->dw, MAE_GRAD_ADD, BATCH);
+    mae_encoder_backward(&b->encoder, &b->work, &front, b->work.dx[0], &b->cache,
+                         b->weights, b->ids, NULL, b->patches + 1);
+    mae_work_advance(&b->work, &front, 0);
 }
 
 START_TEST(registers)

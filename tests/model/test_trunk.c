@@ -101,14 +101,15 @@ static void forward(Bench *b)
 /* Returns the gradient of the input; that of the weights is in dw. */
 static const float *backward(Bench *b, size_t from)
 {
+    MaeGradFront front = {&b->table, b->dw, MAE_GRAD_ADD, BATCH, b->table.total};
     const float *dx;
 
     for (size_t t = 0; t < mae_work_tiles(&b->work, BATCH); t++)
         memset(mae_work_sums(&b->work, t), 0, b->table.sum_total * sizeof(float));
     memcpy(b->work.dx[from], b->dout, N * sizeof(float));
-    dx = mae_trunk_backward(&b->trunk, &b->work, b->dw, MAE_GRAD_ADD, b->work.dx[from],
-                            &b->cache, b->weights, b->scales, BATCH, TOKENS);
-    mae_work_combine_sums(&b->work, &b->table, b->dw, MAE_GRAD_ADD, BATCH);
+    dx = mae_trunk_backward(&b->trunk, &b->work, &front, b->work.dx[from], &b->cache,
+                            b->weights, b->scales, TOKENS);
+    mae_work_advance(&b->work, &front, 0);
     return dx;
 }
 
@@ -349,26 +350,31 @@ START_TEST(combines_sums)
     MaeParamTable table = {0};
     float sums[4 * 64], dw[64];
     MaeWork work = {.sums = sums, .plan = {.tile_images = 2}};
+    MaeGradFront front = {&table, dw, MAE_GRAD_ADD, 6, 0}, rest;
     MaeParam a, b, fixed;
 
     a = mae_param_add(&table, "", "a", 2, 0);
     b = mae_param_add_shape(&table, "", "b", 2, shape, MAE_PARAM_PLAIN);
     fixed = mae_param_add(&table, "", "fixed", 2, MAE_PARAM_FIXED);
     work.plan.sum_total = table.sum_total;
+    front.from = table.total;
+    rest = front;
+    rest.batch = 1; /* a remainder has fewer tiles */
     ck_assert_uint_le(table.sum_total, 64);
     ck_assert_uint_le(table.total, 64);
     test_fill(dw, 64, 1.0f);
     for (size_t t = 0; t < 4; t++)
         test_fill(mae_work_sums(&work, t), table.sum_total, t == 0 ? 1e8f : 4.0f);
     dw[a.off] = -1e8f;
-    mae_work_combine_sums(&work, &table, dw, MAE_GRAD_ADD, 6);
+    mae_work_advance(&work, &front, b.off); /* nothing yet of what lies before */
+    ck_assert_f32_eq(dw[a.off], -1e8f);
+    mae_work_advance(&work, &front, 0);
     ck_assert_f32_eq(dw[a.off], 12.0f);
     ck_assert_f32_eq(dw[a.off + 1], (((1.0f + 1e8f) + 4.0f) + 4.0f) + 4.0f);
     ck_assert_f32_eq(dw[b.off], 1.0f);
     ck_assert_f32_eq(dw[fixed.off], 1.0f);
     dw[a.off] = 0.0f;
-    mae_work_combine_sums(&work, &table, dw, MAE_GRAD_ADD,
-                          1); /* a remainder has fewer tiles */
+    mae_work_advance(&work, &rest, 0);
     ck_assert_f32_eq(dw[a.off], 1e8f);
     mae_param_close(&table);
 }

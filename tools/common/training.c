@@ -83,6 +83,7 @@ static MaeStatus print_json(const MaeConfig *cfg, const MaeTrainResult *result,
     }
     mae_json_set_real(json, "images_per_second", result->images_per_second);
     mae_json_set_real(json, "data_wait_share", result->waited);
+    mae_json_set_real(json, "rank_wait_share", result->met);
     mae_json_set_real(json, "seconds", result->seconds);
     return mae_tool_print_json(json, 0, err);
 }
@@ -106,12 +107,16 @@ static void print_text(const MaeConfig *cfg, const MaeTrainResult *r)
 
     mae_clock_duration(time, sizeof time, r->seconds);
     printf("%zu epochs, %zu steps done; ", r->epochs, r->steps);
-    if (r->images_per_second > 0.0)
+    if (r->images_per_second > 0.0) {
         printf("this session %s, training at %.0f images/s, %.1f %% of it waiting for "
-               "data\n",
+               "data",
                time, r->images_per_second, 100.0 * r->waited);
-    else
+        if (r->met > 0.0)
+            printf(", %.1f %% for other ranks", 100.0 * r->met);
+        printf("\n");
+    } else {
         printf("nothing was left to do\n");
+    }
     if (isfinite(r->train_loss))
         printf("training loss %.4f\n", r->train_loss);
     if (isfinite(r->train_loss) && cfg->train.report) /* an epoch ended */

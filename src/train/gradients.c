@@ -1,0 +1,91 @@
+#include "train/gradients.h"
+
+#include <string.h>
+
+/* Does the place of a parameter in the gradients hold anything? */
+static bool travels(const MaeParamEntry *entry)
+{
+    return !(entry->flags & MAE_PARAM_FIXED) || (entry->flags & MAE_PARAM_TRACKED);
+}
+
+static size_t first_element(const MaeParamTable *table)
+{
+    for (size_t p = 0; p < table->count; p++) {
+        if (travels(&table->entries[p]))
+            return table->entries[p].at.off;
+    }
+    return table->total;
+}
+
+void mae_gradients_begin(MaeGradients *g, const MaeParamTable *table, float *dw)
+{
+    if (g == NULL || mae_comm_world(g->comm) == 1)
+        return;
+    g->table = table;
+    g->dw = dw;
+    g->first = first_element(table);
+    g->final = g->posted = table->total;
+    g->status = MAE_OK;
+    g->open = true;
+}
+
+/* Where the next bucket begins. */
+static size_t next_bucket(const MaeGradients *g)
+{
+    const size_t size = mae_comm_bucket(g->comm);
+
+    return g->posted - g->first > size ? g->posted - size : g->first;
+}
+
+/* @param wait for room. */
+static MaeStatus post(MaeGradients *g, bool wait)
+{
+    while (g->posted > g->first && next_bucket(g) >= g->final &&
+           (wait || mae_comm_room(g->comm) > 0)) {
+        const size_t at = next_bucket(g);
+
+        MAE_TRY(mae_comm_post(g->comm, g->dw + at, g->posted - at, &g->err));
+        g->posted = at;
+    }
+    return MAE_OK;
+}
+
+/* What was not final before has not been posted: what must not be added up goes. */
+static void come_to(MaeGradients *g, size_t from)
+{
+    for (size_t p = 0; p < g->table->count && mae_comm_rank(g->comm) != 0; p++) {
+        const MaeParam at = g->table->entries[p].at;
+
+        if ((g->table->entries[p].flags & MAE_PARAM_TRACKED) && at.off >= from &&
+            at.off < g->final)
+            memset(g->dw + at.off, 0, at.count * sizeof *g->dw);
+    }
+    g->final = from;
+}
+
+void mae_gradients_ready(void *ctx, size_t from)
+{
+    MaeGradients *g = ctx;
+
+    if (!g->open || g->status != MAE_OK)
+        return;
+    come_to(g, from);
+    g->status = mae_comm_poll(g->comm, &g->err);
+    if (g->status == MAE_OK)
+        g->status = post(g, false);
+}
+
+MaeStatus mae_gradients_end(MaeGradients *g, MaeError *err)
+{
+    if (g == NULL || !g->open)
+        return MAE_OK;
+    g->open = false;
+    come_to(g, 0);
+    if (g->status == MAE_OK)
+        g->status = post(g, true);
+    if (g->status == MAE_OK)
+        g->status = mae_comm_wait(g->comm, &g->err);
+    if (g->status != MAE_OK && err != NULL)
+        *err = g->err;
+    return g->status;
+}
