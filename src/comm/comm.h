@@ -4,7 +4,8 @@
  * one outcome for all. MPI where it was built and the program was started as several
  * ranks; otherwise there is one rank, nothing is exchanged and every function is trivial.
  *
- * Sums of gradients go in buckets. Of each, rank r owns the r-th part: every rank sends
+ * Sums of gradients go in buckets. Of each, rank r owns the r-th part (parts begin at
+ * multiples of 16 elements, so the last ones may be smaller): every rank sends
  * every part to its owner, the owner adds them in the order of ranks, in f32 also where
  * bf16 is on the wire, and sends the sum to everybody. So a number of ranks gives the
  * same bits on every rank and in every run, whatever the library beneath; and a bucket
@@ -81,6 +82,21 @@ double mae_comm_waited(const MaeComm *comm);
  * @param[in,out] x neither read nor written by the caller until mae_comm_wait.
  */
 MaeStatus mae_comm_post(MaeComm *comm, float *x, size_t n, MaeError *err);
+
+/**
+ * Begin only half of that: x of this rank's part, see mae_comm_part, becomes the sum; what
+ * lies in the others' stays as it is. One bucket at most.
+ */
+MaeStatus mae_comm_post_scatter(MaeComm *comm, float *x, size_t n, MaeError *err);
+
+/**
+ * Begin the other half, not rounded: everybody gets every part of x from its owner. Not
+ * while sums are under way.
+ */
+MaeStatus mae_comm_post_collect(MaeComm *comm, float *x, size_t n, MaeError *err);
+
+/** Elements *at .. *at + *count - 1 of a bucket of @p n are this rank's. */
+void mae_comm_part(const MaeComm *comm, size_t n, size_t *at, size_t *count);
 
 /** Elements that one post takes at once; more go in several buckets. */
 size_t mae_comm_bucket(const MaeComm *comm);

@@ -21,6 +21,8 @@ typedef enum MaeBucketPhase {
 typedef struct MaeBucket {
     float *x;
     size_t n;
+    bool scatter; /* ends with the exchange */
+    bool whole;   /* is collected as it is, without an exchange and without rounding */
     MaeBucketPhase phase;
     MaeCommParts parts;
     uint16_t *sent; /* [bucket] x on a bf16 wire; else NULL */

@@ -2,6 +2,7 @@
  * Sums over ranks in buckets. Exchanges begin in the order of posting, collections in
  * that of buckets, so both come in the same order on every rank; they travel apart.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,7 +11,7 @@
 /* No rank's part is larger than this. */
 static size_t part_size(size_t n, size_t world)
 {
-    return (n + world - 1) / world;
+    return ((n + world - 1) / world + 15) / 16 * 16;
 }
 
 void mae_comm_reserve_buckets(MaeComm *comm, MaeArena *arena)
@@ -66,7 +67,6 @@ static MaeStatus begin_exchange(MaeComm *comm, MaeBucket *bucket, MaeError *err)
 {
     const void *from = bucket->x;
 
-    cut(&bucket->parts, bucket->n, comm->rank, comm->world);
     if (bucket->sent != NULL) {
         to_wire(bucket->sent, bucket->x, bucket->n);
         from = bucket->sent;
@@ -94,22 +94,38 @@ static void add_bf16(float *sum, const uint16_t *all, size_t n, size_t world)
             sum[i] += mae_bf16_f32(all[r * n + i]);
 }
 
+/* This rank's part is there from everybody. */
+static void add_parts(const MaeComm *comm, MaeBucket *bucket)
+{
+    const size_t at = (size_t)bucket->parts.at[comm->rank];
+    const size_t n = (size_t)bucket->parts.count[comm->rank];
+
+    if (bucket->sent != NULL)
+        add_bf16(bucket->x + at, bucket->received, n, comm->world);
+    else
+        add_f32(bucket->x + at, bucket->received, n, comm->world);
+}
+
+/* Is it sent and received in less than f32? */
+static bool is_rounded(const MaeBucket *bucket)
+{
+    return bucket->sent != NULL && !bucket->whole;
+}
+
 static MaeStatus begin_collection(MaeComm *comm, MaeBucket *bucket, MaeError *err)
 {
     const size_t at = (size_t)bucket->parts.at[comm->rank];
     const size_t n = (size_t)bucket->parts.count[comm->rank];
+    const bool rounded = is_rounded(bucket);
     void *x = bucket->x;
 
-    if (bucket->sent != NULL) {
-        add_bf16(bucket->x + at, bucket->received, n, comm->world);
+    if (rounded) {
         to_wire(bucket->sent + at, bucket->x + at, n);
         x = bucket->sent;
-    } else {
-        add_f32(bucket->x + at, bucket->received, n, comm->world);
     }
     bucket->phase = MAE_BUCKET_COLLECTED;
     return mae_comm_outcome(comm, comm->driver->collect(comm->state, &bucket->parts,
-                                                        comm->options.wire, x,
+                                                        rounded ? MAE_BF16 : MAE_F32, x,
                                                         &bucket->request, err));
 }
 
@@ -124,11 +140,14 @@ static MaeStatus advance(MaeComm *comm, MaeBucket *bucket, MaeError *err)
         if (!done)
             return MAE_OK;
         if (bucket->phase == MAE_BUCKET_EXCHANGED) {
-            MAE_TRY(begin_collection(comm, bucket, err));
-            continue;
-        }
-        if (bucket->sent != NULL)
+            add_parts(comm, bucket);
+            if (!bucket->scatter) {
+                MAE_TRY(begin_collection(comm, bucket, err));
+                continue;
+            }
+        } else if (is_rounded(bucket)) {
             from_wire(bucket->x, bucket->sent, bucket->n);
+        }
         bucket->phase = MAE_BUCKET_DONE;
     }
     return MAE_OK;
@@ -186,24 +205,62 @@ size_t mae_comm_room(const MaeComm *comm)
     return MAE_COMM_BUCKETS - comm->under_way;
 }
 
+/* The next one of the ring, for x [n]. */
+static MaeStatus take_bucket(MaeComm *comm, float *x, size_t n, MaeBucket **bucket,
+                             MaeError *err)
+{
+    MAE_TRY(mae_comm_usable(comm, err));
+    MAE_TRY(wait_for(comm, MAE_COMM_BUCKETS - 1, err));
+    *bucket = under_way(comm, comm->under_way++);
+    (*bucket)->x = x;
+    (*bucket)->n = n;
+    (*bucket)->scatter = (*bucket)->whole = false;
+    cut(&(*bucket)->parts, n, comm->rank, comm->world);
+    return MAE_OK;
+}
+
 MaeStatus mae_comm_post(MaeComm *comm, float *x, size_t n, MaeError *err)
 {
     if (mae_comm_world(comm) == 1)
         return MAE_OK;
-    MAE_TRY(mae_comm_usable(comm, err));
     while (n > 0) {
         const size_t some = n < comm->options.bucket ? n : comm->options.bucket;
         MaeBucket *bucket;
 
-        MAE_TRY(wait_for(comm, MAE_COMM_BUCKETS - 1, err));
-        bucket = under_way(comm, comm->under_way++);
-        bucket->x = x;
-        bucket->n = some;
+        MAE_TRY(take_bucket(comm, x, some, &bucket, err));
         MAE_TRY(begin_exchange(comm, bucket, err));
         x += some;
         n -= some;
     }
     return MAE_OK;
+}
+
+MaeStatus mae_comm_post_scatter(MaeComm *comm, float *x, size_t n, MaeError *err)
+{
+    MaeBucket *bucket;
+
+    assert(n <= mae_comm_bucket(comm));
+    MAE_TRY(take_bucket(comm, x, n, &bucket, err));
+    bucket->scatter = true;
+    return begin_exchange(comm, bucket, err);
+}
+
+MaeStatus mae_comm_post_collect(MaeComm *comm, float *x, size_t n, MaeError *err)
+{
+    MaeBucket *bucket;
+
+    assert(n <= mae_comm_bucket(comm));
+    MAE_TRY(take_bucket(comm, x, n, &bucket, err));
+    bucket->whole = true;
+    return begin_collection(comm, bucket, err);
+}
+
+void mae_comm_part(const MaeComm *comm, size_t n, size_t *at, size_t *count)
+{
+    const size_t size = part_size(n, comm->world), begin = comm->rank * size;
+
+    *at = begin < n ? begin : n;
+    *count = n - *at < size ? n - *at : size;
 }
 
 MaeStatus mae_comm_wait(MaeComm *comm, MaeError *err)

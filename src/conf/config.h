@@ -208,8 +208,9 @@ typedef struct MaeConfEval {
 } MaeConfEval;
 
 typedef struct MaeConfDist {
-    MaeConfWire wire; /* numbers that gradients travel as; default f32 */
-    double timeout;   /* seconds without a word from another rank; 0 = none */
+    MaeConfWire wire;     /* numbers that gradients travel as; default f32 */
+    double timeout;       /* seconds without a word from another rank; 0 = none */
+    bool shard_optimizer; /* each rank has part of the optimiser's state; default false */
 } MaeConfDist;
 
 /** Where a value came from. */

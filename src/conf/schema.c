@@ -442,6 +442,12 @@ static const MaeKey DIST[] = {
              "the run with exit code 1. Longer than writing a checkpoint takes.",
      .aka = "timeout_seconds,ddp_timeout", .tools = BOTH,
      .flags = MAE_KEY_FREE | MAE_KEY_OPEN_MIN},
+    {"shard_optimizer", MAE_KEY_BOOL, FIELD(dist.shard_optimizer), .def = "false",
+     .help =
+         "Each rank keeps the optimiser's state of its share of the weights and "
+         "updates those (ZeRO, stage 1): 8 bytes a weight are divided among ranks, as "
+         "much is sent. AdamW without averaged weights.",
+     .aka = "zero,zero1,zero_stage_1,use_zero", .tools = BOTH, .flags = MAE_KEY_FREE},
 };
 
 static const MaeSection SECTIONS[] = {

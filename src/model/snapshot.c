@@ -169,8 +169,8 @@ static void slot_group(char *group, size_t size, const MaeOptim *optim, size_t s
     (void)snprintf(group, size, "optim/%s", optim->driver->slots[slot]);
 }
 
-static void put_optim(MaeCkptWriter *w, const MaeParamTable *table, const float *weights,
-                      const MaeOptim *optim)
+static MaeStatus put_optim(MaeCkptWriter *w, const MaeParamTable *table,
+                           const float *weights, const MaeOptim *optim, MaeError *err)
 {
     char group[64];
 
@@ -182,9 +182,15 @@ static void put_optim(MaeCkptWriter *w, const MaeParamTable *table, const float 
     mae_ckpt_put_text(w, "optimizer", optim->driver->name);
     mae_ckpt_put_int(w, "optim_steps", (int64_t)optim->steps);
     for (size_t i = 0; i < optim->driver->state_slots; i++) {
+        const float *slot = mae_optim_slot(optim, i);
+
+        if (slot == NULL)
+            MAE_FAIL(err, MAE_ERR_COMM,
+                     "the optimiser's state could not be had from all ranks");
         slot_group(group, sizeof group, optim, i);
-        mae_ckpt_put_table(w, group, table, optim->state[i]);
+        mae_ckpt_put_table(w, group, table, slot);
     }
+    return MAE_OK;
 }
 
 MaeStatus mae_snapshot_save(const char *path, const MaeSnapshot *snapshot,
@@ -203,8 +209,11 @@ MaeStatus mae_snapshot_save(const char *path, const MaeSnapshot *snapshot,
         put_attributes(w, snapshot, wide);
         mae_ckpt_put_table(w, "params", table, averaged ? optim->average : weights);
         if (optim != NULL)
-            put_optim(w, table, weights, optim);
-        status = mae_ckpt_commit(w, err);
+            status = put_optim(w, table, weights, optim, err);
+        if (status == MAE_OK)
+            status = mae_ckpt_commit(w, err);
+        else
+            mae_ckpt_abort(w);
     }
     free(wide);
     return status;
@@ -451,11 +460,21 @@ MaeStatus mae_snapshot_weights(const MaeCkptReader *reader, const MaeParamTable 
     return get_finite(reader, "params", table, weights, err);
 }
 
+MaeStatus mae_snapshot_slot(const MaeCkptReader *reader, const MaeParamTable *table,
+                            const MaeOptim *optim, size_t slot, float *whole,
+                            MaeError *err)
+{
+    char group[64];
+
+    slot_group(group, sizeof group, optim, slot);
+    return get_finite(reader, group, table, whole, err);
+}
+
 MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *table,
                              MaeOptim *optim, MaeError *err)
 {
     const char *path = mae_ckpt_path(reader), *name = optim->driver->name;
-    char *stored = NULL, group[64];
+    char *stored = NULL;
     uint64_t steps = 0;
     bool same;
 
@@ -473,10 +492,8 @@ MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *t
     if (!same)
         return MAE_ERR_FORMAT;
     MAE_TRY(get_count(reader, "optim_steps", &steps, 0, INT64_MAX, err));
-    for (size_t i = 0; i < optim->driver->state_slots; i++) {
-        slot_group(group, sizeof group, optim, i);
-        MAE_TRY(get_finite(reader, group, table, optim->state[i], err));
-    }
+    for (size_t i = 0; i < optim->driver->state_slots && optim->tiles.shards == NULL; i++)
+        MAE_TRY(mae_snapshot_slot(reader, table, optim, i, optim->state[i], err));
     optim->steps = steps;
     return MAE_OK;
 }

@@ -118,11 +118,17 @@ MaeStatus mae_snapshot_weights(const MaeCkptReader *reader, const MaeParamTable 
                                float *weights, MaeError *err);
 
 /**
- * Read the state of @p optim (its driver's slots and step count), which must be carved.
+ * Read the state of @p optim (its driver's slots and step count), which must be carved;
+ * of one with shards only the count, slots come by mae_snapshot_slot.
  * FORMAT error if the checkpoint holds none or that of another driver.
  */
 MaeStatus mae_snapshot_optim(const MaeCkptReader *reader, const MaeParamTable *table,
                              MaeOptim *optim, MaeError *err);
+
+/** Read one slot. @param[out] whole [table->total]. */
+MaeStatus mae_snapshot_slot(const MaeCkptReader *reader, const MaeParamTable *table,
+                            const MaeOptim *optim, size_t slot, float *whole,
+                            MaeError *err);
 
 /**
  * What training goes on from: the weights that the optimiser works on, its state as

@@ -26,8 +26,8 @@ static void update_tile(void *ctx, size_t index, size_t thread)
     numbers.weight_decay = group->weight_decay;
     if (!mae_adamw_update(job->step->weights + tile->off,
                           mae_operand_at(job->step->operands, tile->off),
-                          opt->state[EXP_AVG] + tile->off,
-                          opt->state[EXP_AVG_SQ] + tile->off,
+                          opt->state[EXP_AVG] + tile->state,
+                          opt->state[EXP_AVG_SQ] + tile->state,
                           job->step->grads + tile->off, tile->count, &numbers))
         atomic_store(&job->spoilt, true);
 }

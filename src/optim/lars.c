@@ -67,6 +67,7 @@ static bool lars_step(const MaeOptim *opt, MaePool *pool, const MaeOptimStep *st
 
 const MaeOptimizer mae_optimizer_lars = {
     .name = "lars",
+    .whole_tensors = true,
     .state_slots = 1,
     .slots = {"mu"},
     .step = lars_step,

@@ -51,13 +51,17 @@ MaeStatus mae_optim_define(MaeOptim *opt, const MaeParamTable *table,
         MAE_FAIL(err, MAE_ERR_ARG, "optimizer: no optimizer is called \"%s\"",
                  config->name);
     MAE_TRY(check_config(config, err));
+    if (config->shards != NULL && (driver->whole_tensors || config->ema_decay > 0.0))
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "optimizer: the state of %s cannot be spread over ranks%s", driver->name,
+                 driver->whole_tensors ? "" : " where weights are averaged");
     for (size_t p = 0; p < table->count; p++) {
         if (!(table->entries[p].flags & MAE_PARAM_FIXED))
             MAE_TRY(mae_group_of(&group, &table->entries[p], &config->groups, err));
     }
     *opt = (MaeOptim){.driver = driver, .config = *config};
     opt->config.name = driver->name;
-    mae_tiles_define(&opt->tiles, table);
+    mae_tiles_define(&opt->tiles, table, config->shards, config->shard_count);
     return MAE_OK;
 }
 
@@ -68,7 +72,7 @@ void mae_optim_reserve(MaeOptim *opt, MaeArena *arena)
     opt->groups = mae_arena_bytes(arena, table->count, sizeof *opt->groups);
     mae_tiles_reserve(&opt->tiles, arena);
     for (size_t s = 0; s < opt->driver->state_slots; s++)
-        opt->state[s] = mae_arena_floats(arena, table->total);
+        opt->state[s] = mae_arena_floats(arena, mae_tiles_elements(&opt->tiles));
     opt->average =
         opt->config.ema_decay > 0.0 ? mae_arena_floats(arena, table->total) : NULL;
 }
@@ -85,8 +89,47 @@ void mae_optim_init(MaeOptim *opt)
     }
     mae_tiles_init(&opt->tiles);
     for (size_t s = 0; s < opt->driver->state_slots; s++)
-        memset(opt->state[s], 0, table->total * sizeof(float));
+        memset(opt->state[s], 0, mae_tiles_elements(&opt->tiles) * sizeof(float));
     opt->steps = 0;
+}
+
+const float *mae_optim_slot(const MaeOptim *opt, size_t slot)
+{
+    if (opt->tiles.shards == NULL)
+        return opt->state[slot];
+    return opt->gather != NULL ? opt->gather(opt->gather_ctx, slot) : NULL;
+}
+
+void mae_optim_set_slot(MaeOptim *opt, size_t slot, const float *whole)
+{
+    float *to = opt->state[slot];
+
+    if (opt->tiles.shards == NULL) {
+        memcpy(to, whole, opt->tiles.table->total * sizeof *to);
+        return;
+    }
+    for (size_t i = 0; i < opt->tiles.shard_count; i++) {
+        const MaeShard *shard = &opt->tiles.shards[i];
+
+        memcpy(to, whole + shard->off, shard->count * sizeof *to);
+        to += shard->count;
+    }
+}
+
+MaeParamElement mae_optim_spoilt(const MaeOptim *opt, size_t slot)
+{
+    for (size_t t = 0; t < opt->tiles.count; t++) {
+        const MaeParamTile *tile = &opt->tiles.items[t];
+        const MaeParamEntry *entry = &opt->tiles.table->entries[tile->param];
+        const float *values = opt->state[slot] + tile->state;
+
+        for (size_t i = 0; i < tile->count; i++) {
+            if (!isfinite(values[i]))
+                return (MaeParamElement){entry->name, tile->off - entry->at.off + i,
+                                         (double)values[i]};
+        }
+    }
+    return (MaeParamElement){.name = NULL};
 }
 
 void mae_optim_start(MaeOptim *opt, const float *weights)

@@ -4,7 +4,8 @@
  *
  * Adding an optimiser: a file that exports a MaeOptimizer and a row in mae_optimizers.
  *
- * Shapes   weights, gradients and each slot are flat buffers of table->total floats.
+ * Shapes   weights, gradients and each slot are flat buffers of table->total floats; a slot
+ *          of an object with shards holds those alone.
  * Memory   The arena owns groups, tiles and slots; the table is borrowed and must outlive
  *          the object. A step never allocates.
  * Average  With config.ema_decay a step ends with
@@ -50,6 +51,7 @@ typedef struct MaeOptimStep {
 /** One optimiser. */
 typedef struct MaeOptimizer {
     const char *name;                   /* as in configurations: "adamw" */
+    bool whole_tensors;                 /* a step needs all of a tensor: no shards */
     size_t state_slots;                 /* flat buffers of state, 0 .. MAE_OPTIM_SLOTS */
     const char *slots[MAE_OPTIM_SLOTS]; /* their names in checkpoints */
     /** False if a weight or a state that it wrote is not finite. */
@@ -64,11 +66,14 @@ const MaeOptimizer *mae_optimizer_find(const char *name);
 
 /** What a run asks for. */
 typedef struct MaeOptimConfig {
-    const char *name; /* of the driver; need not outlive define */
-    double beta1;     /* [0, 1); 0.9; the momentum of LARS */
-    double beta2;     /* [0, 1); 0.95 in pretraining, 0.999 in fine-tuning; AdamW */
-    double eps;       /* > 0; 1e-8; AdamW */
-    double ema_decay; /* [0, 1) of the average of the weights; 0: there is none */
+    const char *name;       /* of the driver; need not outlive define */
+    double beta1;           /* [0, 1); 0.9; the momentum of LARS */
+    double beta2;           /* [0, 1); 0.95 in pretraining, 0.999 in fine-tuning; AdamW */
+    double eps;             /* > 0; 1e-8; AdamW */
+    double ema_decay;       /* [0, 1) of the average of the weights; 0: there is none */
+    const MaeShard *shards; /* [shard_count] rising: what this object updates and has
+                               state of, others do the rest; borrowed; NULL: everything */
+    size_t shard_count;
     MaeGroupRule groups;
 } MaeOptimConfig;
 
@@ -77,7 +82,12 @@ struct MaeOptim {
     MaeOptimConfig config;
     MaeTiles tiles;   /* of the trained parameters; clipping may share them */
     MaeGroup *groups; /* [table->count]; unspecified for FIXED parameters */
-    float *state[MAE_OPTIM_SLOTS]; /* [driver->state_slots][total] saved and restored */
+    float *state[MAE_OPTIM_SLOTS]; /* [driver->state_slots][total], or of the shards end
+                                      to end; saved and restored */
+    /** Where there are shards: a slot of all of them [total], valid until the next call;
+        NULL if it cannot be had. For whoever saves. */
+    const float *(*gather)(void *ctx, size_t slot);
+    void *gather_ctx;
     float
         *average; /* [total] averaged weights; NULL without ema_decay; saved, restored */
     uint64_t steps; /* done so far; saved and restored */
@@ -85,7 +95,8 @@ struct MaeOptim {
 
 /**
  * Choose the driver and check the configuration against a complete @p table.
- * Errors: MAE_ERR_ARG (unknown name, value out of range), MAE_ERR_SHAPE (see groups.h).
+ * Errors: MAE_ERR_ARG (unknown name, value out of range, shards with an average or with a
+ * driver that needs whole tensors), MAE_ERR_SHAPE (see groups.h).
  */
 MaeStatus mae_optim_define(MaeOptim *opt, const MaeParamTable *table,
                            const MaeOptimConfig *config, MaeError *err);
@@ -95,6 +106,15 @@ void mae_optim_reserve(MaeOptim *opt, MaeArena *arena);
 
 /** Fill groups and tiles, zero the slots, steps = 0. Needs a carved object. */
 void mae_optim_init(MaeOptim *opt);
+
+/** A slot [total] of everything; NULL if it is spread and cannot be had. */
+const float *mae_optim_slot(const MaeOptim *opt, size_t slot);
+
+/** Take what is this object's of a slot [total]. */
+void mae_optim_set_slot(MaeOptim *opt, size_t slot, const float *whole);
+
+/** The first element of a slot, as far as it is here, that is not finite. */
+MaeParamElement mae_optim_spoilt(const MaeOptim *opt, size_t slot);
 
 /** Before the first step: the average, if there is one, begins at these weights. */
 void mae_optim_start(MaeOptim *opt, const float *weights);

@@ -445,7 +445,6 @@ static MaeStatus open_trainer(Finetune *f, MaeTrainer *trainer, MaeError *err)
                 "is 6.4: leave optim.lr at auto",
                 mae_config_lr(f->cfg));
     MAE_TRY(init_weights(f, trainer, err));
-    mae_session_release(session);
     mae_ckpt_close(f->source);
     f->source = NULL;
     return MAE_OK;
@@ -467,7 +466,8 @@ static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,
     MaeComm *comm = f->hooks->comm;
 
     MAE_TRY(mae_comm_agree(comm, open_trainer(f, trainer, err), err));
-    MAE_TRY(mae_trainer_spread(trainer, err));
+    MAE_TRY(mae_trainer_spread(trainer, f->session.reader, err));
+    mae_session_release(&f->session);
     MAE_TRY(mae_comm_agree(comm, mae_trainer_ready(trainer, err), err));
     MAE_TRY(mae_trainer_preflight(trainer, f->run.arena.size,
                                   mae_inputs_bytes(&f->session.inputs), err));

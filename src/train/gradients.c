@@ -29,12 +29,58 @@ void mae_gradients_begin(MaeGradients *g, const MaeParamTable *table, float *dw)
     g->open = true;
 }
 
-/* Where the next bucket begins. */
+/* Where the bucket that ends at @p end begins, if nothing before @p first is summed. */
+static size_t bucket_start(const MaeComm *comm, size_t first, size_t end)
+{
+    const size_t size = mae_comm_bucket(comm);
+
+    return end - first > size ? end - size : first;
+}
+
 static size_t next_bucket(const MaeGradients *g)
 {
-    const size_t size = mae_comm_bucket(g->comm);
+    return bucket_start(g->comm, g->first, g->posted);
+}
 
-    return g->posted - g->first > size ? g->posted - size : g->first;
+static size_t count_buckets(const MaeComm *comm, size_t first, size_t end)
+{
+    size_t count = 0;
+
+    for (; end > first; end = bucket_start(comm, first, end))
+        count++;
+    return count;
+}
+
+size_t mae_gradients_shards(const MaeComm *comm, const MaeParamTable *table,
+                            MaeShard *shards)
+{
+    const size_t first = first_element(table);
+    const size_t count = count_buckets(comm, first, table->total);
+    size_t end = table->total;
+
+    for (size_t i = count; shards != NULL && i-- > 0;) {
+        const size_t start = bucket_start(comm, first, end);
+
+        mae_comm_part(comm, end - start, &shards[i].off, &shards[i].count);
+        shards[i].off += start;
+        end = start;
+    }
+    return count;
+}
+
+MaeStatus mae_gradients_collect(MaeComm *comm, const MaeParamTable *table, float *x,
+                                MaeError *err)
+{
+    const size_t first = first_element(table);
+    size_t end = table->total;
+
+    while (end > first) {
+        const size_t start = bucket_start(comm, first, end);
+
+        MAE_TRY(mae_comm_post_collect(comm, x + start, end - start, err));
+        end = start;
+    }
+    return mae_comm_wait(comm, err);
 }
 
 /* @param wait for room. */
@@ -44,7 +90,8 @@ static MaeStatus post(MaeGradients *g, bool wait)
            (wait || mae_comm_room(g->comm) > 0)) {
         const size_t at = next_bucket(g);
 
-        MAE_TRY(mae_comm_post(g->comm, g->dw + at, g->posted - at, &g->err));
+        MAE_TRY((g->shards ? mae_comm_post_scatter : mae_comm_post)(
+            g->comm, g->dw + at, g->posted - at, &g->err));
         g->posted = at;
     }
     return MAE_OK;

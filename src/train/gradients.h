@@ -20,6 +20,7 @@
 
 #include "base/param.h"
 #include "comm/comm.h"
+#include "optim/tiles.h"
 
 /** Zero-initialised, or with a comm of one rank, nothing is done; nor with NULL. */
 typedef struct MaeGradients {
@@ -29,13 +30,26 @@ typedef struct MaeGradients {
     size_t first; /* nothing before this element is summed */
     size_t final; /* gradients from here on are */
     size_t posted;
-    bool open; /* between begin and end */
+    bool open;   /* between begin and end */
+    bool shards; /* only this rank's part of a bucket becomes the sum */
     MaeStatus status;
     MaeError err;
 } MaeGradients;
 
 /** The next backward pass writes the gradients that are to be summed. */
 void mae_gradients_begin(MaeGradients *g, const MaeParamTable *table, float *dw);
+
+/**
+ * This rank's parts of all buckets, rising.
+ * @param[out] shards [their number]; NULL: only counted.
+ * @return their number.
+ */
+size_t mae_gradients_shards(const MaeComm *comm, const MaeParamTable *table,
+                            MaeShard *shards);
+
+/** x [table->total]: every rank gets each shard from its owner; between end and begin. */
+MaeStatus mae_gradients_collect(MaeComm *comm, const MaeParamTable *table, float *x,
+                                MaeError *err);
 
 /** MaeCompute.ready: gradients from element @p from on are final. */
 void mae_gradients_ready(void *g, size_t from);

@@ -38,7 +38,8 @@ bool mae_nonfinite_state(MaeNonfinite *found, const MaeTrainer *trainer)
     if (in_state(found, trainer, "weight", trainer->w))
         return true;
     for (size_t s = 0; s < optim->driver->state_slots; s++) {
-        if (in_state(found, trainer, optim->driver->slots[s], optim->state[s]))
+        if (take(found, MAE_NONFINITE_STATE, optim->driver->slots[s],
+                 mae_optim_spoilt(optim, s)))
             return true;
     }
     return optim->average != NULL && in_state(found, trainer, "average", optim->average);

@@ -418,7 +418,6 @@ static MaeStatus open_trainer(Pretrain *p, MaeTrainer *trainer, MaeError *err)
         MAE_TRY(mae_trainer_resume(trainer, session->reader, &session->snapshot, err));
     else if (!session->resumes)
         mae_autoencoder_init(&p->step.model, trainer->w, p->cfg->train.seed);
-    mae_session_release(session);
     return MAE_OK;
 }
 
@@ -444,7 +443,8 @@ static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,
     MaeComm *comm = p->hooks->comm;
 
     MAE_TRY(mae_comm_agree(comm, open_trainer(p, trainer, err), err));
-    MAE_TRY(mae_trainer_spread(trainer, err));
+    MAE_TRY(mae_trainer_spread(trainer, p->session.reader, err));
+    mae_session_release(&p->session);
     MAE_TRY(mae_comm_agree(comm, mae_trainer_ready(trainer, err), err));
     MAE_TRY(mae_trainer_preflight(trainer, p->step.run.arena.size,
                                   mae_inputs_bytes(&p->session.inputs), err));

@@ -75,17 +75,38 @@ MaeStatus mae_trainer_follow(MaeTrainer *trainer, void *data, size_t bytes, MaeE
     return mae_comm_broadcast(trainer->hooks->comm, data, bytes, 0, err);
 }
 
-MaeStatus mae_trainer_spread(MaeTrainer *trainer, MaeError *err)
+/* Slots that are not spread lie in rank 0's memory; those that are, in its checkpoint. */
+static MaeStatus spread_state(MaeTrainer *trainer, const MaeCkptReader *reader,
+                              MaeError *err)
 {
     MaeOptim *optim = &trainer->optim;
     const size_t bytes = trainer->task.table->total * sizeof *trainer->w;
 
+    for (size_t s = 0; s < optim->driver->state_slots; s++) {
+        if (trainer->shards == NULL)
+            MAE_TRY(mae_trainer_follow(trainer, optim->state[s], bytes, err));
+        else if (trainer->resumed)
+            MAE_TRY(mae_trainer_spread_slot(trainer, s, reader, err));
+    }
+    return MAE_OK;
+}
+
+MaeStatus mae_trainer_spread(MaeTrainer *trainer, const MaeCkptReader *reader,
+                             MaeError *err)
+{
+    MaeOptim *optim = &trainer->optim;
+    const size_t bytes = trainer->task.table->total * sizeof *trainer->w;
+
+    if (alone(trainer))
+        return MAE_OK;
+    trainer->torn = true;
+    MAE_TRY(mae_trainer_follow(trainer, &trainer->resumed, sizeof trainer->resumed, err));
     MAE_TRY(mae_trainer_follow(trainer, trainer->w, bytes, err));
-    for (size_t s = 0; s < optim->driver->state_slots; s++)
-        MAE_TRY(mae_trainer_follow(trainer, optim->state[s], bytes, err));
+    MAE_TRY(spread_state(trainer, reader, err));
     if (optim->average != NULL)
         MAE_TRY(mae_trainer_follow(trainer, optim->average, bytes, err));
     MAE_TRY(mae_trainer_follow(trainer, &optim->steps, sizeof optim->steps, err));
     MAE_TRY(mae_trainer_follow(trainer, &trainer->state, sizeof trainer->state, err));
-    return mae_trainer_follow(trainer, &trainer->resumed, sizeof trainer->resumed, err);
+    trainer->torn = false;
+    return MAE_OK;
 }

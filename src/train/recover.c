@@ -112,16 +112,15 @@ static MaeStatus take(MaeTrainer *trainer, const MaeCkptReader *reader,
                                 trainer->state.step, err);
 }
 
-static MaeStatus take_newest(MaeTrainer *trainer, MaeError *err)
+/* @param[out] reader to be closed. */
+static MaeStatus take_newest(MaeTrainer *trainer, MaeCkptReader **reader, MaeError *err)
 {
-    MaeCkptReader *reader = NULL;
     MaeSnapshot snapshot = {0};
     MaeStatus status;
 
     MAE_TRY(mae_run_folder_newest(trainer->folder, err));
-    MAE_TRY(mae_snapshot_open(&reader, &snapshot, trainer->folder->resume, err));
-    status = take(trainer, reader, &snapshot, err);
-    mae_ckpt_close(reader);
+    MAE_TRY(mae_snapshot_open(reader, &snapshot, trainer->folder->resume, err));
+    status = take(trainer, *reader, &snapshot, err);
     mae_snapshot_done(&snapshot);
     return status;
 }
@@ -137,11 +136,16 @@ static MaeStatus go_on(MaeTrainer *trainer, MaeError *err)
 static MaeStatus to_last_checkpoint(MaeTrainer *trainer, MaeError *err)
 {
     MaeComm *comm = trainer->hooks->comm;
-    const MaeStatus status =
-        mae_trainer_leads(trainer) ? take_newest(trainer, err) : MAE_OK;
+    MaeCkptReader *reader = NULL;
+    MaeStatus status = MAE_OK;
 
-    MAE_TRY(mae_comm_agree(comm, status, err));
-    MAE_TRY(mae_trainer_spread(trainer, err));
+    if (mae_trainer_leads(trainer))
+        status = take_newest(trainer, &reader, err);
+    status = mae_comm_agree(comm, status, err);
+    if (status == MAE_OK)
+        status = mae_trainer_spread(trainer, reader, err);
+    mae_ckpt_close(reader);
+    MAE_TRY(status);
     return mae_comm_agree(comm, go_on(trainer, err), err);
 }
 

@@ -112,7 +112,8 @@ static MaeStatus open_compute(MaeSession *session, const MaeConfig *cfg, MaeErro
 {
     MAE_TRY(mae_pool_open(&session->pool, threads_of(cfg, session->comm), err));
     MAE_TRY(open_products(session, cfg, err));
-    session->gradients = (MaeGradients){.comm = session->comm};
+    session->gradients =
+        (MaeGradients){.comm = session->comm, .shards = cfg->dist.shard_optimizer};
     session->compute = (MaeCompute){.pool = session->pool, .gemm = session->gemm};
     if (mae_comm_world(session->comm) > 1) {
         session->compute.ready = mae_gradients_ready;

@@ -29,7 +29,7 @@ MaeStatus mae_trainer_open(MaeTrainer *trainer, const MaeConfig *cfg,
                            const MaeCompute *compute, MaeRunFolder *folder,
                            double layer_decay, size_t depth, MaeError *err)
 {
-    const MaeOptimConfig optim = {
+    MaeOptimConfig optim = {
         .name = task->optimizer,
         .beta1 = cfg->optim.betas[0],
         .beta2 = cfg->optim.betas[1],
@@ -56,7 +56,10 @@ MaeStatus mae_trainer_open(MaeTrainer *trainer, const MaeConfig *cfg,
         .last_score = (double)NAN,
     };
     MAE_TRY(mae_schedule_check(&trainer->schedule, err));
+    MAE_TRY(mae_trainer_share_state(trainer, task->table, &optim, err));
     MAE_TRY(mae_optim_define(&trainer->optim, task->table, &optim, err));
+    trainer->optim.gather = mae_trainer_gather;
+    trainer->optim.gather_ctx = trainer;
     mae_clip_define(&trainer->clip, &trainer->optim.tiles);
     reserve(trainer, &measure);
     MAE_TRY(mae_arena_open(&trainer->arena, &measure, "weights and optimiser", err));
@@ -68,8 +71,10 @@ MaeStatus mae_trainer_open(MaeTrainer *trainer, const MaeConfig *cfg,
 
 void mae_trainer_close(MaeTrainer *trainer)
 {
-    if (trainer != NULL)
-        mae_arena_close(&trainer->arena);
+    if (trainer == NULL)
+        return;
+    mae_arena_close(&trainer->arena);
+    free(trainer->shards);
 }
 
 size_t mae_trainer_bytes(const MaeTrainer *trainer)
@@ -144,10 +149,22 @@ static MaeStatus write_state(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
     return status;
 }
 
+/* Rank 0 writes; where the state is spread, the others help. */
+static MaeStatus write_together(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
+{
+    MaeStatus status, left = MAE_OK;
+
+    if (!mae_trainer_leads(trainer))
+        return trainer->shards != NULL ? mae_trainer_answer(trainer, err) : MAE_OK;
+    status = write_state(trainer, as, err);
+    if (trainer->shards != NULL)
+        left = mae_trainer_let_go(trainer, status == MAE_OK ? err : NULL);
+    return status == MAE_OK ? left : status;
+}
+
 static MaeStatus save(MaeTrainer *trainer, MaeSaveAs as, MaeError *err)
 {
-    MaeStatus status =
-        mae_trainer_leads(trainer) ? write_state(trainer, as, err) : MAE_OK;
+    MaeStatus status = write_together(trainer, as, err);
 
     status = mae_comm_agree(trainer->hooks->comm, status, err);
     trainer->owed = status == MAE_OK ? (MaeSaveAs){0} : as;
@@ -355,14 +372,17 @@ static MaeStatus place_loader(MaeTrainer *trainer, bool first, MaeError *err)
 
 /*
  * A failure must not cost what was learnt so far, if that is good, nor, if it is of a
- * save, the names that this was for.
+ * save, the names that this was for. Other ranks that are gone are missed only where they
+ * have part of the state.
  */
 static void rescue(MaeTrainer *trainer, MaeStatus status)
 {
-    if (status == MAE_OK || status == MAE_ERR_INTERRUPTED || trainer->pace.updates == 0)
+    if (status == MAE_OK || status == MAE_ERR_INTERRUPTED || trainer->pace.updates == 0 ||
+        (status == MAE_ERR_COMM && trainer->shards != NULL))
         return;
-    trainer->owed.must = true; /* by itself: the other ranks may be gone */
-    if (mae_trainer_leads(trainer) && write_state(trainer, trainer->owed, NULL) == MAE_OK)
+    trainer->owed.must = true;
+    if (write_together(trainer, trainer->owed, NULL) == MAE_OK &&
+        mae_trainer_leads(trainer))
         mae_log(&trainer->hooks->log, MAE_LOG_INFO, "saved up to step %llu in %s",
                 (unsigned long long)trainer->state.step, trainer->folder->path);
 }

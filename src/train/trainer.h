@@ -149,10 +149,11 @@ typedef struct MaeTrainer {
     double started, last_save;   /* mae_trainer_clock; 0 before the run */
     MaeTrainPace pace, epoch_at; /* of the session: now, and at the start of the epoch */
     double last_loss, last_score;
-    double lr, norm; /* of the update under way; NaN until the norm is known */
-    double *losses;  /* [accum_iter] of its batches, as far as they are this rank's */
-    bool torn;       /* weights and state are not those of one moment */
-    size_t reports;  /* failed updates that the session has told */
+    double lr, norm;  /* of the update under way; NaN until the norm is known */
+    double *losses;   /* [accum_iter] of its batches, as far as they are this rank's */
+    bool torn;        /* weights and state are not those of one moment */
+    MaeShard *shards; /* [optim.tiles.shard_count] owned; NULL: state is not spread */
+    size_t reports;   /* failed updates that the session has told */
     size_t rollbacks;
     uint64_t barred[MAE_TRAIN_ROLLBACKS]; /* [rollbacks] steps that are left out */
     double next_report;                   /* clock: not before, but at the end */
@@ -232,6 +233,9 @@ MaeStatus mae_trainer_resume(MaeTrainer *trainer, const MaeCkptReader *reader,
  */
 MaeStatus mae_trainer_ready(MaeTrainer *trainer, MaeError *err);
 
+/** Operands follow the weights. */
+void mae_trainer_refresh(MaeTrainer *trainer);
+
 /** Weights as the model reads them. */
 MaeWeights mae_trainer_weights(const MaeTrainer *trainer);
 
@@ -300,8 +304,34 @@ MaeStatus mae_trainer_combine(MaeTrainer *trainer, double *loss, MaeError *err);
 MaeStatus mae_trainer_follow(MaeTrainer *trainer, void *data, size_t bytes,
                              MaeError *err);
 
-/** Every rank takes rank 0's weights, optimiser state and position. */
-MaeStatus mae_trainer_spread(MaeTrainer *trainer, MaeError *err);
+/**
+ * Every rank takes rank 0's weights, optimiser state and position.
+ * @param reader on rank 0 of the checkpoint, if the run goes on from one; else NULL.
+ */
+MaeStatus mae_trainer_spread(MaeTrainer *trainer, const MaeCkptReader *reader,
+                             MaeError *err);
+
+/** With dist.shard_optimizer and several ranks: fill in trainer->shards and @p optim's. */
+MaeStatus mae_trainer_share_state(MaeTrainer *trainer, const MaeParamTable *table,
+                                  MaeOptimConfig *optim, MaeError *err);
+
+/** MaeOptim.gather on rank 0, while the others answer; writes into the gradients. */
+const float *mae_trainer_gather(void *trainer, size_t slot);
+
+/** Help rank 0, which writes a checkpoint, until it lets go. */
+MaeStatus mae_trainer_answer(MaeTrainer *trainer, MaeError *err);
+MaeStatus mae_trainer_let_go(MaeTrainer *trainer, MaeError *err);
+
+/** Norm of the gradients of all ranks, as mae_clip_norm. */
+MaeStatus mae_trainer_norm(MaeTrainer *trainer, double *norm, MaeError *err);
+
+/** The optimiser's step on all ranks, as mae_optim_step. @param[out] finite its result. */
+MaeStatus mae_trainer_step(MaeTrainer *trainer, double lr, double factor, bool *finite,
+                           MaeError *err);
+
+/** Of spread, where the state is spread: each rank takes its part of one slot. */
+MaeStatus mae_trainer_spread_slot(MaeTrainer *trainer, size_t slot,
+                                  const MaeCkptReader *reader, MaeError *err);
 
 /** True if weights, moments and averages are finite and those of one moment. */
 bool mae_trainer_sound(const MaeTrainer *trainer);

@@ -74,16 +74,16 @@ static MaeStatus accumulate(MaeTrainer *trainer, double *loss, MaeError *err)
 
 MaeStatus mae_trainer_apply(MaeTrainer *trainer, double lr, double *norm, MaeError *err)
 {
-    MaePool *pool = trainer->compute.pool;
     double factor;
+    bool finite;
 
-    MAE_TRY(mae_clip_norm(&trainer->clip, norm, pool, trainer->dw, 1.0, err));
+    MAE_TRY(mae_trainer_norm(trainer, norm, err));
     factor = mae_clip_factor(*norm, trainer->cfg->optim.clip_grad);
     if (*norm * factor > LARGEST_NORM)
         MAE_FAIL(err, MAE_ERR_NUMERIC, "gradient norm %g, expected at most %g",
                  *norm * factor, LARGEST_NORM);
-    if (!mae_optim_step(&trainer->optim, pool, trainer->w, trainer->operands, trainer->dw,
-                        lr, factor))
+    MAE_TRY(mae_trainer_step(trainer, lr, factor, &finite, err));
+    if (!finite)
         MAE_FAIL(err, MAE_ERR_NUMERIC, "the step left weights that are not finite");
     return MAE_OK;
 }

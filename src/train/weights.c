@@ -36,6 +36,11 @@ static MaeWeights refresh(MaeTrainer *trainer, const float *w)
     return (MaeWeights){w, trainer->operands.data, trainer->operands.type};
 }
 
+void mae_trainer_refresh(MaeTrainer *trainer)
+{
+    (void)refresh(trainer, trainer->w);
+}
+
 MaeStatus mae_trainer_ready(MaeTrainer *trainer, MaeError *err)
 {
     const MaeGradUse use =

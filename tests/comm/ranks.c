@@ -49,14 +49,20 @@ static float on_wire(float x, MaeDtype wire)
     return wire == MAE_BF16 ? mae_bf16_f32(mae_bf16(x)) : x;
 }
 
-/* What a sum has to be, bit for bit. */
-static float expected(size_t i, MaeDtype wire)
+/* What its owner has, bit for bit. */
+static float owned(size_t i, MaeDtype wire)
 {
     float sum = on_wire(value(0, i), wire);
 
     for (size_t r = 1; r < world; r++)
         sum += on_wire(value(r, i), wire);
-    return on_wire(sum, wire);
+    return sum;
+}
+
+/* What a sum has to be, bit for bit. */
+static float expected(size_t i, MaeDtype wire)
+{
+    return on_wire(owned(i, wire), wire);
 }
 
 static void fill(float *x, size_t n)
@@ -95,6 +101,45 @@ static void check_sums(MaeDtype wire)
         expect_sum(y, sizes[s], wire);
     }
     must(mae_comm_wait(comm, &err));
+}
+
+/* Scattered, each has its own part; then collected, everybody has all, not rounded. */
+static void check_halves(MaeDtype wire)
+{
+    static const size_t sizes[] = {1, 17, 500, 1000};
+    float x[1000];
+
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const size_t n = sizes[s];
+        size_t at, count;
+
+        fill(x, n);
+        mae_comm_part(comm, n, &at, &count);
+        must(mae_comm_post_scatter(comm, x, n, &err));
+        CHECK(mae_comm_room(comm) > 0);
+        must(mae_comm_wait(comm, &err));
+        for (size_t i = 0; i < n; i++)
+            CHECK(x[i] == (i >= at && i < at + count ? owned(i, wire) : value(rank, i)));
+        must(mae_comm_post_collect(comm, x, n, &err));
+        must(mae_comm_wait(comm, &err));
+        for (size_t i = 0; i < n; i++)
+            CHECK(x[i] == owned(i, wire));
+    }
+}
+
+static void check_counts(void)
+{
+    uint64_t x[150];
+    size_t first = 99;
+
+    for (size_t i = 0; i < 150; i++)
+        x[i] = i + ((uint64_t)rank << 40);
+    must(mae_comm_sum_counts(comm, x, 150, &err));
+    for (size_t i = 0; i < 150; i++)
+        CHECK(x[i] == world * i + ((uint64_t)(world * (world - 1) / 2) << 40));
+    must(mae_comm_first(comm, rank == 0 ? 3 : 2, &first, &err));
+    CHECK(first == (world > 1 ? 1 : 0));
+    CHECK(mae_comm_neighbours(comm) >= 1 && mae_comm_neighbours(comm) <= world);
 }
 
 static void check_doubles(void)
@@ -215,6 +260,8 @@ int main(int argc, char **argv)
     world = mae_comm_world(comm);
     if (options.timeout > 2.0) {
         check_sums(options.wire);
+        check_halves(options.wire);
+        check_counts();
         check_doubles();
         check_broadcast();
         check_gather(3);

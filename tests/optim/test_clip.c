@@ -22,7 +22,7 @@ static void open_clip(Fixture *f)
     MaeError err = {0};
 
     ck_assert_ok(mae_param_check(&f->table, &err));
-    mae_tiles_define(&f->tiles, &f->table);
+    mae_tiles_define(&f->tiles, &f->table, NULL, 0);
     mae_clip_define(&f->clip, &f->tiles);
     for (int carve = 0; carve < 2; carve++) {
         MaeArena *arena = carve ? &f->arena : &measure;

@@ -395,6 +395,74 @@ START_TEST(refused)
 }
 END_TEST
 
+/* Two objects that have half of the state each do what one does, and a slot of both is
+ * what saves and resumes. */
+START_TEST(shards_do_the_same)
+{
+    static const MaeShard parts[2][2] = {{{0, 16}, {320, 12800}},
+                                         {{16, 304}, {13120, 1 << 20}}};
+    MaeOptimConfig config = usual;
+    Fixture whole, half[2];
+    size_t at;
+
+    open_optim(&whole);
+    run_steps(&whole, NULL, 0, 3);
+    for (size_t h = 0; h < 2; h++) {
+        config.shards = parts[h];
+        config.shard_count = 2;
+        open_with(&half[h], &config);
+        ck_assert_ptr_null(mae_optim_slot(&half[h].opt, 0)); /* nobody gathers */
+        run_steps(&half[h], NULL, 0, 3);
+        at = 0;
+        for (size_t p = 0; p < 2; p++) {
+            const size_t left = whole.table.total - parts[h][p].off;
+            const size_t n = left < parts[h][p].count ? left : parts[h][p].count;
+
+            ck_assert_mem_eq(half[h].weights + parts[h][p].off,
+                             whole.weights + parts[h][p].off, n * sizeof(float));
+            ck_assert_mem_eq(half[h].opt.state[1] + at,
+                             whole.opt.state[1] + parts[h][p].off, n * sizeof(float));
+            at += parts[h][p].count;
+        }
+    }
+    memset(half[0].opt.state[0], 0, 16 * sizeof(float));
+    mae_optim_set_slot(&half[0].opt, 0, mae_optim_slot(&whole.opt, 0));
+    ck_assert_mem_eq(half[0].opt.state[0], whole.opt.state[0], 16 * sizeof(float));
+    ck_assert_mem_eq(half[0].opt.state[0] + 16, whole.opt.state[0] + 320,
+                     12800 * sizeof(float));
+    ck_assert_ptr_null(mae_optim_spoilt(&half[0].opt, 0).name);
+    half[0].opt.state[0][16] = (float)NAN;
+    ck_assert_str_eq(mae_optim_spoilt(&half[0].opt, 0).name, "blocks.0.weight");
+    ck_assert_uint_eq(mae_optim_spoilt(&half[0].opt, 0).index,
+                      320 - whole.table.entries[2].at.off);
+    for (size_t h = 0; h < 2; h++)
+        close_optim(&half[h]);
+    close_optim(&whole);
+}
+END_TEST
+
+START_TEST(shards_are_not_for_all)
+{
+    static const MaeShard all = {0, 1 << 20};
+    MaeOptimConfig config = usual;
+    MaeError err = {0};
+    MaeOptim opt;
+    Fixture f;
+
+    open_optim(&f);
+    config.shards = &all;
+    config.shard_count = 1;
+    config.ema_decay = 0.5;
+    ck_assert_fails(mae_optim_define(&opt, &f.table, &config, &err), MAE_ERR_ARG,
+                    "the state of adamw cannot be spread over ranks where weights are");
+    config.ema_decay = 0.0;
+    config.name = "lars";
+    ck_assert_fails(mae_optim_define(&opt, &f.table, &config, &err), MAE_ERR_ARG,
+                    "the state of lars cannot be spread");
+    close_optim(&f);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("optimizer");
@@ -409,6 +477,8 @@ int main(void)
     tcase_add_test(tc, average_of_the_same_is_the_same);
     tcase_add_test(tc, resumes_bitwise);
     tcase_add_loop_test(tc, steps_see_what_is_not_finite, 0, 2);
+    tcase_add_test(tc, shards_do_the_same);
+    tcase_add_test(tc, shards_are_not_for_all);
     tcase_add_test(tc, registry);
     tcase_add_test(tc, refused);
     suite_add_tcase(suite, tc);
