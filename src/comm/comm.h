@@ -84,8 +84,8 @@ double mae_comm_waited(const MaeComm *comm);
 MaeStatus mae_comm_post(MaeComm *comm, float *x, size_t n, MaeError *err);
 
 /**
- * Begin only half of that: x of this rank's part, see mae_comm_part, becomes the sum; what
- * lies in the others' stays as it is. One bucket at most.
+ * Begin only half of that: x of this rank's part, see mae_comm_part, becomes the sum;
+ * what lies in the others' stays as it is. One bucket at most.
  */
 MaeStatus mae_comm_post_scatter(MaeComm *comm, float *x, size_t n, MaeError *err);
 

@@ -117,6 +117,11 @@ MaeStatus mae_snapshot_expect_finite(const MaeCkptReader *reader, const char *gr
 MaeStatus mae_snapshot_weights(const MaeCkptReader *reader, const MaeParamTable *table,
                                float *weights, MaeError *err);
 
+/** Of saving: the optimiser's state. COMM if a slot cannot be had from all ranks. */
+MaeStatus mae_snapshot_put_optim(MaeCkptWriter *w, const MaeParamTable *table,
+                                 const float *weights, const MaeOptim *optim,
+                                 MaeError *err);
+
 /**
  * Read the state of @p optim (its driver's slots and step count), which must be carved;
  * of one with shards only the count, slots come by mae_snapshot_slot.

@@ -4,8 +4,8 @@
  *
  * Adding an optimiser: a file that exports a MaeOptimizer and a row in mae_optimizers.
  *
- * Shapes   weights, gradients and each slot are flat buffers of table->total floats; a slot
- *          of an object with shards holds those alone.
+ * Shapes   weights, gradients and each slot are flat buffers of table->total floats; a
+ *          slot of an object with shards holds those alone.
  * Memory   The arena owns groups, tiles and slots; the table is borrowed and must outlive
  *          the object. A step never allocates.
  * Average  With config.ema_decay a step ends with

@@ -311,7 +311,7 @@ MaeStatus mae_trainer_follow(MaeTrainer *trainer, void *data, size_t bytes,
 MaeStatus mae_trainer_spread(MaeTrainer *trainer, const MaeCkptReader *reader,
                              MaeError *err);
 
-/** With dist.shard_optimizer and several ranks: fill in trainer->shards and @p optim's. */
+/** With dist.shard_optimizer and several ranks: fill in the shards of both. */
 MaeStatus mae_trainer_share_state(MaeTrainer *trainer, const MaeParamTable *table,
                                   MaeOptimConfig *optim, MaeError *err);
 
