@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* pipe2 */
 #include "base/trial.h"
 
 #include <errno.h>
@@ -64,6 +65,12 @@ static size_t peak(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (size_t)usage.ru_maxrss << 10 : 0;
 }
 
+/* In the child: the way to report, out of reach of what becomes of its output. */
+static int keep_apart(int fd)
+{
+    return fd > STDERR_FILENO ? fd : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
 /* In the child. */
 static bool is_modest(void (*fn)(void *ctx), void *ctx)
 {
@@ -91,7 +98,17 @@ static double time_of(pid_t child)
     return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec;
 }
 
-/* Did it come to the end, or does it wait for what never happens in it? */
+/* Also if nobody may ask for it any more. */
+static bool is_gone(pid_t child)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid == child;
+}
+
+/* Did it come to the end, or does it wait for what never happens in it? The pipe does not
+ * end with the child while a process that was made at the same time holds it, too. */
 static bool has_passed(pid_t child, int fd)
 {
     struct pollfd end = {.fd = fd, .events = POLLIN};
@@ -105,6 +122,8 @@ static bool has_passed(pid_t child, int fd)
 
         if (ready < 0)
             continue; /* a signal of ours */
+        if (is_gone(child))
+            break;
         idle = now <= before ? idle + 1 : 0;
         before = now;
         if (idle == IDLE_SECONDS) {
@@ -124,14 +143,15 @@ bool mae_trial_passes(void (*fn)(void *ctx), void *ctx, unsigned seconds)
     bool passed;
     pid_t child;
 
-    if (pipe(ends) != 0)
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return true;
     child = fork();
     if (child == 0) {
-        (void)close(ends[0]);
+        const int way = keep_apart(ends[1]);
+
         confine(seconds);
         if (is_modest(fn, ctx))
-            report(ends[1]);
+            report(way);
         _exit(0);
     }
     (void)close(ends[1]);

@@ -23,7 +23,7 @@
 #define MAE_TRIAL_MEMORY ((size_t)256 << 20)
 
 /**
- * Run @p fn in a child, which has nothing to say: its output goes nowhere.
+ * Run @p fn in a child, which has nothing to say: descriptors 1 and 2 lead nowhere.
  * @param seconds of processor time that it may take.
  * @return false if it did not return (it crashed, exited or was stopped), or has used too
  * much memory.

@@ -1,5 +1,6 @@
 #include "base/trial.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,16 @@ static void on_signal(int number)
     _exit(0);
 }
 
+/* Leaves a process that holds all of its files. */
+static void crash_with_heir(void *ctx)
+{
+    if (fork() == 0) {
+        (void)sleep(8);
+        _exit(0);
+    }
+    crash(ctx);
+}
+
 START_TEST(what_returns_passes_and_leaves_nothing)
 {
     int calls = 0;
@@ -94,6 +105,7 @@ START_TEST(what_crashes_does_not)
     ck_assert(!mae_trial_passes(leave, NULL, 10));
     ck_assert(!mae_trial_passes(eat, &at, 10));
     ck_assert(!mae_trial_passes(gorge, &at, 10));
+    ck_assert(!mae_trial_passes(crash_with_heir, NULL, 10));
 }
 END_TEST
 
@@ -125,6 +137,24 @@ START_TEST(signals_of_the_program_do_not_matter)
 }
 END_TEST
 
+/* As in a daemon, where any file may get the number of standard output. */
+START_TEST(standard_files_may_be_closed)
+{
+    bool passed, failed;
+    int calls = 0, kept[3];
+
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        kept[fd] = fcntl(fd, F_DUPFD, STDERR_FILENO + 1);
+        (void)close(fd);
+    }
+    passed = mae_trial_passes(count, &calls, 10);
+    failed = !mae_trial_passes(crash, NULL, 10);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        (void)dup2(kept[fd], fd);
+    ck_assert(passed && failed);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("trial");
@@ -136,6 +166,7 @@ int main(void)
     tcase_add_test(tc, what_does_not_end_is_stopped);
     tcase_add_test(tc, what_only_waits_is_not_judged);
     tcase_add_test(tc, signals_of_the_program_do_not_matter);
+    tcase_add_test(tc, standard_files_may_be_closed);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }
