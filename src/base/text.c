@@ -19,9 +19,15 @@ bool mae_text_ends(const char *text, const char *end)
 
 void mae_text_tame(char *text)
 {
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
+    size_t n;
+
+    for (; *text != '\0'; text += n) {
+        uint32_t code = (unsigned char)*text; /* of another encoding */
+
+        n = mae_text_utf8(text, &code);
+        n += n == 0;
+        if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+            memset(text, '?', n);
     }
 }
 

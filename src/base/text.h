@@ -26,7 +26,10 @@
 /** True if @p text ends in @p end. */
 bool mae_text_ends(const char *text, const char *end);
 
-/** Replace ASCII control characters by '?': one line, and no terminal is steered. */
+/**
+ * Replace control characters, those of ASCII and U+0080 to U+009F, byte by byte with '?':
+ * one line, and no terminal is steered. Bytes that are no UTF-8 are taken for Latin-1.
+ */
 void mae_text_tame(char *text);
 
 /**

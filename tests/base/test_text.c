@@ -80,6 +80,9 @@ END_TEST
 START_TEST(ends_and_controls)
 {
     char text[] = "a\tb\033[2K\x7f\xc3\xa4\n";
+    char more[] = "\xc2\x9b" /* CSI of U+009B and of Latin-1 */
+                  "2K\x9b"
+                  "2K\xff\xe2\x80\x9b\xc2\xa0\xc2";
 
     ck_assert(mae_text_ends("a.h5", ".h5"));
     ck_assert(mae_text_ends("a.h5", ""));
@@ -87,6 +90,8 @@ START_TEST(ends_and_controls)
     ck_assert(!mae_text_ends("a.h5x", ".h5"));
     mae_text_tame(text);
     ck_assert_str_eq(text, "a?b?[2K?\xc3\xa4?");
+    mae_text_tame(more);
+    ck_assert_str_eq(more, "??2K?2K\xff\xe2\x80\x9b\xc2\xa0\xc2");
 }
 END_TEST
 
