@@ -106,16 +106,13 @@ static void look_at_images(MaeNonfinite *found, const MaeTrainer *trainer,
 
 static void tell_samples(MaeNonfinite *found, const MaeBatch *batch)
 {
-    size_t used = strlen(found->samples);
+    size_t used = 0;
 
-    for (size_t i = 0; i < batch->size && i <= SAMPLES_TOLD; i++) {
+    for (size_t i = 0; i < batch->size && i < SAMPLES_TOLD; i++)
         used += (size_t)snprintf(found->samples + used, sizeof found->samples - used,
                                  i == 0 ? "%zu" : ", %zu", batch->samples[i]);
-        if (used >= sizeof found->samples - 8 || i == SAMPLES_TOLD) {
-            (void)snprintf(found->samples + (used < 56 ? used : 56), 8, ", ...");
-            return;
-        }
-    }
+    if (batch->size > SAMPLES_TOLD)
+        (void)snprintf(found->samples + used, sizeof found->samples - used, ", ...");
 }
 
 /* A NaN has a sign for printf, and JSON no number for it. */

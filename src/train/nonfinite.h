@@ -37,7 +37,7 @@ typedef struct MaeNonfinite {
     char name[192]; /* of the tensor or image; "" for a loss */
     size_t index;   /* element; of a loss the batch of the update, from 0 */
     double value;
-    char samples[64]; /* first ones of that batch, or of the one with the largest loss;
+    char samples[96]; /* first ones of that batch, or of the one with the largest loss;
                          "" if they were not read */
 } MaeNonfinite;
 

@@ -217,6 +217,20 @@ static double mean_of_steps(const char *name, size_t first, size_t *count)
     return sum / (double)*count;
 }
 
+/* The log tells four samples of the batch, and whether there are more. */
+static void check_samples(size_t size)
+{
+    const char *at = strstr(run.log, "(samples "), *end;
+    size_t commas = 0;
+
+    ck_assert_ptr_nonnull(at);
+    end = strchr(at, ')');
+    for (; at < end; at++)
+        commas += *at == ',';
+    ck_assert_uint_eq(commas, size > 4 ? 4 : size - 1);
+    ck_assert_int_eq(strncmp(end - 5, ", ...", 5) == 0, size > 4);
+}
+
 /* An update is left out, for good: its loss is in no mean, nothing of it in the weights.
  * Left anywhere and taken up again, the run is the same; so it is for any reason. */
 START_TEST(skip_leaves_an_update_out)
@@ -233,6 +247,7 @@ START_TEST(skip_leaves_an_update_out)
     expect(way, "run", "train.on_nonfinite=skip", 0, MAE_OK);
     ck_assert_uint_eq(run.result.steps, steps);
     ck_assert_ptr_nonnull(strstr(run.log, "gradient of cls_token[3] is -inf (samples "));
+    check_samples(way->accum == 1 ? 4 : 5);
     ck_assert_ptr_nonnull(strstr(run.log, "; left out; see nonfinite-"));
     ck_assert_ptr_nonnull(strstr(run.log, "epoch 2: 1 updates were left out"));
     ck_assert_double_eq(logged("run", "skipped"), 1.0);
