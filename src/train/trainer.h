@@ -188,8 +188,7 @@ MaeStatus mae_trainer_obey(const MaeTrainer *trainer, MaeError *err);
 
 /**
  * What an evaluation of @p images held-out images must have found: NUMERIC for a loss
- * that is not finite (the weights are spoilt and must not be saved), FORMAT if no image
- * could be read.
+ * that is not finite, FORMAT if no image could be read.
  */
 MaeStatus mae_trainer_check_loss(double loss, size_t images, size_t epoch, MaeError *err);
 
