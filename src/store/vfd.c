@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#if !H5_VERSION_GE(1, 10, 0)
-#error "HDF5 1.10 or newer is needed"
+#if !H5_VERSION_GE(1, 10, 5) /* numbers and sizes of chunks */
+#error "HDF5 1.10.5 or newer is needed"
 #endif
 #if H5_VERSION_GE(1, 13, 0)
 #include <H5FDdevelop.h> /* the driver interface moved there */
