@@ -1,5 +1,6 @@
 #include "comm/comm.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,7 @@ MaeStatus mae_comm_open(MaeComm **comm, const MaeCommOptions *options, MaeError 
     MaeComm *made = calloc(1, sizeof *made);
     MaeStatus status;
 
+    assert(options->bucket <= PIECE); /* a driver counts in int */
     if (made == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "communication: out of memory");
     made->options = *options;

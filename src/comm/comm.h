@@ -37,7 +37,7 @@
 typedef struct MaeCommOptions {
     MaeDtype wire;  /* of gradients between ranks */
     double timeout; /* seconds; 0: wait forever */
-    size_t bucket;  /* elements; 0: 2^18 */
+    size_t bucket;  /* elements, at most 2^30; 0: 2^18 */
 } MaeCommOptions;
 
 typedef struct MaeComm MaeComm;
@@ -131,6 +131,7 @@ MaeStatus mae_comm_broadcast(MaeComm *comm, void *data, size_t bytes, size_t roo
  * @param[out] all [total] rows of @p row_bytes; rank 0 only, NULL elsewhere.
  * @param total the same on every rank.
  * @param rows [count] rows of this rank.  @param indices [count] their places in @p all.
+ * @param row_bytes above 0.
  * Errors, on every rank: ARG if a row is missing, came twice or is not below @p total.
  */
 MaeStatus mae_comm_gather(MaeComm *comm, void *all, size_t total, const void *rows,
