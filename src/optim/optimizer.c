@@ -189,7 +189,6 @@ bool mae_optim_step(MaeOptim *opt, MaePool *pool, float *weights, MaeOperand ope
         .lr = lr,
         .grad_scale = grad_scale,
     };
-
     bool finite;
 
     opt->steps++;

@@ -131,8 +131,8 @@ MaeStatus mae_h5set_check_chunks(const MaeH5Set *set, const MaeH5Source *source,
 
     do {
         MAE_TRY(check_chunk(&chunk, err));
-        for (d = set->info.ndim - 1; d > 0;
-             d--) { /* the next one, last dimension first */
+        /* the next one, last dimension first */
+        for (d = set->info.ndim - 1; d > 0; d--) {
             chunk.at[d] += set->chunk[d];
             if (chunk.at[d] < set->info.shape[d])
                 break;

@@ -281,6 +281,7 @@ static MaeStatus save_beside(MaeRunFolder *folder, const MaeSnapshot *snapshot,
     folder->last_is_whole = folder->last_is_whole || status == MAE_OK;
     return status;
 }
+
 static MaeStatus save_all(MaeRunFolder *folder, const MaeSnapshot *snapshot,
                           const MaeParamTable *table, const float *weights,
                           const MaeOptim *optim, MaeSaveAs as, MaeError *err)

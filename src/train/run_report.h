@@ -5,8 +5,7 @@
  *
  * Curves are read from log.txt and steps.jsonl, so a run that was taken up again shows
  * all of its history. It is written after an epoch, when the run is stopped and at the
- * end, but after an epoch not more often
- * than lets it take a fiftieth of the time.
+ * end, but after an epoch not more often than lets it take a fiftieth of the time.
  *
  * Errors   A report that cannot be written is a warning: the run goes on.
  * Memory   Bounded for any number of epochs and steps (eval/curve.h, eval/report.h).
