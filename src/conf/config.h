@@ -33,6 +33,7 @@
 
 #define MAE_CONFIG_PATH 4096     /* bytes of a text value, its NUL included */
 #define MAE_CONFIG_LIST 64       /* most entries of a list */
+#define MAE_CONFIG_CHANNELS 4096 /* most channels of an image, as in checkpoints */
 #define MAE_CONFIG_KEYS 96       /* room for provenance; at least the number of keys */
 #define MAE_CONFIG_MAX (1 << 20) /* largest YAML text in bytes */
 

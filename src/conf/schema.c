@@ -34,7 +34,7 @@ static const MaeKey MODEL[] = {
      .min = 1, .max = 1024, .unit = "pixels", .help = "Side of a square patch.",
      .aka = "patch", .tools = BOTH},
     {"in_chans", MAE_KEY_SIZE, FIELD(model.in_chans), .def = "auto", .min = 1,
-     .max = MAE_CONFIG_LIST, .zero = "auto",
+     .max = MAE_CONFIG_CHANNELS, .zero = "auto",
      .help =
          "Channels of the images; auto follows the data. Grey and RGB are converted into "
          "each other.",

@@ -4,12 +4,13 @@
 #include <hdf5.h>
 #include <stdlib.h>
 
+#include "conf/config.h"
 #include "store/file.h"
 #include "store/h5in.h"
 #include "store/h5set.h"
 #include "store/vfd.h"
 
-#define SIDE_MAX ((size_t)1 << 20)  /* height, width, channels */
+#define SIDE_MAX ((size_t)1 << 20)  /* height, width */
 #define IMAGE_MAX ((size_t)1 << 30) /* bytes of one image */
 #define CACHE_MAX ((size_t)64 << 20)
 #define LABEL_MAX (1 << 24)
@@ -97,7 +98,7 @@ static MaeStatus check_shape(MaeH5Images *h, MaeError *err)
     h->width = info->shape[2];
     h->channels = info->ndim == 4 ? info->shape[3] : 1;
     if (h->height == 0 || h->width == 0 || h->channels == 0 || h->height > SIDE_MAX ||
-        h->width > SIDE_MAX || h->channels > SIDE_MAX ||
+        h->width > SIDE_MAX || h->channels > MAE_CONFIG_CHANNELS ||
         !mae_tensor_count(&values, info->shape + 1, info->ndim - 1,
                           IMAGE_MAX / h->set.type.size))
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: images: %s is empty or too large", path, text);

@@ -2,10 +2,11 @@
  * @file h5images.h
  * Image stacks in HDF5, read row by row.
  *
- * `images` [N,H,W] or [N,H,W,C] of uint8, uint16 or float32 (any byte order); optional
- * `labels` [N] of any integer type, 0 or more, and with them a root attribute
- * `class_names`, an array of fixed-length texts. Chunked and compressed storage is fine;
- * one chunk is decompressed per read, so chunks of one image are fastest in random order.
+ * `images` [N,H,W] or [N,H,W,C], C up to MAE_CONFIG_CHANNELS, of uint8, uint16 or
+ * float32 (any byte order); optional `labels` [N] of any integer type, 0 or more, and
+ * with them a root attribute `class_names`, an array of fixed-length texts. Chunked and
+ * compressed storage is fine; one chunk is decompressed per read, so chunks of one image
+ * are fastest in random order.
  * The file's checks are those of h5in.h.
  *
  * Errors   FORMAT when the file is not like that, with what was found.

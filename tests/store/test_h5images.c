@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/config.h"
 #include "paths.h"
 #include "store/h5images.h"
 #include "store/h5out.h"
@@ -203,7 +204,8 @@ START_TEST(other_files_are_refused_by_name)
     static const hsize_t flat[] = {6, 2}, cube[] = {2, 3, 2}, empty[] = {0, 3, 2},
                          three = 3, two = 2;
     static const int negative[] = {0, -1};
-    static const float zeros[12] = {0};
+    static const hsize_t deep[] = {1, 1, 1, MAE_CONFIG_CHANNELS + 1};
+    static const float zeros[MAE_CONFIG_CHANNELS + 1] = {0};
     char *folder = mae_test_folder();
     const Path path = path_in(folder, "s.h5");
     MaeH5Images *h = NULL;
@@ -212,6 +214,10 @@ START_TEST(other_files_are_refused_by_name)
     create(path.text);
     ck_assert_fails(mae_h5images_open(&h, path.text, &err), MAE_ERR_FORMAT,
                     "s.h5: images: missing");
+    put(path.text, "images", H5T_STD_U8LE, H5T_NATIVE_FLOAT, 4, deep, NULL, zeros);
+    ck_assert_fails(mae_h5images_open(&h, path.text, &err), MAE_ERR_FORMAT,
+                    "[1,1,1,4097] is empty or too large");
+    create(path.text);
     put(path.text, "images", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, flat, NULL, zeros);
     ck_assert_fails(mae_h5images_open(&h, path.text, &err), MAE_ERR_FORMAT,
                     "expected [N,H,W] or [N,H,W,C], found [6,2]");

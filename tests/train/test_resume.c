@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "store/h5out.h"
 #include "train/fixture.h"
 
 #define PRETRAIN                                                                         \
@@ -214,6 +215,35 @@ START_TEST(any_number_of_threads)
 }
 END_TEST
 
+/* Those of the data, also if they are more than a list of the configuration holds. */
+START_TEST(many_channels)
+{
+    const size_t shape[] = {16, 8, 8, MAE_CONFIG_LIST + 6};
+    const size_t values = shape[0] * shape[1] * shape[2] * shape[3];
+    float *images = mae_test_normal(values, 3, 1);
+    char overrides[2000];
+    TrainSpec spec = {.folder = folder, .name = "straight", .overrides = overrides};
+    MaeH5Out *out = NULL;
+    MaeError err = {0};
+    TrainRun run;
+
+    ck_assert_ok(mae_h5out_create(&out, fixture_path(folder, "many.h5"), &err));
+    mae_h5out_floats(out, "images", images, shape, 4);
+    ck_assert_ok(mae_h5out_commit(out, &err));
+    free(images);
+    (void)snprintf(overrides, sizeof overrides,
+                   "data.train=%s train.preview_every=none train.preflight=false",
+                   fixture_path(folder, "many.h5"));
+    train_expect(&run, &spec, MAE_OK);
+    spec = (TrainSpec){
+        .folder = folder, .name = "left", .overrides = overrides, .stop_at = 3};
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    spec.stop_at = 0;
+    train_expect(&run, &spec, MAE_OK);
+    train_compare(folder, "straight", "left");
+}
+END_TEST
+
 /* A finished run stays as it is. */
 START_TEST(finished)
 {
@@ -241,6 +271,7 @@ int main(void)
     tcase_add_test(tc, with_everything_measured);
     tcase_add_loop_test(tc, killed_in_an_update, 2, 9);
     tcase_add_loop_test(tc, any_number_of_threads, 0, 2 * TRAIN_KINDS);
+    tcase_add_test(tc, many_channels);
     tcase_add_test(tc, finished);
     suite_add_tcase(suite, tc);
     tc = tcase_create("random");
