@@ -100,43 +100,33 @@ MaeStatus mae_session_alike(const MaeSession *session, const MaeConfig *cfg,
     return same_config(session, cfg, err);
 }
 
-/* What checkpoints of rank 0 say of the images. */
-typedef struct Known {
-    bool resumes;
-    size_t channels;
-    float mean[MAE_CONFIG_LIST], std[MAE_CONFIG_LIST];
-} Known;
-
-static MaeStatus take_known(MaeSnapshot *snapshot, const Known *known, MaeError *err)
+/* @param[in,out] values [channels] of rank 0, for everybody. */
+static MaeStatus tell_values(const MaeSession *session, float **values, size_t channels,
+                             MaeError *err)
 {
-    const size_t bytes = known->channels * sizeof *snapshot->mean;
+    const size_t bytes = channels * sizeof **values;
+    MaeStatus status = MAE_OK;
 
-    snapshot->mean = malloc(bytes);
-    snapshot->std = malloc(bytes);
-    if (snapshot->mean == NULL || snapshot->std == NULL)
-        MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for mean and deviation");
-    memcpy(snapshot->mean, known->mean, bytes);
-    memcpy(snapshot->std, known->std, bytes);
-    snapshot->arch.grid.channels = known->channels;
-    return MAE_OK;
+    if (*values == NULL && (*values = malloc(bytes)) == NULL)
+        status = mae_error_set(err, MAE_ERR_NOMEM, __FILE__, __LINE__,
+                               "out of memory for mean and deviation");
+    MAE_TRY(mae_comm_agree(session->comm, status, err));
+    return mae_comm_broadcast(session->comm, *values, bytes, 0, err);
 }
 
 MaeStatus mae_session_tell(MaeSession *session, MaeError *err)
 {
     MaeSnapshot *snapshot = &session->snapshot;
-    Known known = {.resumes = session->reader != NULL,
-                   .channels = snapshot->mean != NULL ? snapshot->arch.grid.channels : 0};
-    MaeStatus status = MAE_OK;
+    uint64_t known[] = {session->reader != NULL,
+                        snapshot->mean != NULL ? snapshot->arch.grid.channels : 0};
 
-    if (known.channels > 0 && known.channels <= MAE_CONFIG_LIST) {
-        memcpy(known.mean, snapshot->mean, known.channels * sizeof *known.mean);
-        memcpy(known.std, snapshot->std, known.channels * sizeof *known.std);
-    }
-    MAE_TRY(mae_comm_broadcast(session->comm, &known, sizeof known, 0, err));
-    session->resumes = known.resumes;
-    if (mae_comm_rank(session->comm) != 0 && known.channels > 0)
-        status = take_known(snapshot, &known, err);
-    return mae_comm_agree(session->comm, status, err);
+    MAE_TRY(mae_comm_broadcast(session->comm, known, sizeof known, 0, err));
+    session->resumes = known[0] != 0;
+    if (known[1] == 0)
+        return MAE_OK;
+    snapshot->arch.grid.channels = (size_t)known[1];
+    MAE_TRY(tell_values(session, &snapshot->mean, (size_t)known[1], err));
+    return tell_values(session, &snapshot->std, (size_t)known[1], err);
 }
 
 MaeStatus mae_session_same_images(const MaeSession *session, MaeError *err)
