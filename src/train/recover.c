@@ -153,11 +153,14 @@ static MaeStatus roll_back(MaeTrainer *trainer, const Failure *failure, MaeError
 {
     const uint64_t step = trainer->state.step + 1;
     MaeError why = {0};
+    MaeStatus status;
 
     warn(trainer, failure, "going back to the last checkpoint");
-    if (to_last_checkpoint(trainer, &why) != MAE_OK)
-        MAE_FAIL(err, MAE_ERR_NUMERIC, "%s: %.150s; there is no going back: %.150s",
-                 failure->place, failure->text, why.msg);
+    status = to_last_checkpoint(trainer, &why);
+    if (status != MAE_OK) /* that of a comm that is broken ends the other ranks */
+        MAE_FAIL(err, status == MAE_ERR_COMM ? status : MAE_ERR_NUMERIC,
+                 "%s: %.150s; there is no going back: %.150s", failure->place,
+                 failure->text, why.msg);
     trainer->barred[trainer->rollbacks++] = step;
     mae_log(&trainer->hooks->log, MAE_LOG_INFO,
             "going on from %s, after step %llu; step %llu will be left out",
