@@ -219,6 +219,21 @@ static MaeStatus write_config(const MaeRunFolder *folder, const MaeConfig *cfg,
     return status;
 }
 
+/* Values that follow from data and checkpoints have to be such that can be read again:
+ * the run could not go on. */
+static MaeStatus check_config(const MaeConfig *cfg, MaeError *err)
+{
+    MaeConfig again;
+    char *text = NULL;
+    MaeStatus status;
+
+    MAE_TRY(mae_config_text(cfg, &text, err));
+    status = mae_config_parse_text(&again, cfg->tool, "config.yaml", text, strlen(text),
+                                   NULL, 0, err);
+    free(text);
+    return status;
+}
+
 MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
                                const char *history, uint64_t step, MaeError *err)
 {
@@ -226,6 +241,7 @@ MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
     char previews[MAE_CONFIG_PATH + 32];
     const bool anew = folder->resume[0] == '\0';
 
+    MAE_TRY(check_config(cfg, err));
     MAE_TRY(join(log, sizeof log, folder->path, "log.txt", err));
     MAE_TRY(join(steps, sizeof steps, folder->path, "steps.jsonl", err));
     MAE_TRY(join(previews, sizeof previews, folder->path, "reconstructions", err));

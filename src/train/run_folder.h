@@ -69,7 +69,8 @@ MaeStatus mae_run_folder_newest(MaeRunFolder *folder, MaeError *err);
 void mae_run_folder_close(MaeRunFolder *folder);
 
 /**
- * Write config.yaml and open the logs. Going on: cut back to @p step, log.txt replaced by
+ * Write config.yaml and open the logs; ARG, and nothing has changed, for a configuration
+ * that could not be read again. Going on: cut back to @p step, log.txt replaced by
  * @p history. Starting anew: an earlier run's logs, checkpoints and previews are removed.
  * Again after a return to folder->resume.
  */

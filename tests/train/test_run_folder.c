@@ -188,6 +188,29 @@ START_TEST(one_run_at_a_time)
 }
 END_TEST
 
+/* A value that was found out, but cannot be said: nothing is replaced. */
+START_TEST(what_could_not_go_on_does_not_begin)
+{
+    MaeConfig *cfg = mae_test_alloc(sizeof *cfg);
+    const char *overrides[] = {"data.train=x", "train.output_dir=x",
+                               "train.overwrite=true"};
+    MaeRunFolder opened;
+    MaeError err = {0};
+
+    expect("train.epochs=1", MAE_OK, "");
+    ck_assert_ok(mae_config_load(cfg, MAE_CONF_PRETRAIN, NULL, overrides, 3, &err));
+    (void)snprintf(cfg->train.output_dir, sizeof cfg->train.output_dir, "%s/run", folder);
+    ck_assert_ok(mae_run_folder_open(&opened, cfg, NULL, &err));
+    cfg->model.in_chans = MAE_CONFIG_CHANNELS + 1;
+    ck_assert_fails(mae_run_folder_begin(&opened, cfg, "", 0, &err), MAE_ERR_ARG,
+                    "model.in_chans: out of range");
+    mae_run_folder_close(&opened);
+    ck_assert_double_eq(epochs_in("run/last.h5"), 1.0);
+    ck_assert(train_exists(folder, "run/log.txt"));
+    free(cfg);
+}
+END_TEST
+
 START_TEST(files_of_crashed_saves_are_removed)
 {
     static const char *const STALE[] = {
@@ -340,6 +363,7 @@ int main(void)
     tcase_add_test(tc, other_settings_are_refused_with_a_diff);
     tcase_add_test(tc, another_kind_of_run_is_refused);
     tcase_add_test(tc, one_run_at_a_time);
+    tcase_add_test(tc, what_could_not_go_on_does_not_begin);
     tcase_add_test(tc, files_of_crashed_saves_are_removed);
     tcase_add_test(tc, best_is_the_best);
     tcase_add_test(tc, folders_that_cannot_be_made);
