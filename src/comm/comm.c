@@ -75,7 +75,7 @@ MaeStatus mae_comm_open(MaeComm **comm, const MaeCommOptions *options, MaeError 
     if (made == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "communication: out of memory");
     made->options = *options;
-    made->world = made->neighbours = 1;
+    made->world = made->local = made->neighbours = 1;
     if (made->options.bucket == 0)
         made->options.bucket = BUCKET;
     status = open_driver(made, err);
@@ -113,6 +113,11 @@ size_t mae_comm_rank(const MaeComm *comm)
 size_t mae_comm_world(const MaeComm *comm)
 {
     return comm != NULL ? comm->world : 1;
+}
+
+size_t mae_comm_local(const MaeComm *comm)
+{
+    return comm != NULL ? comm->local : 1;
 }
 
 size_t mae_comm_neighbours(const MaeComm *comm)

@@ -68,6 +68,10 @@ size_t mae_comm_rank(const MaeComm *comm);
 /** How many there are; 1 for NULL. */
 size_t mae_comm_world(const MaeComm *comm);
 
+/** Ranks on the machine of this one, itself included, which share its memory; 1 for
+ * NULL. */
+size_t mae_comm_local(const MaeComm *comm);
+
 /**
  * Ranks that may use the same processors as this one, itself included: those on its
  * machine with the same affinity mask. 1 for NULL.

@@ -33,7 +33,7 @@ typedef struct MaeBucket {
 struct MaeComm {
     const MaeCommDriver *driver; /* NULL: alone */
     void *state;
-    size_t rank, world, neighbours;
+    size_t rank, world, local, neighbours;
     MaeCommOptions options;
     bool broken;
     double waited;
@@ -66,7 +66,7 @@ MaeStatus mae_comm_share(MaeComm *comm, const void *mine, size_t bytes, MaeError
 uint64_t mae_comm_hash(uint64_t hash, const void *data, size_t n);
 #define MAE_COMM_HASH 0xcbf29ce484222325u
 
-/** Find out comm->neighbours. */
+/** Find out comm->local and neighbours. */
 MaeStatus mae_comm_meet(MaeComm *comm, MaeError *err);
 
 /** A driver's broadcast, send or receive. */

@@ -6,29 +6,36 @@
 
 #include "comm/parts.h"
 
-/* The same for ranks that compete for processors. */
-static uint64_t place(void)
+/** The same for ranks that share the machine, and those that compete for processors. */
+typedef struct Place {
+    uint64_t host, processors;
+} Place;
+
+static Place find_place(void)
 {
     char host[256] = "";
     cpu_set_t set;
-    uint64_t hash;
+    Place place;
 
     (void)gethostname(host, sizeof host - 1);
-    hash = mae_comm_hash(MAE_COMM_HASH, host, strlen(host));
+    place.host = mae_comm_hash(MAE_COMM_HASH, host, strlen(host));
+    place.processors = place.host;
     CPU_ZERO(&set);
     if (sched_getaffinity(0, sizeof set, &set) == 0)
-        hash = mae_comm_hash(hash, &set, sizeof set);
-    return hash;
+        place.processors = mae_comm_hash(place.host, &set, sizeof set);
+    return place;
 }
 
 MaeStatus mae_comm_meet(MaeComm *comm, MaeError *err)
 {
-    const uint64_t mine = place();
-    const uint64_t *all = (const uint64_t *)(const void *)comm->shared;
+    const Place mine = find_place();
+    const Place *all = (const Place *)(const void *)comm->shared;
 
     MAE_TRY(mae_comm_share(comm, &mine, sizeof mine, err));
-    comm->neighbours = 0;
-    for (size_t r = 0; r < comm->world; r++)
-        comm->neighbours += all[r] == mine ? 1 : 0;
+    comm->local = comm->neighbours = 0;
+    for (size_t r = 0; r < comm->world; r++) {
+        comm->local += all[r].host == mine.host;
+        comm->neighbours += all[r].processors == mine.processors;
+    }
     return MAE_OK;
 }

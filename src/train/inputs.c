@@ -391,10 +391,10 @@ static MaeStatus open_cache(MaeCache **cache, size_t *left, const char *key,
     return MAE_OK;
 }
 
-static MaeStatus open_caches(MaeInputs *inputs, const MaeConfig *cfg, const MaeLog *log,
-                             MaeError *err)
+static MaeStatus open_caches(MaeInputs *inputs, const MaeConfig *cfg, const MaeComm *comm,
+                             const MaeLog *log, MaeError *err)
 {
-    const size_t available = mae_available_memory() / 4;
+    const size_t available = mae_available_memory() / mae_comm_local(comm) / 4;
     size_t left = cfg->data.cache == MAE_CONF_CACHE_ON ? 3 * available : available;
 
     if (!cfg->data.scaled_decode) /* such pixels depend on the crop */
@@ -450,7 +450,7 @@ MaeStatus mae_inputs_start(MaeInputs *inputs, const MaeConfig *cfg, size_t val_b
     inputs->transform.scaled_decode = cfg->data.scaled_decode;
     MAE_TRY(set_changes(inputs, cfg, err));
     inputs->val_transform = transform_of(inputs, cfg, MAE_AUGMENT_EVAL);
-    MAE_TRY(open_caches(inputs, cfg, log, err));
+    MAE_TRY(open_caches(inputs, cfg, comm, log, err));
     options.cache = inputs->cache;
     MAE_TRY(mae_loader_open(&inputs->loader, inputs->train, &inputs->transform, &options,
                             err));

@@ -258,6 +258,8 @@ int main(int argc, char **argv)
     must(mae_comm_open(&comm, &options, &err));
     rank = mae_comm_rank(comm);
     world = mae_comm_world(comm);
+    CHECK(mae_comm_local(comm) == world); /* tests have one machine */
+    CHECK(mae_comm_neighbours(comm) >= 1 && mae_comm_neighbours(comm) <= world);
     if (options.timeout > 2.0) {
         check_sums(options.wire);
         check_halves(options.wire);

@@ -27,6 +27,8 @@ static void expect_trivial(MaeComm *comm)
 
     ck_assert_uint_eq(mae_comm_rank(comm), 0);
     ck_assert_uint_eq(mae_comm_world(comm), 1);
+    ck_assert_uint_eq(mae_comm_local(comm), 1);
+    ck_assert_uint_eq(mae_comm_neighbours(comm), 1);
     ck_assert_ok(mae_comm_sum(comm, x, 7, &err));
     ck_assert_ok(mae_comm_post(comm, x, 7, &err));
     ck_assert_ok(mae_comm_poll(comm, &err));
