@@ -324,7 +324,7 @@ MaeStatus mae_trainer_let_go(MaeTrainer *trainer, MaeError *err);
 /** Norm of the gradients of all ranks, as mae_clip_norm. */
 MaeStatus mae_trainer_norm(MaeTrainer *trainer, double *norm, MaeError *err);
 
-/** The optimiser's step on all ranks, as mae_optim_step. @param[out] finite its result. */
+/** A step of the optimiser on all ranks. @param[out] finite as mae_optim_step. */
 MaeStatus mae_trainer_step(MaeTrainer *trainer, double lr, double factor, bool *finite,
                            MaeError *err);
 
