@@ -31,6 +31,13 @@ skip_all()
     exit 0
 }
 
+# sanitized PROGRAM: whether it was built with the address or the thread sanitizer, which
+# reserve terabytes of address space and keep freed memory for a while.
+sanitized()
+{
+    grep -q -e '__[at]san_init' "$1"
+}
+
 # None of these files is there.
 absent()
 {

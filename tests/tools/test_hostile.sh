@@ -20,7 +20,7 @@ extra()
 {
     with=$(sed -n 's/^peak \(.*\) MB$/\1/p' "$1")
     without=$(sed -n 's/^peak \(.*\) MB$/\1/p' "$2")
-    if [ $((with - without)) -lt 64 ] || [ -n "${ASAN_OPTIONS:-}" ]; then
+    if [ $((with - without)) -lt 64 ] || sanitized "$tools/mae-data"; then
         echo "small: $with MB with, $without MB without"
     else
         echo "large: $with MB with, $without MB without"
