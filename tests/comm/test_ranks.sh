@@ -26,6 +26,14 @@ within()
     return "$code"
 }
 
+# hanging WORLD HOW: ranks of which one hangs. Without the help text of MPI_Abort, which
+# mpirun 4.1 garbles now and then ("Out of resource" in show_help.c) or ends of with a
+# segmentation fault in place of the exit code.
+hanging()
+{
+    within 20 env OMPI_MCA_orte_execute_quiet=1 mpirun -np "$1" "$ranks" "$2"
+}
+
 for world in 2 4; do
     for wire in f32 bf16; do
         check "$world ranks, $wire" 0 "^$world ranks are right" \
@@ -34,9 +42,9 @@ for world in 2 4; do
     check "$world ranks over TCP" 0 "^$world ranks are right" \
         mpirun --mca btl self,tcp -np "$world" "$ranks" f32
     check "$world ranks, one sleeps" 1 '^communication: rank . of .: nothing came .* 2 s' \
-        within 20 mpirun -np "$world" "$ranks" sleeps
+        hanging "$world" sleeps
     check "$world ranks, one is stopped" 1 '^communication: rank . of .: nothing came' \
-        within 20 mpirun -np "$world" "$ranks" stops
+        hanging "$world" stops
     check "$world ranks, one dies" 9 'exit code\|exited' \
         within 20 mpirun -np "$world" "$ranks" dies
 done
