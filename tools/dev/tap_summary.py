@@ -48,7 +48,7 @@ def main():
             failed += len(bad)
             for name, said in bad:
                 print(f"failed: {test['name']}: {name}")
-                for text in [text for text in said if text.strip()][:MOST]:
+                for text in [text for text in said if text.strip() and text[:3] != "1.."][:MOST]:
                     print("    " + text[:200])
     print(f"{passed} passed, {failed} failed")
     return 0 if passed and not failed else 1
