@@ -77,10 +77,18 @@ static void in_gradients(MaeNonfinite *found, const MaeTrainer *trainer)
                             .value = trainer->norm};
 }
 
-void mae_nonfinite_find(MaeNonfinite *found, const MaeTrainer *trainer)
+MaeStatus mae_nonfinite_find(MaeNonfinite *found, const MaeTrainer *trainer,
+                             MaeError *err)
 {
+    MaeComm *comm = trainer->hooks->comm;
+    size_t teller;
+
     if (!mae_nonfinite_state(found, trainer) && !in_losses(found, trainer))
         in_gradients(found, trainer);
+    MAE_TRY(mae_comm_first(comm, (uint64_t)found->place, &teller, err));
+    MAE_TRY(mae_comm_broadcast(comm, found, sizeof *found, teller, err));
+    found->rank = teller;
+    return MAE_OK;
 }
 
 /* Was the loss of these images bad because of them? Their data may be finite and too
@@ -219,22 +227,17 @@ static char *write_text(MaeNonfinite *found, const MaeTrainer *trainer, const ch
     return text;
 }
 
-/* What the rank that is closest to the cause says. */
-static MaeStatus spread(MaeNonfinite *found, char **text, const MaeTrainer *trainer,
-                        MaeError *err)
+/* Every rank has what the one that tells says. */
+static MaeStatus spread(MaeNonfinite *found, char **text, MaeComm *comm, MaeError *err)
 {
-    MaeComm *comm = trainer->hooks->comm;
-    MaeStatus status = MAE_OK;
+    const size_t teller = found->rank;
     uint64_t size = *text != NULL ? strlen(*text) + 1 : 0;
-    size_t teller;
+    MaeStatus status = MAE_OK;
 
-    MAE_TRY(mae_comm_first(comm, (uint64_t)found->place, &teller, err));
     MAE_TRY(mae_comm_broadcast(comm, found, sizeof *found, teller, err));
     MAE_TRY(mae_comm_broadcast(comm, &size, sizeof size, teller, err));
-    if (mae_comm_rank(comm) != teller) {
-        free(*text);
-        *text = size > 0 ? malloc((size_t)size) : NULL;
-    }
+    if (*text == NULL && size > 0)
+        *text = malloc((size_t)size);
     if (*text == NULL)
         status = mae_error_set(err, MAE_ERR_NOMEM, __FILE__, __LINE__,
                                "out of memory for a report on the update");
@@ -245,8 +248,13 @@ static MaeStatus spread(MaeNonfinite *found, char **text, const MaeTrainer *trai
 MaeStatus mae_nonfinite_report(MaeNonfinite *found, MaeTrainer *trainer, const char *then,
                                char *name, size_t size, MaeError *err)
 {
-    char path[MAE_CONFIG_PATH + 64], *text = write_text(found, trainer, then);
-    MaeStatus status = spread(found, &text, trainer, err);
+    MaeComm *comm = trainer->hooks->comm;
+    char path[MAE_CONFIG_PATH + 64], *text = NULL;
+    MaeStatus status;
+
+    if (mae_comm_rank(comm) == found->rank)
+        text = write_text(found, trainer, then);
+    status = spread(found, &text, comm, err);
 
     (void)snprintf(name, size, "nonfinite-%llu.json",
                    (unsigned long long)trainer->state.step + 1);

@@ -39,19 +39,22 @@ typedef struct MaeNonfinite {
     double value;
     char samples[96]; /* first ones of that batch, or of the one with the largest loss;
                          "" if they were not read */
+    size_t rank;      /* that tells */
 } MaeNonfinite;
 
 /** True, and @p found filled, if weights, state or averages are not finite. */
 bool mae_nonfinite_state(MaeNonfinite *found, const MaeTrainer *trainer);
 
-/** What was first in the update that has just ended with NUMERIC. */
-void mae_nonfinite_find(MaeNonfinite *found, const MaeTrainer *trainer);
+/**
+ * What was first in the update that has just ended with NUMERIC. Of several ranks the one
+ * tells that comes closest to the cause, the lowest of these.
+ */
+MaeStatus mae_nonfinite_find(MaeNonfinite *found, const MaeTrainer *trainer,
+                             MaeError *err);
 
 /**
  * Read the update's batches again, see whether pixels are to blame, and write the file.
- * Of several ranks the one tells that comes closest to the cause, the lowest of these,
- * and rank 0 writes. Afterwards the loader has to seek.
- * @param[in,out] found of this rank; of the one that tells.
+ * The rank that tells reads, rank 0 writes. Afterwards the loader has to seek.
  * @param then what happens now: "stop", "skip" or "rollback".
  * @param[out] name [size] of the file, in the run's folder.
  */

@@ -57,7 +57,9 @@ static MaeConfNonfinite choose(const MaeTrainer *trainer, const MaeNonfinite *fo
     return MAE_CONF_NONFINITE_STOP;
 }
 
-static void describe(Failure *failure, MaeTrainer *trainer, MaeConfNonfinite then)
+/* A file that cannot be written is no reason to end differently. */
+static MaeStatus describe(Failure *failure, MaeTrainer *trainer, MaeConfNonfinite then,
+                          MaeError *err)
 {
     static const char *const names[] = {"stop", "skip", "rollback"};
     const MaeTrainState *state = &trainer->state;
@@ -66,8 +68,12 @@ static void describe(Failure *failure, MaeTrainer *trainer, MaeConfNonfinite the
     MaeError why = {0};
 
     if (then == MAE_CONF_NONFINITE_STOP || trainer->reports < REPORTS) {
-        if (mae_nonfinite_report(&failure->found, trainer, names[then], name, sizeof name,
-                                 &why) == MAE_OK)
+        const MaeStatus status = mae_nonfinite_report(
+            &failure->found, trainer, names[then], name, sizeof name, &why);
+
+        if (status == MAE_ERR_COMM)
+            MAE_FAIL(err, MAE_ERR_COMM, "%s", why.msg);
+        if (status == MAE_OK)
             (void)snprintf(failure->file, sizeof failure->file, "; see %s", name);
         else
             mae_log(&trainer->hooks->log, MAE_LOG_WARN, "%s", why.msg);
@@ -80,6 +86,7 @@ static void describe(Failure *failure, MaeTrainer *trainer, MaeConfNonfinite the
         (unsigned long long)state->step + 1, (unsigned long long)state->epoch + 1,
         accum > 1 ? "batches" : "batch", (unsigned long long)state->batch + 1, to);
     mae_nonfinite_text(&failure->found, trainer, failure->text, sizeof failure->text);
+    return MAE_OK;
 }
 
 /* The first ones are told, so that a log does not drown in them. */
@@ -192,9 +199,9 @@ MaeStatus mae_trainer_recover(MaeTrainer *trainer, MaeError *err)
     Failure failure = {.file = ""};
     MaeConfNonfinite then;
 
-    mae_nonfinite_find(&failure.found, trainer);
+    MAE_TRY(mae_nonfinite_find(&failure.found, trainer, err));
     then = choose(trainer, &failure.found);
-    describe(&failure, trainer, then);
+    MAE_TRY(describe(&failure, trainer, then, err));
     if (then == MAE_CONF_NONFINITE_ROLLBACK)
         return roll_back(trainer, &failure, err);
     if (then == MAE_CONF_NONFINITE_SKIP) {
