@@ -239,7 +239,7 @@ static void forward_probe(Call *call, bool training)
 
     if (training)
         mae_batchnorm_forward(bn, run->features, &run->batchnorm, run->features,
-                              call->batch);
+                              call->batch, run->work.compute.peers);
     else
         mae_batchnorm_eval(bn, run->features, run->features, call->w.f32, call->batch);
     mae_rows_enter(run->normed, NULL, run->features, NULL, 1, call->batch, bn->width);
@@ -356,7 +356,7 @@ void mae_classifier_backward(MaeClassifierRun *run, float *dw, MaeGradUse use,
         mae_encoder_backward(&model->encoder, work, &front, work->dx[0], &run->encoder, w,
                              NULL, scales, work->plan.trunks[0].tokens);
     if (has_batchnorm(model))
-        mae_batchnorm_track(&model->batchnorm, dw, use, &run->batchnorm, w.f32, batch);
+        mae_batchnorm_track(&model->batchnorm, dw, use, &run->batchnorm, w.f32);
     mae_work_advance(work, &front, 0);
 }
 
@@ -387,9 +387,11 @@ MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeGradUse u
                                   MaeWeights w, size_t batch, MaeError *err)
 {
     const MaeGemm *gemm = run->work.compute.gemm;
+    const MaePeers *peers = run->work.compute.peers;
 
     if (batch == 0 || !mae_gemm_rehearse(gemm))
         return MAE_OK;
+    run->work.compute.peers = NULL; /* they may not have come to this */
     mae_classifier_forward(run, w, NULL, NULL, batch);
     if (dw != NULL) {
         /* With stochastic depth residuals are not added by the products. */
@@ -398,5 +400,6 @@ MaeStatus mae_classifier_rehearse(MaeClassifierRun *run, float *dw, MaeGradUse u
     }
     if (dw != NULL && use == MAE_GRAD_ADD)
         mae_classifier_backward(run, dw, MAE_GRAD_ADD, w, NULL, batch);
+    run->work.compute.peers = peers;
     return mae_gemm_rehearsed(gemm, err);
 }

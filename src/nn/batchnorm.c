@@ -38,25 +38,34 @@ void mae_batchnorm_init(const MaeBatchNorm *bn, float *w)
     w[bn->batches.off] = 0.0f;
 }
 
+static void sum_over(const MaePeers *peers, double *x, size_t n)
+{
+    if (peers != NULL)
+        peers->sum(peers->ctx, x, n);
+}
+
 /* Two passes: E[x^2] - E[x]^2 cancels badly when |mean| >> std. */
 static void batch_stats(MaeBatchNormCache *cache, const float *x, size_t rows,
-                        size_t width)
+                        size_t width, const MaePeers *peers)
 {
+    cache->rows = (double)rows * (peers != NULL ? (double)peers->count : 1.0);
     memset(cache->mean, 0, width * sizeof *cache->mean);
     memset(cache->var, 0, width * sizeof *cache->var);
     for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < width; i++)
             cache->mean[i] += (double)x[r * width + i];
+    sum_over(peers, cache->mean, width);
     for (size_t i = 0; i < width; i++)
-        cache->mean[i] /= (double)rows;
+        cache->mean[i] /= cache->rows;
     for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < width; i++) {
             const double d = (double)x[r * width + i] - cache->mean[i];
 
             cache->var[i] += d * d;
         }
+    sum_over(peers, cache->var, width);
     for (size_t i = 0; i < width; i++)
-        cache->var[i] /= (double)rows;
+        cache->var[i] /= cache->rows;
 }
 
 static double rstd_of(double var)
@@ -65,12 +74,12 @@ static double rstd_of(double var)
 }
 
 void mae_batchnorm_forward(const MaeBatchNorm *bn, float *y, MaeBatchNormCache *cache,
-                           const float *x, size_t rows)
+                           const float *x, size_t rows, const MaePeers *peers)
 {
     double *rstd = cache->sums;
 
     assert(rows > 0);
-    batch_stats(cache, x, rows, bn->width);
+    batch_stats(cache, x, rows, bn->width, peers);
     for (size_t i = 0; i < bn->width; i++)
         rstd[i] = rstd_of(cache->var[i]);
     for (size_t r = 0; r < rows; r++, x += bn->width, y += bn->width)
@@ -94,7 +103,8 @@ void mae_batchnorm_eval(const MaeBatchNorm *bn, float *y, const float *x, const 
 
 /* dx = rstd * (dy - mean(dy) - y * mean(dy * y)) */
 void mae_batchnorm_backward(const MaeBatchNorm *bn, float *dx, MaeBatchNormCache *cache,
-                            const float *dy, const float *y, size_t rows)
+                            const float *dy, const float *y, size_t rows,
+                            const MaePeers *peers)
 {
     const size_t width = bn->width;
     double *sum = cache->sums, *product = cache->sums + width;
@@ -105,11 +115,12 @@ void mae_batchnorm_backward(const MaeBatchNorm *bn, float *dx, MaeBatchNormCache
             sum[i] += (double)dy[r * width + i];
             product[i] += (double)dy[r * width + i] * (double)y[r * width + i];
         }
+    sum_over(peers, cache->sums, 2 * width);
     for (size_t r = 0; r < rows; r++, dx += width, dy += width, y += width)
         for (size_t i = 0; i < width; i++)
             dx[i] = (float)(rstd_of(cache->var[i]) *
                             ((double)dy[i] -
-                             (sum[i] + (double)y[i] * product[i]) / (double)rows));
+                             (sum[i] + (double)y[i] * product[i]) / cache->rows));
 }
 
 /* @param change so far, of a statistic that is now @p was. */
@@ -121,12 +132,12 @@ static float tracked(float change, float was, double batch)
 }
 
 void mae_batchnorm_track(const MaeBatchNorm *bn, float *dw, MaeGradUse use,
-                         const MaeBatchNormCache *cache, const float *w, size_t rows)
+                         const MaeBatchNormCache *cache, const float *w)
 {
     const MaeParam *mean = &bn->mean, *var = &bn->var;
-    const double unbiased = (double)rows / (double)(rows - 1);
+    const double unbiased = cache->rows / (cache->rows - 1.0);
 
-    assert(rows > 1);
+    assert(cache->rows > 1.0);
     if (use == MAE_GRAD_SET) {
         memset(dw + mean->off, 0, mean->count * sizeof *dw);
         memset(dw + var->off, 0, var->count * sizeof *dw);

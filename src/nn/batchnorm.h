@@ -11,6 +11,8 @@
  * them. Where gradients of several batches are added up, each batch changes them in turn,
  * as PyTorch does it.
  *
+ * Where peers have parts of a batch, the statistics are those of the whole batch.
+ *
  * Source   Ioffe and Szegedy 2015, arXiv:1502.03167; torch.nn.BatchNorm1d(affine=False,
  *          eps=1e-6) as in facebookresearch/mae main_linprobe.py. The count of batches,
  *          int64 there, is a float: from 2^24 batches on it stays.
@@ -43,6 +45,7 @@ typedef struct MaeBatchNormCache {
     double *mean; /* [D] */
     double *var;  /* [D] biased */
     double *sums; /* [2,D] working memory */
+    double rows;  /* of the batch, those of peers included */
 } MaeBatchNormCache;
 
 /** Register "<scope>.running_mean", ".running_var" and ".num_batches_tracked". */
@@ -55,9 +58,13 @@ void mae_batchnorm_reserve(MaeBatchNormCache *cache, MaeArena *arena, size_t wid
 /** Running mean 0, running variance 1, no batches. */
 void mae_batchnorm_init(const MaeBatchNorm *bn, float *w);
 
-/** By the batch's own statistics. @param[out] y [R,D], may be @p x. @param x [R,D]. */
+/**
+ * By the batch's own statistics.
+ * @param[out] y [R,D], may be @p x.  @param x [R,D].
+ * @param peers each has @p rows of the batch; NULL: there are no others.
+ */
 void mae_batchnorm_forward(const MaeBatchNorm *bn, float *y, MaeBatchNormCache *cache,
-                           const float *x, size_t rows);
+                           const float *x, size_t rows, const MaePeers *peers);
 
 /** By the running statistics in @p w. @param[out] y [R,D], may be @p x. */
 void mae_batchnorm_eval(const MaeBatchNorm *bn, float *y, const float *x, const float *w,
@@ -66,16 +73,18 @@ void mae_batchnorm_eval(const MaeBatchNorm *bn, float *y, const float *x, const 
 /**
  * After forward.
  * @param[out] dx [R,D], may be @p dy.  @param dy [R,D].  @param y [R,D] of forward.
+ * @param peers of forward.
  */
 void mae_batchnorm_backward(const MaeBatchNorm *bn, float *dx, MaeBatchNormCache *cache,
-                            const float *dy, const float *y, size_t rows);
+                            const float *dy, const float *y, size_t rows,
+                            const MaePeers *peers);
 
 /**
- * After forward: what the batch changes in the running statistics.
+ * After forward of a batch of at least 2 rows: what it changes in the running statistics,
+ * the same for all peers.
  * @param[in,out] dw changes so far (ADD) or nothing yet (SET).  @param w as they are.
- * @param rows of the batch, at least 2.
  */
 void mae_batchnorm_track(const MaeBatchNorm *bn, float *dw, MaeGradUse use,
-                         const MaeBatchNormCache *cache, const float *w, size_t rows);
+                         const MaeBatchNormCache *cache, const float *w);
 
 #endif /* MAE_NN_BATCHNORM_H */

@@ -20,6 +20,17 @@ typedef enum MaeGradUse {
 /** Told by backward: gradients from element @p from of the flat buffer on are final. */
 typedef void (*MaeReadyFn)(void *ctx, size_t from);
 
+/** x [n] = sum over all peers, which call it in the same order. A failure is told by
+ * whoever meets them next. */
+typedef void (*MaePeerSumFn)(void *ctx, double *x, size_t n);
+
+/** Others that compute the same with their own parts of a batch, all of one size. */
+typedef struct MaePeers {
+    size_t count; /* with this one */
+    MaePeerSumFn sum;
+    void *ctx;
+} MaePeers;
+
 typedef struct MaeCompute {
     MaePool *pool; /* NULL: the calling thread alone */
     const MaeGemm *gemm;
@@ -27,6 +38,7 @@ typedef struct MaeCompute {
     MaeReadyFn ready; /* called now and then by the thread that drives the pool, the last
                          time with 0; NULL: nobody waits for gradients */
     void *ready_ctx;
+    const MaePeers *peers; /* borrowed; NULL: a batch is here as a whole */
 } MaeCompute;
 
 /** Watch of a thread, or NULL. */

@@ -108,6 +108,12 @@ static size_t threads_of(const MaeConfig *cfg, const MaeComm *comm)
     return ranks < all ? all / ranks : 1;
 }
 
+/* A failure is told by the next thing that ranks do together. */
+static void sum_over_ranks(void *ctx, double *x, size_t n)
+{
+    (void)mae_comm_sum_doubles(ctx, x, n, NULL);
+}
+
 static MaeStatus open_compute(MaeSession *session, const MaeConfig *cfg, MaeError *err)
 {
     MAE_TRY(mae_pool_open(&session->pool, threads_of(cfg, session->comm), err));
@@ -118,6 +124,9 @@ static MaeStatus open_compute(MaeSession *session, const MaeConfig *cfg, MaeErro
     if (mae_comm_world(session->comm) > 1) {
         session->compute.ready = mae_gradients_ready;
         session->compute.ready_ctx = &session->gradients;
+        session->peers =
+            (MaePeers){mae_comm_world(session->comm), sum_over_ranks, session->comm};
+        session->compute.peers = &session->peers;
     }
     return MAE_OK;
 }

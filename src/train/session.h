@@ -27,6 +27,7 @@ typedef struct MaeSession {
     MaeGemm *gemm;
     MaeCompute compute;
     MaeGradients gradients; /* that backward passes of compute are ready with */
+    MaePeers peers;         /* of compute: the other ranks */
     MaeRunFolder folder;
     MaeCkptReader *reader; /* of folder.resume; NULL if the run starts anew or released */
     bool resumes;          /* the run goes on, on any rank */

@@ -125,7 +125,7 @@ static double step(Probe *p, size_t index)
         mae_classifier_targets(p->targets + i * p->classes, &label, 0.0, 1, p->classes);
     }
     mae_batchnorm_forward(&p->bn, p->x, &p->cache,
-                          p->features + index * p->batch * p->width, p->batch);
+                          p->features + index * p->batch * p->width, p->batch, NULL);
     head_forward(p);
     mae_rows_cross_entropy(losses, p->logits, p->logits, p->targets,
                            1.0f / (float)p->batch, p->batch, p->classes);
@@ -135,7 +135,7 @@ static double step(Probe *p, size_t index)
     mae_weight_grad_run(&job, 1, &p->compute.compute, p->dw, MAE_GRAD_SET);
     mae_rows_colsum(p->dw + p->head.bias.off, mae_operand_view(p->logits), p->batch,
                     p->classes, p->classes);
-    mae_batchnorm_track(&p->bn, p->dw, MAE_GRAD_SET, &p->cache, p->w, p->batch);
+    mae_batchnorm_track(&p->bn, p->dw, MAE_GRAD_SET, &p->cache, p->w);
     mae_optim_step(&p->optim, NULL, p->w, mae_operand_f32(p->w), p->dw,
                    mae_test_h5_attr(p->path, "/", "lr"), 1.0);
     free(all);

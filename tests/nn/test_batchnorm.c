@@ -2,6 +2,7 @@
 #include "nn/batchnorm.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,9 +101,9 @@ START_TEST(forward_of_a_batch)
         b.x[r * WIDTH + 1] = 0.25f; /* and no variance at all */
     x = test_doubles(b.x, COUNT);
     reference(want, x);
-    mae_batchnorm_forward(&b.bn, b.y, &b.cache, b.x, ROWS);
+    mae_batchnorm_forward(&b.bn, b.y, &b.cache, b.x, ROWS, NULL);
     test_close_to("y", b.y, want, COUNT);
-    mae_batchnorm_forward(&b.bn, b.x, &b.cache, b.x, ROWS);
+    mae_batchnorm_forward(&b.bn, b.x, &b.cache, b.x, ROWS, NULL);
     ck_assert_mem_eq(b.x, b.y, COUNT * sizeof(float));
     free(x);
     bench_close(&b);
@@ -132,10 +133,10 @@ START_TEST(backward_matches_central_differences)
     bench_open(&b);
     loss = (Loss){&b, test_doubles(b.x, COUNT)};
     want = test_differences(loss.x, COUNT, loss_of, &loss);
-    mae_batchnorm_forward(&b.bn, b.y, &b.cache, b.x, ROWS);
-    mae_batchnorm_backward(&b.bn, b.x, &b.cache, b.dy, b.y, ROWS);
+    mae_batchnorm_forward(&b.bn, b.y, &b.cache, b.x, ROWS, NULL);
+    mae_batchnorm_backward(&b.bn, b.x, &b.cache, b.dy, b.y, ROWS, NULL);
     test_close_to("dx", b.x, want, COUNT);
-    mae_batchnorm_backward(&b.bn, b.dy, &b.cache, b.dy, b.y, ROWS);
+    mae_batchnorm_backward(&b.bn, b.dy, &b.cache, b.dy, b.y, ROWS, NULL);
     ck_assert_mem_eq(b.dy, b.x, COUNT * sizeof(float));
     free(want);
     free(loss.x);
@@ -161,9 +162,9 @@ START_TEST(running_statistics)
             var[i] += 0.1 * (var_of(x, i) * ROWS / (ROWS - 1) - var[i]);
         }
         free(x);
-        mae_batchnorm_forward(&b.bn, b.y, &b.cache, batch, ROWS);
+        mae_batchnorm_forward(&b.bn, b.y, &b.cache, batch, ROWS, NULL);
         mae_batchnorm_track(&b.bn, b.dw, k == 0 ? MAE_GRAD_SET : MAE_GRAD_ADD, &b.cache,
-                            b.w, ROWS);
+                            b.w);
     }
     ck_assert_f32_eq(b.dw[b.bn.batches.off], 2.0f);
     for (size_t i = 0; i < WIDTH; i++) {
@@ -173,6 +174,99 @@ START_TEST(running_statistics)
     test_close_to("mean", b.w + b.bn.mean.off, mean, WIDTH);
     test_close_to("var", b.w + b.bn.var.off, var, WIDTH);
     bench_close(&b);
+}
+END_TEST
+
+/* Two that have half of a batch each, and meet to add up. */
+typedef struct Table {
+    pthread_barrier_t barrier;
+    double seats[2][2 * WIDTH];
+} Table;
+
+typedef struct Half {
+    Bench bench;
+    Table *table;
+    size_t seat;
+} Half;
+
+static void sum_halves(void *ctx, double *x, size_t n)
+{
+    const Half *half = ctx;
+    Table *table = half->table;
+
+    memcpy(table->seats[half->seat], x, n * sizeof *x);
+    (void)pthread_barrier_wait(&table->barrier);
+    for (size_t i = 0; i < n; i++)
+        x[i] = table->seats[0][i] + table->seats[1][i];
+    (void)pthread_barrier_wait(&table->barrier);
+}
+
+/* dy becomes dx. */
+static void run_bench(Bench *b, size_t rows, const MaePeers *peers)
+{
+    mae_batchnorm_forward(&b->bn, b->y, &b->cache, b->x, rows, peers);
+    mae_batchnorm_backward(&b->bn, b->dy, &b->cache, b->dy, b->y, rows, peers);
+    mae_batchnorm_track(&b->bn, b->dw, MAE_GRAD_SET, &b->cache, b->w);
+}
+
+static void *run_half(void *ctx)
+{
+    const MaePeers peers = {2, sum_halves, ctx};
+
+    run_bench(&((Half *)ctx)->bench, ROWS, &peers);
+    return NULL;
+}
+
+static void expect_half(const Half *half, const Bench *whole)
+{
+    const size_t at = half->seat * COUNT;
+    double *y = test_doubles(whole->y + at, COUNT);
+    double *dx = test_doubles(whole->dy + at, COUNT);
+    double *dw = test_doubles(whole->dw, whole->table.total);
+
+    test_close_to("y", half->bench.y, y, COUNT);
+    test_close_to("dx", half->bench.dy, dx, COUNT);
+    test_close_to("mean", half->bench.dw + whole->bn.mean.off, dw + whole->bn.mean.off,
+                  WIDTH);
+    test_close_to("var", half->bench.dw + whole->bn.var.off, dw + whole->bn.var.off,
+                  WIDTH);
+    free(y);
+    free(dx);
+    free(dw);
+}
+
+START_TEST(halves_are_a_whole)
+{
+    Table table;
+    Half halves[2];
+    Bench whole;
+    pthread_t other;
+
+    bench_open(&whole);
+    free(whole.x);
+    free(whole.y);
+    free(whole.dy);
+    whole.x = mae_test_normal(2 * COUNT, 5, 1);
+    whole.y = mae_test_alloc(2 * COUNT * sizeof(float));
+    whole.dy = mae_test_normal(2 * COUNT, 6, 1);
+    ck_assert_int_eq(pthread_barrier_init(&table.barrier, NULL, 2), 0);
+    for (size_t i = 0; i < 2; i++) {
+        bench_open(&halves[i].bench);
+        halves[i].table = &table;
+        halves[i].seat = i;
+        memcpy(halves[i].bench.x, whole.x + i * COUNT, COUNT * sizeof(float));
+        memcpy(halves[i].bench.dy, whole.dy + i * COUNT, COUNT * sizeof(float));
+    }
+    ck_assert_int_eq(pthread_create(&other, NULL, run_half, &halves[1]), 0);
+    run_half(&halves[0]);
+    ck_assert_int_eq(pthread_join(other, NULL), 0);
+    run_bench(&whole, 2 * ROWS, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        expect_half(&halves[i], &whole);
+        bench_close(&halves[i].bench);
+    }
+    (void)pthread_barrier_destroy(&table.barrier);
+    bench_close(&whole);
 }
 END_TEST
 
@@ -206,6 +300,7 @@ int main(void)
     tcase_add_test(tc, forward_of_a_batch);
     tcase_add_test(tc, backward_matches_central_differences);
     tcase_add_test(tc, running_statistics);
+    tcase_add_test(tc, halves_are_a_whole);
     tcase_add_test(tc, evaluation);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
