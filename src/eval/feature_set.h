@@ -6,11 +6,15 @@
  * One pass of an embedder over the images as evaluation sees them (no augmentation).
  * Bad images are left out, as in any evaluation.
  *
+ * With a comm every rank embeds its share of the images; what a pass counts and how it
+ * ends is the same on all of them, and rank 0 gets the features of all.
+ *
  * Shapes   N images read, F features of each, D their width.
  * Memory   A MaeFeatures owns its arrays. A pass that would take more than three quarters
- *          of the free memory is refused before it begins.
+ *          of the free memory is refused before it begins. Rank 0 has its own share twice
+ *          for a moment.
  * Errors   ARG: too much memory; NUMERIC: features that are not finite (the image is
- *          named); INTERRUPTED: stopped; else as the loader reports.
+ *          named); INTERRUPTED: stopped; COMM; else as the loader reports.
  * Threads  One thread at a time per object; it drives the embedder's pool.
  */
 #ifndef MAE_EVAL_FEATURE_SET_H
@@ -21,6 +25,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "comm/comm.h"
 #include "data/loader.h"
 #include "data/survey.h"
 #include "model/embedder.h"
@@ -38,8 +43,9 @@ typedef struct MaeFeatures {
 
 /** How to read the images. */
 typedef struct MaeFeaturesOptions {
-    const size_t *indices; /* [index_count] samples that take part; NULL: all */
+    const size_t *indices; /* [index_count] samples that take part, rising; NULL: all */
     size_t index_count;
+    MaeComm *comm;           /* borrowed: each rank takes its share; NULL: alone */
     size_t batch;            /* images at a time; 0: 64 */
     size_t workers;          /* decoding threads; 0: decode in the calling thread */
     double max_bad_fraction; /* of the images */
@@ -65,8 +71,9 @@ typedef struct MaeFeatureSink {
 } MaeFeatureSink;
 
 /**
- * One pass in the memory of a batch.
- * @param[out] bad images left out, set on success; may be NULL.
+ * One pass in the memory of a batch: this rank's share, batches in turn. All ranks call it
+ * and end alike.
+ * @param[out] bad images left out, on all ranks, set on success; may be NULL.
  */
 MaeStatus mae_features_each(const MaeEmbedder *embedder, const MaeDataset *ds,
                             const MaeTransform *transform,
@@ -74,7 +81,8 @@ MaeStatus mae_features_each(const MaeEmbedder *embedder, const MaeDataset *ds,
                             size_t *bad, MaeError *err);
 
 /**
- * @param[out] features done by the caller; empty on failure.
+ * All ranks call it and end alike.
+ * @param[out] features done by the caller; empty on failure and on ranks other than 0.
  * @param transform to the embedder's input, borrowed.
  */
 MaeStatus mae_features_read(MaeFeatures *features, const MaeEmbedder *embedder,

@@ -102,6 +102,7 @@ static MaeStatus read_features(const MaeOnlineProbe *probe, MaeFeatures *feature
     const MaeFeaturesOptions options = {
         .indices = images->indices,
         .index_count = images->count,
+        .comm = probe->hooks->comm,
         .workers = probe->cfg->data.workers,
         .max_bad_fraction = probe->cfg->data.max_bad_fraction,
         .stop = probe->hooks->stop,
@@ -124,9 +125,11 @@ static MaeStatus read_both(const MaeOnlineProbe *probe, MaeFeatures both[2],
     MaeGemm *own = NULL;
     MaeStatus status;
 
-    MAE_TRY(mae_gemm_open(&own, &options, err));
-    status = mae_embedder_open(&embedder, spec, w,
-                               &(MaeCompute){.pool = compute->pool, .gemm = own}, err);
+    status = mae_gemm_open(&own, &options, err);
+    if (status == MAE_OK)
+        status = mae_embedder_open(
+            &embedder, spec, w, &(MaeCompute){.pool = compute->pool, .gemm = own}, err);
+    status = mae_comm_agree(probe->hooks->comm, status, err);
     if (status == MAE_OK)
         status = read_features(probe, &both[0], &probe->train, &embedder,
                                mae_trainer_watch(trainer, "features of data.train"), err);
@@ -165,9 +168,9 @@ MaeStatus mae_online_probe_run(const MaeOnlineProbe *probe, MaeScores *scores,
     MaeFeatures both[2] = {{.count = 0}, {.count = 0}};
     MaeStatus status = read_both(probe, both, spec, w, trainer, err);
 
-    if (status == MAE_OK)
+    if (status == MAE_OK && mae_trainer_leads(trainer))
         status = score(probe, scores, both, trainer->compute.pool, err);
     mae_features_done(&both[0]);
     mae_features_done(&both[1]);
-    return status;
+    return mae_comm_agree(probe->hooks->comm, status, err);
 }

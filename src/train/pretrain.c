@@ -124,9 +124,8 @@ static MaeStatus run_probe(Pretrain *p, MaeTrainer *trainer, const float *w,
     const MaeEmbedSpec spec = mae_embed_spec_autoencoder(&p->step.model, MAE_POOL_MEAN);
     MaeScores scores = {.lambda = 0.0};
     MaeError why = {0};
-    const MaeStatus status = mae_comm_agree(
-        p->hooks->comm, mae_online_probe_run(&p->probe, &scores, &spec, w, trainer, &why),
-        &why);
+    const MaeStatus status =
+        mae_online_probe_run(&p->probe, &scores, &spec, w, trainer, &why);
 
     if (status == MAE_ERR_INTERRUPTED)
         MAE_FAIL(err, MAE_ERR_INTERRUPTED, "asked to stop");
@@ -136,6 +135,8 @@ static MaeStatus run_probe(Pretrain *p, MaeTrainer *trainer, const float *w,
         mae_log(&p->hooks->log, MAE_LOG_WARN, "eval.probe: %s", why.msg);
         return MAE_OK;
     }
+    if (!mae_trainer_leads(trainer))
+        return MAE_OK;
     mae_json_set_real(record, "probe_knn_acc1", 100.0 * mae_accuracy_top1(&scores.knn));
     mae_json_set_real(record, "probe_ridge_acc1",
                       100.0 * mae_accuracy_top1(&scores.ridge));
@@ -377,6 +378,16 @@ static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
     return mae_online_probe_open(&p->probe, cfg, &session->inputs, p->hooks, err);
 }
 
+/* A rank may have failed to open its labelled sets: there is no probe then. */
+static MaeStatus agree_on_probe(Pretrain *p, MaeError *err)
+{
+    uint64_t on = p->probe.on ? 1 : 0;
+
+    MAE_TRY(mae_comm_sum_counts(p->hooks->comm, &on, 1, err));
+    p->probe.on = on == mae_comm_world(p->hooks->comm);
+    return MAE_OK;
+}
+
 /* Everything but the trainer. */
 static MaeStatus open_all(Pretrain *p, MaeConfig *cfg, MaeError *err)
 {
@@ -384,7 +395,8 @@ static MaeStatus open_all(Pretrain *p, MaeConfig *cfg, MaeError *err)
 
     MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_AUTOENCODER, p->hooks, err));
     MAE_TRY(mae_comm_agree(session->comm, open_parts(p, cfg, err), err));
-    return mae_session_same_images(session, err);
+    MAE_TRY(mae_session_same_images(session, err));
+    return agree_on_probe(p, err);
 }
 
 static void close_parts(Pretrain *p)
