@@ -12,6 +12,7 @@ static const MaeCommand COMMAND = {
     .values_size = sizeof(MaeTrainingValues),
     .overrides = true,
     .train_keys = true,
+    .ranks = true,
     .interruptible = true,
     .notes = "finetune.init=random optim.layer_decay=1 trains the same network from "
              "random weights, the baseline that shows what pretraining is worth.",

@@ -12,6 +12,7 @@ static const MaeCommand COMMAND = {
     .values_size = sizeof(MaeTrainingValues),
     .overrides = true,
     .train_keys = true,
+    .ranks = true,
     .interruptible = true,
     .notes = "The run folder holds config.yaml, log.txt (a JSON line per epoch), "
              "steps.jsonl, TensorBoard events, last.h5, previous.h5, checkpoint-N.h5, "

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/pool.h"
 #include "comm/parts.h"
 
 /** The same for ranks that share the machine, and those that compete for processors. */
@@ -38,4 +39,13 @@ MaeStatus mae_comm_meet(MaeComm *comm, MaeError *err)
         comm->neighbours += all[r].processors == mine.processors;
     }
     return MAE_OK;
+}
+
+size_t mae_comm_threads(const MaeComm *comm, size_t asked)
+{
+    const size_t ranks = mae_comm_neighbours(comm), all = mae_pool_processors();
+
+    if (asked > 0 || ranks == 1)
+        return asked;
+    return ranks < all ? all / ranks : 1;
 }

@@ -98,16 +98,6 @@ static void report_products(const MaeSession *session, const MaeConfig *cfg,
             mae_gemm_backend(session->gemm));
 }
 
-/* Ranks that may use the same processors divide them. */
-static size_t threads_of(const MaeConfig *cfg, const MaeComm *comm)
-{
-    const size_t ranks = mae_comm_neighbours(comm), all = mae_pool_processors();
-
-    if (cfg->train.threads > 0 || ranks == 1)
-        return cfg->train.threads;
-    return ranks < all ? all / ranks : 1;
-}
-
 /* A failure is told by the next thing that ranks do together. */
 static void sum_over_ranks(void *ctx, double *x, size_t n)
 {
@@ -116,7 +106,8 @@ static void sum_over_ranks(void *ctx, double *x, size_t n)
 
 static MaeStatus open_compute(MaeSession *session, const MaeConfig *cfg, MaeError *err)
 {
-    MAE_TRY(mae_pool_open(&session->pool, threads_of(cfg, session->comm), err));
+    MAE_TRY(mae_pool_open(&session->pool,
+                          mae_comm_threads(session->comm, cfg->train.threads), err));
     MAE_TRY(open_products(session, cfg, err));
     session->gradients =
         (MaeGradients){.comm = session->comm, .shards = cfg->dist.shard_optimizer};

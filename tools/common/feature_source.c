@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "conf/config.h"
+#include "data/identity.h"
+#include "kernel/rows.h"
+#include "store/crc32c.h"
 
 const char *const feature_poolings[] = {"mean", "cls", "both", NULL};
 const char *const feature_norms[] = {"model", "none", NULL};
@@ -157,7 +160,8 @@ MaeStatus feature_source_open(FeatureSource *source, MaeTool *tool,
         mae_loaded_model_init(&source->loaded, tool->args.seed);
     source->transform = mae_features_transform(&source->loaded);
     take_config(source);
-    MAE_TRY(mae_pool_open(&source->pool, tool->args.threads, err));
+    MAE_TRY(mae_pool_open(&source->pool, mae_comm_threads(tool->comm, tool->args.threads),
+                          err));
     options.threads = mae_pool_threads(source->pool);
     MAE_TRY(mae_gemm_open(&source->gemm, &options, err));
     return mae_embedder_open(&source->embedder, &source->spec, source->loaded.weights,
@@ -179,7 +183,7 @@ MaeDatasetOptions feature_source_options(const FeatureSource *source)
     return (MaeDatasetOptions){
         .in_chans = source->loaded.snapshot.arch.grid.channels,
         .exif = source->exif,
-        .log = &source->tool->log,
+        .log = mae_tool_leads(source->tool) ? &source->tool->log : NULL,
     };
 }
 
@@ -216,13 +220,42 @@ MaeStatus feature_source_same_classes(const FeatureSource *source, const MaeClas
 
 MaeFeaturesOptions feature_source_reading(FeatureSource *source, const char *label)
 {
+    MaeTool *tool = source->tool;
+    const MaeWatch none = {.fn = NULL};
+
     return (MaeFeaturesOptions){
+        .comm = tool->comm,
         .batch = source->choice->batch,
         .workers = source->choice->workers,
         .max_bad_fraction = 0.01,
-        .log = &source->tool->log,
-        .watch = mae_terminal_watch(&source->tool->terminal, label),
+        .log = &tool->log,
+        .watch = mae_tool_leads(tool) ? mae_terminal_watch(&tool->terminal, label) : none,
     };
+}
+
+/* Rows of all ranks go into one table: they are of one model, one way to compute and one
+ * data set. */
+static MaeStatus expect_alike(const FeatureSource *source, const MaeDataset *ds,
+                              MaeError *err)
+{
+    MaeComm *comm = source->tool->comm;
+    const MaeLoadedModel *loaded = &source->loaded;
+    const size_t total = mae_snapshot_model_table(&loaded->model)->total;
+    MaeIdentity images = {.count = 0};
+    char text[160];
+
+    if (mae_comm_world(comm) == 1)
+        return MAE_OK;
+    MAE_TRY(mae_comm_agree(comm, mae_identity_take(&images, ds, err), err));
+    (void)snprintf(text, sizeof text, "%llu %llx", (unsigned long long)images.count,
+                   (unsigned long long)images.checksum);
+    MAE_TRY(mae_comm_same(comm, "the images", text, err));
+    (void)snprintf(text, sizeof text, "%08x %s %s %s",
+                   mae_crc32c(0, loaded->weights, total * sizeof *loaded->weights),
+                   mae_gemm_backend(source->gemm),
+                   mae_dtype_name(mae_gemm_operand(source->gemm)), mae_rows_isa());
+    return mae_comm_same(comm, "the weights, the processor and the library for products",
+                         text, err);
 }
 
 MaeStatus feature_source_read(FeatureSource *source, MaeFeatures *features,
@@ -233,6 +266,7 @@ MaeStatus feature_source_read(FeatureSource *source, MaeFeatures *features,
 
     options.indices = indices;
     options.index_count = count;
+    MAE_TRY(expect_alike(source, ds, err));
     MAE_TRY(mae_features_read(features, &source->embedder, ds, &source->transform,
                               &options, err));
     mae_terminal_progress_end(&source->tool->terminal);

@@ -125,7 +125,11 @@ MaeStatus feature_source_same_classes(const FeatureSource *source, const MaeClas
 /** The classifier, or NULL if the model is none. */
 const MaeClassifier *feature_source_classifier(const FeatureSource *source);
 
-/** Features of @p ds with a progress line. @param indices as in MaeFeaturesOptions. */
+/**
+ * Features of @p ds with a progress line. All ranks that the tool has joined share the
+ * images and end alike; rank 0 gets the features.
+ * @param indices as in MaeFeaturesOptions.
+ */
 MaeStatus feature_source_read(FeatureSource *source, MaeFeatures *features,
                               const MaeDataset *ds, const char *label,
                               const size_t *indices, size_t count, MaeError *err);

@@ -69,6 +69,7 @@ typedef struct MaeCommand {
     size_t values_size;       /* bytes of the tool's struct */
     bool overrides;           /* accepts key.path=value */
     bool train_keys;          /* --threads and --seed set train.threads and train.seed */
+    bool ranks;               /* may be started as several, see mae_tool_join */
     bool interruptible;       /* saves and ends with exit code 75 on a signal */
     const char *notes;        /* paragraphs for the end of the help; NULL = none */
     const char *example;      /* a command that works, without the prompt */

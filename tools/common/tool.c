@@ -51,6 +51,18 @@ static void keep_places(void)
     }
 }
 
+/* Copies of a tool would write over each other's results. */
+static MaeStatus expect_alone(MaeTool *tool, MaeError *err)
+{
+    const size_t ranks = mae_comm_launched();
+
+    if (tool->command->ranks || ranks == 1)
+        return MAE_OK;
+    MAE_TRY(mae_tool_join(tool, &(MaeCommOptions){.timeout = 60.0}, err));
+    MAE_FAIL(err, MAE_ERR_ARG, "started as %zu ranks, expected one: it works alone",
+             ranks);
+}
+
 bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int argc,
                    char **argv)
 {
@@ -79,16 +91,34 @@ bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int a
     tool->log = mae_terminal_log(&tool->terminal);
     if (!command->train_keys) /* a run says it of train.threads */
         mae_pool_judge(&tool->log, tool->args.threads);
-    return true;
+    status = expect_alone(tool, &err);
+    if (status != MAE_OK)
+        tool->exit_code = mae_tool_close(tool, status, &err);
+    return status == MAE_OK;
+}
+
+static void log_as_rank(void *ctx, MaeLogLevel level, const char *line)
+{
+    MaeTool *tool = ctx;
+    const MaeLog log = mae_terminal_log(&tool->terminal);
+
+    mae_log(&log, level, "rank %zu: %s", mae_comm_rank(tool->comm), line);
+}
+
+MaeStatus mae_tool_join(MaeTool *tool, const MaeCommOptions *options, MaeError *err)
+{
+    MAE_TRY(mae_comm_open(&tool->comm, options, err));
+    if (!mae_tool_leads(tool))
+        tool->log = (MaeLog){.fn = log_as_rank, .ctx = tool, .level = MAE_LOG_WARN};
+    return MAE_OK;
+}
+
+bool mae_tool_leads(const MaeTool *tool)
+{
+    return mae_comm_rank(tool->comm) == 0;
 }
 
 int mae_tool_close(MaeTool *tool, MaeStatus status, const MaeError *err)
-{
-    return mae_tool_close_ranks(tool, NULL, status, err);
-}
-
-int mae_tool_close_ranks(MaeTool *tool, MaeComm *comm, MaeStatus status,
-                         const MaeError *err)
 {
     MaeError late = {0};
     int code;
@@ -99,12 +129,12 @@ int mae_tool_close_ranks(MaeTool *tool, MaeComm *comm, MaeStatus status,
         err = &late;
     }
     code = (int)mae_exit_code(status);
-    if (status != MAE_OK && (mae_comm_rank(comm) == 0 || status == MAE_ERR_COMM))
+    if (status != MAE_OK && (mae_tool_leads(tool) || status == MAE_ERR_COMM))
         mae_tool_print_error(stderr, tool->command->name, status, err);
     mae_args_done(&tool->args);
     if (status == MAE_ERR_COMM)
-        mae_comm_abort(comm, code);
-    mae_comm_close(comm);
+        mae_comm_abort(tool->comm, code);
+    mae_comm_close(tool->comm);
     return code;
 }
 

@@ -48,13 +48,15 @@ typedef struct MaeTool {
     MaeArgs args;
     MaeTerminal terminal;
     MaeLog log;    /* writes to the terminal */
+    MaeComm *comm; /* NULL until mae_tool_join */
     int exit_code; /* if open returned false */
 } MaeTool;
 
 /**
  * Begin: parse into @p values (the tool's struct, or NULL), print help or
  * version on stdout or an error on stderr if that is all there is to do, else open the
- * terminal and do with signals what signals.h says.
+ * terminal and do with signals what signals.h says. A tool that works alone ends here if
+ * it was started as several ranks.
  * @return true to go on and call mae_tool_close at the end; false to return
  *         @p tool->exit_code from main, nothing is left to free.
  */
@@ -62,20 +64,23 @@ bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int a
                    char **argv);
 
 /**
+ * Meet the other ranks that the tool was started as: tool->comm. From here on those but
+ * rank 0 only warn, and say who they are; who writes and shows progress is rank 0.
+ */
+MaeStatus mae_tool_join(MaeTool *tool, const MaeCommOptions *options, MaeError *err);
+
+/** True unless other ranks write and print. */
+bool mae_tool_leads(const MaeTool *tool);
+
+/**
  * End: close the terminal, print the error as one line on stderr, flush stdout (a failure
- * to do so is an error too), free the arguments.
+ * to do so is an error too), free the arguments, leave the other ranks. What these agreed
+ * upon is printed by rank 0 alone, a COMM failure by every rank that has met it, and it
+ * ends all of them.
  * @param err read only if @p status is not MAE_OK.
  * @return the exit code for main.
  */
 int mae_tool_close(MaeTool *tool, MaeStatus status, const MaeError *err);
-
-/**
- * The same for one of several ranks: what all agreed upon is printed by rank 0 alone, a
- * COMM failure by every rank that has met it, and ends all of them. Closes @p comm, which
- * may be NULL.
- */
-int mae_tool_close_ranks(MaeTool *tool, MaeComm *comm, MaeStatus status,
-                         const MaeError *err);
 
 /**
  * ARG unless there is something at @p path: an input that does not exist is wrong usage

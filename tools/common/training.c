@@ -31,12 +31,6 @@ const MaeOption mae_training_options[] = {
     {.name = NULL},
 };
 
-/* A training tool at work. */
-typedef struct Run {
-    MaeTool *tool;
-    MaeComm *comm; /* NULL until it is opened */
-} Run;
-
 static void on_progress(void *ctx, const MaeTrainProgress *p)
 {
     MaeTerminal *terminal = ctx;
@@ -153,60 +147,45 @@ static MaeStatus print_config(const MaeTool *tool, MaeConfig *cfg, MaeError *err
     return MAE_OK;
 }
 
-static void on_log(void *ctx, MaeLogLevel level, const char *line)
+static MaeStatus report(MaeTool *tool, const MaeConfig *cfg, const MaeTrainResult *result,
+                        MaeError *err)
 {
-    const Run *run = ctx;
-
-    mae_log(&run->tool->log, level, "rank %zu: %s", mae_comm_rank(run->comm), line);
-}
-
-/* Rank 0 speaks for all; the others have little to say, and say who they are. */
-static MaeLog log_of(Run *run)
-{
-    return mae_comm_rank(run->comm) == 0
-               ? run->tool->log
-               : (MaeLog){.fn = on_log, .ctx = run, .level = MAE_LOG_WARN};
-}
-
-static MaeStatus report(const Run *run, const MaeConfig *cfg,
-                        const MaeTrainResult *result, MaeError *err)
-{
-    mae_terminal_progress_end(&run->tool->terminal);
-    if (mae_comm_rank(run->comm) != 0)
+    mae_terminal_progress_end(&tool->terminal);
+    if (!mae_tool_leads(tool))
         return MAE_OK;
-    if (run->tool->args.json)
+    if (tool->args.json)
         return print_json(cfg, result, err);
     print_text(cfg, result);
     return MAE_OK;
 }
 
-static MaeStatus train(Run *run, MaeConfig *cfg, MaeTrainFn fn, MaeError *err)
+static MaeStatus train(MaeTool *tool, MaeConfig *cfg, MaeTrainFn fn, MaeError *err)
 {
     const MaeCommOptions options = {
         .wire = cfg->dist.wire == MAE_CONF_WIRE_BF16 ? MAE_BF16 : MAE_F32,
         .timeout = cfg->dist.timeout,
     };
     MaeTrainHooks hooks = {.progress = on_progress,
-                           .ctx = &run->tool->terminal,
+                           .ctx = &tool->terminal,
                            .stop = stopped,
-                           .tool = run->tool->command->name};
+                           .tool = tool->command->name};
     MaeTrainResult result;
     MaeStatus status;
 
-    MAE_TRY(mae_comm_open(&run->comm, &options, err));
-    hooks.log = log_of(run);
-    hooks.comm = run->comm;
+    MAE_TRY(mae_tool_join(tool, &options, err));
+    hooks.log = tool->log;
+    hooks.comm = tool->comm;
     status = fn(cfg, &hooks, &result, err);
     if (status == MAE_OK)
-        status = report(run, cfg, &result, err);
-    mae_terminal_progress_end(&run->tool->terminal);
+        status = report(tool, cfg, &result, err);
+    mae_terminal_progress_end(&tool->terminal);
     return status;
 }
 
-static MaeStatus configure(Run *run, MaeConfig *cfg, MaeConfTool conf,
+static MaeStatus configure(MaeTool *tool, MaeConfig *cfg, MaeConfTool conf,
                            const MaeTrainingValues *values, MaeError *err)
 {
-    const MaeArgs *args = &run->tool->args;
+    const MaeArgs *args = &tool->args;
     MaeStatus status =
         mae_config_read(cfg, conf, args->operand_count > 0 ? args->operands[0] : NULL,
                         args->overrides, args->override_count, err);
@@ -218,19 +197,19 @@ static MaeStatus configure(Run *run, MaeConfig *cfg, MaeConfTool conf,
     return status;
 }
 
-static MaeStatus run_tool(Run *run, const MaeTrainingValues *values, MaeConfTool conf,
-                          MaeTrainFn fn, MaeError *err)
+static MaeStatus run_tool(MaeTool *tool, const MaeTrainingValues *values,
+                          MaeConfTool conf, MaeTrainFn fn, MaeError *err)
 {
     MaeConfig *cfg = malloc(sizeof *cfg);
     MaeStatus status;
 
     if (cfg == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the configuration");
-    status = configure(run, cfg, conf, values, err);
+    status = configure(tool, cfg, conf, values, err);
     if (status == MAE_OK && values->print_config)
-        status = print_config(run->tool, cfg, err);
+        status = print_config(tool, cfg, err);
     else if (status == MAE_OK)
-        status = train(run, cfg, fn, err);
+        status = train(tool, cfg, fn, err);
     free(cfg);
     return status;
 }
@@ -242,13 +221,12 @@ int mae_training_main(const MaeCommand *command, MaeConfTool conf, MaeTrainFn fn
     MaeError err = {0};
     MaeStatus status = MAE_OK;
     MaeTool tool;
-    Run run = {.tool = &tool};
 
     if (!mae_tool_open(&tool, command, &values, argc, argv))
         return tool.exit_code;
     if (values.help_config)
         mae_config_help(stdout, conf);
     else
-        status = run_tool(&run, &values, conf, fn, &err);
-    return mae_tool_close_ranks(&tool, run.comm, status, &err);
+        status = run_tool(&tool, &values, conf, fn, &err);
+    return mae_tool_close(&tool, status, &err);
 }
