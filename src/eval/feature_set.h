@@ -71,8 +71,8 @@ typedef struct MaeFeatureSink {
 } MaeFeatureSink;
 
 /**
- * One pass in the memory of a batch: this rank's share, batches in turn. All ranks call it
- * and end alike.
+ * One pass in the memory of a batch: this rank's share, batches in turn. All ranks call
+ * it and end alike.
  * @param[out] bad images left out, on all ranks, set on success; may be NULL.
  */
 MaeStatus mae_features_each(const MaeEmbedder *embedder, const MaeDataset *ds,

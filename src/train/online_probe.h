@@ -52,7 +52,8 @@ void mae_online_probe_close(MaeOnlineProbe *probe);
 
 /**
  * Ranks share the images, call it together and end alike.
- * @param[out] scores knn and ridge; rank 0 only.  @param w [table.total] of the spec's model.
+ * @param[out] scores knn and ridge; rank 0 only.
+ * @param w [table.total] of the spec's model.
  * @param trainer the run's: its pool is used, products of its kind are opened, and it
  * shows how far the reading is.
  * @return INTERRUPTED if the run was asked to stop; what features or scores report.

@@ -6,14 +6,7 @@ set -eu
 ranks=$(realpath "$1")
 . "$(dirname "$(realpath "$0")")/../tools/check.sh"
 
-[ "$2" = 1 ] || skip_all 'built without MPI'
-command -v mpirun >/dev/null 2>&1 || skip_all 'no mpirun'
-
-# Containers are root, have fewer cores than ranks and no network but their own.
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export OMPI_MCA_btl=self,vader,tcp OMPI_MCA_rmaps_base_oversubscribe=1
-# Open MPI leaks, in modules that are unloaded by then; comm_comm looks for leaks of ours.
-export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"
+need_ranks "$2"
 
 # within SECONDS COMMAND...: fails with 99 if it takes longer.
 within()
