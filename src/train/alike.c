@@ -19,19 +19,25 @@ void mae_session_hooks(MaeTrainHooks *own, const MaeTrainHooks *hooks)
     own->progress = NULL;
 }
 
-/* Last bits of a step depend on who computes it: weights would drift apart. */
 static MaeStatus same_program(const MaeSession *session, MaeError *err)
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
-    char text[320];
+    char text[64];
 
     if (mae_file_read_all("/proc/self/exe", LARGEST_PROGRAM, &bytes, &size, NULL) !=
         MAE_OK)
         size = 0; /* its version will have to do */
     (void)snprintf(text, sizeof text, "%s %08x", MAE_VERSION, mae_crc32c(0, bytes, size));
     free(bytes);
-    MAE_TRY(mae_comm_same(session->comm, "the program", text, err));
+    return mae_comm_same(session->comm, "the program", text, err);
+}
+
+/* Last bits of a step depend on who computes it: weights would drift apart. */
+static MaeStatus same_products(const MaeSession *session, MaeError *err)
+{
+    char text[320];
+
     (void)snprintf(text, sizeof text, "%s %s %s", mae_gemm_backend(session->gemm),
                    mae_dtype_name(mae_gemm_operand(session->gemm)), mae_rows_isa());
     return mae_comm_same(session->comm,
@@ -97,7 +103,8 @@ MaeStatus mae_session_alike(const MaeSession *session, const MaeConfig *cfg,
     if (mae_comm_world(session->comm) == 1)
         return MAE_OK;
     MAE_TRY(same_program(session, err));
-    return same_config(session, cfg, err);
+    MAE_TRY(same_config(session, cfg, err));
+    return same_products(session, err);
 }
 
 /* @param[in,out] values [channels] of rank 0, for everybody. */

@@ -159,12 +159,23 @@ static MaeStatus report(MaeTool *tool, const MaeConfig *cfg, const MaeTrainResul
     return MAE_OK;
 }
 
+/* Meet the other ranks, who are told if this one knows not what to do. */
+static MaeStatus join(MaeTool *tool, const MaeConfig *cfg, MaeStatus status,
+                      MaeError *err)
+{
+    MaeCommOptions options = {.wire = MAE_F32};
+
+    if (status == MAE_OK)
+        options = (MaeCommOptions){
+            .wire = cfg->dist.wire == MAE_CONF_WIRE_BF16 ? MAE_BF16 : MAE_F32,
+            .timeout = cfg->dist.timeout,
+        };
+    MAE_TRY(mae_tool_join(tool, &options, err));
+    return mae_comm_agree(tool->comm, status, err);
+}
+
 static MaeStatus train(MaeTool *tool, MaeConfig *cfg, MaeTrainFn fn, MaeError *err)
 {
-    const MaeCommOptions options = {
-        .wire = cfg->dist.wire == MAE_CONF_WIRE_BF16 ? MAE_BF16 : MAE_F32,
-        .timeout = cfg->dist.timeout,
-    };
     MaeTrainHooks hooks = {.progress = on_progress,
                            .ctx = &tool->terminal,
                            .stop = stopped,
@@ -172,7 +183,6 @@ static MaeStatus train(MaeTool *tool, MaeConfig *cfg, MaeTrainFn fn, MaeError *e
     MaeTrainResult result;
     MaeStatus status;
 
-    MAE_TRY(mae_tool_join(tool, &options, err));
     hooks.log = tool->log;
     hooks.comm = tool->comm;
     status = fn(cfg, &hooks, &result, err);
@@ -206,10 +216,11 @@ static MaeStatus run_tool(MaeTool *tool, const MaeTrainingValues *values,
     if (cfg == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the configuration");
     status = configure(tool, cfg, conf, values, err);
-    if (status == MAE_OK && values->print_config)
-        status = print_config(tool, cfg, err);
-    else if (status == MAE_OK)
-        status = train(tool, cfg, fn, err);
+    if (!values->print_config)
+        status = join(tool, cfg, status, err);
+    if (status == MAE_OK)
+        status = values->print_config ? print_config(tool, cfg, err)
+                                      : train(tool, cfg, fn, err);
     free(cfg);
     return status;
 }
