@@ -4,6 +4,7 @@
 
 #include "data/subset.h"
 #include "kernel/gemm.h"
+#include "store/crc32c.h"
 
 enum { NEIGHBOURS = 20 };
 
@@ -78,6 +79,25 @@ MaeStatus mae_online_probe_open(MaeOnlineProbe *probe, const MaeConfig *cfg,
     if (status != MAE_OK)
         mae_online_probe_close(probe);
     return status;
+}
+
+static uint32_t add_images(uint32_t sum, const MaeProbeImages *images)
+{
+    const uint64_t classes = mae_dataset_info(images->ds)->classes;
+
+    sum = mae_crc32c(sum, &classes, sizeof classes);
+    sum = mae_crc32c(sum, images->indices, images->count * sizeof *images->indices);
+    for (size_t i = 0; i < images->count; i++) {
+        const int64_t label = mae_dataset_label(images->ds, images->indices[i]);
+
+        sum = mae_crc32c(sum, &label, sizeof label);
+    }
+    return sum;
+}
+
+uint32_t mae_online_probe_checksum(const MaeOnlineProbe *probe)
+{
+    return probe->on ? add_images(add_images(1, &probe->train), &probe->val) : 0;
 }
 
 static void images_done(MaeProbeImages *images)

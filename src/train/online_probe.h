@@ -47,6 +47,9 @@ MaeStatus mae_online_probe_open(MaeOnlineProbe *probe, const MaeConfig *cfg,
                                 const MaeInputs *inputs, const MaeTrainHooks *hooks,
                                 MaeError *err);
 
+/** Of the images that were chosen and their labels; 0 if there is no probe. */
+uint32_t mae_online_probe_checksum(const MaeOnlineProbe *probe);
+
 /** Accepts NULL and a zeroed or half-open object. */
 void mae_online_probe_close(MaeOnlineProbe *probe);
 

@@ -1,6 +1,7 @@
 #include "train/pretrain.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -388,6 +389,16 @@ static MaeStatus agree_on_probe(Pretrain *p, MaeError *err)
     return MAE_OK;
 }
 
+/* Which the images of the run were opened without. */
+static MaeStatus same_labels(const Pretrain *p, MaeError *err)
+{
+    char text[16];
+
+    (void)snprintf(text, sizeof text, "%08x", mae_online_probe_checksum(&p->probe));
+    return mae_comm_same(p->session.comm, "the labels of data.train and data.val", text,
+                         err);
+}
+
 /* Everything but the trainer. */
 static MaeStatus open_all(Pretrain *p, MaeConfig *cfg, MaeError *err)
 {
@@ -396,7 +407,8 @@ static MaeStatus open_all(Pretrain *p, MaeConfig *cfg, MaeError *err)
     MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_AUTOENCODER, p->hooks, err));
     MAE_TRY(mae_comm_agree(session->comm, open_parts(p, cfg, err), err));
     MAE_TRY(mae_session_same_images(session, err));
-    return agree_on_probe(p, err);
+    MAE_TRY(agree_on_probe(p, err));
+    return same_labels(p, err);
 }
 
 static void close_parts(Pretrain *p)
