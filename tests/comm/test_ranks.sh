@@ -5,19 +5,8 @@ set -eu
 
 ranks=$(realpath "$1")
 . "$(dirname "$(realpath "$0")")/../tools/check.sh"
-
-need_ranks "$2"
-
-# within SECONDS COMMAND...: fails with 99 if it takes longer.
-within()
-{
-    most=$1 start=$(date +%s)
-    shift
-    code=0
-    "$@" || code=$?
-    [ $(($(date +%s) - start)) -le "$most" ] || code=99
-    return "$code"
-}
+. "$(dirname "$(realpath "$0")")/../ranks/mpi.sh"
+needs_mpi "$2"
 
 # hanging WORLD HOW: ranks of which one hangs. Without the help text of MPI_Abort, which
 # mpirun 4.1 garbles now and then ("Out of resource" in show_help.c) or ends of with a
