@@ -1,0 +1,40 @@
+#!/bin/sh
+# same.sh TOOLS MPI: what several ranks learn is what one learns, up to the order of sums,
+# and the same bits every time they do it. TAP on stdout.
+set -eu
+# shellcheck source=lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+
+# run RANKS FOLDER [KEY=VALUE...]: 50 updates.
+run()
+{
+    quietly "$@" train.epochs=10 train.checkpoint_every=none eval.every=3
+}
+
+run 0 alone
+run 1 one
+report 'one rank is none' "$(differences alone one)"
+for world in 2 3 4; do
+    run "$world" "$world"
+    follows "$world ranks follow one" alone "$world" 1e-5
+done
+run 2 again
+report '2 ranks, again' "$(differences 2 again)"
+run 4 4again
+report '4 ranks, again' "$(differences 4 4again)"
+run 2 threads train.threads=2 data.workers=3
+report '2 ranks of 2 threads and 3 workers' "$(differences 2 threads)"
+
+run 2 wire dist.wire=bf16
+follows 'with gradients as bf16' alone wire 2e-4
+run 2 wire2 dist.wire=bf16
+report 'gradients as bf16, again' "$(differences wire wire2)"
+
+run 0 sums train.accum_iter=2
+run 2 sums2 train.accum_iter=2
+follows 'two batches an update' sums sums2 1e-5
+
+run 0 bf16 train.precision=bf16
+run 2 bf16-2 train.precision=bf16
+follows 'products in bf16' bf16 bf16-2 1e-4
+echo "1..$count"
