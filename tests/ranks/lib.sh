@@ -69,7 +69,7 @@ start()
 # until_step N FOLDER PID: wait until the run has done so many updates, or the process ends.
 until_step()
 {
-    while kill -0 "$3" 2>/dev/null; do
+    while [ "$1" -gt 0 ] && kill -0 "$3" 2>/dev/null; do
         [ ! -e "$2/steps.jsonl" ] || [ "$(wc -l <"$2/steps.jsonl")" -lt "$1" ] || return 0
         sleep 0.01
     done

@@ -38,6 +38,7 @@ while [ "$stopped" -lt "$signals" ]; do
     draw 0 100
     # shellcheck disable=SC2086
     start 2 run $setting
+    [ $((stopped % 5)) != 1 ] || random=0 # before the first step
     until_step "${random%.*}" run "$pid"
     case $((stopped % 5)) in
     0 | 1) kill -USR1 "$pid" ;;
