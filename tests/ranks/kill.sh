@@ -118,7 +118,7 @@ for rank in 0 1; do
     rm -rf halted
     check "rank $rank stands still" 1 \
         "^mae-pretrain: rank $((1 - rank)) of 2: nothing came .* for 2 s" \
-        aborted halt "$rank"
+        halt "$rank"
     report "and no rank is left" "$(gone)"
     check 'the run goes on' 75 'going on from' train 2 halted train.epochs=1000 \
         train.checkpoint_every=none train.stop_after=1e-9
