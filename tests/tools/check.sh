@@ -38,19 +38,6 @@ sanitized()
     grep -q -e '__[at]san_init' "$1"
 }
 
-# need_ranks MPI: end the script as skipped unless MPI is 1 and there is mpirun.
-need_ranks()
-{
-    [ "$1" = 1 ] || skip_all 'built without MPI'
-    command -v mpirun >/dev/null 2>&1 || skip_all 'no mpirun'
-
-    # Containers are root, have fewer cores than ranks and no network but their own.
-    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-    export OMPI_MCA_btl=self,vader,tcp OMPI_MCA_rmaps_base_oversubscribe=1
-    # Open MPI leaks, in modules that are unloaded by then; comm_comm looks for our leaks.
-    export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"
-}
-
 # None of these files is there.
 absent()
 {

@@ -5,7 +5,8 @@ set -eu
 
 tools=$(realpath "$1") golden=$(realpath "$3")
 . "$(dirname "$(realpath "$0")")/check.sh"
-need_ranks "$2"
+. "$(dirname "$(realpath "$0")")/../ranks/mpi.sh"
+needs_mpi "$2"
 
 # idx NAME COUNT SKIP: COUNT images of 8 x 8 pixels, three classes in turn; pixels are the
 # bytes of a file after the first SKIP, darker or brighter by class.
