@@ -379,16 +379,6 @@ static MaeStatus open_parts(Pretrain *p, MaeConfig *cfg, MaeError *err)
     return mae_online_probe_open(&p->probe, cfg, &session->inputs, p->hooks, err);
 }
 
-/* A rank may have failed to open its labelled sets: there is no probe then. */
-static MaeStatus agree_on_probe(Pretrain *p, MaeError *err)
-{
-    uint64_t on = p->probe.on ? 1 : 0;
-
-    MAE_TRY(mae_comm_sum_counts(p->hooks->comm, &on, 1, err));
-    p->probe.on = on == mae_comm_world(p->hooks->comm);
-    return MAE_OK;
-}
-
 /* Which the images of the run were opened without. */
 static MaeStatus same_labels(const Pretrain *p, MaeError *err)
 {
@@ -407,7 +397,6 @@ static MaeStatus open_all(Pretrain *p, MaeConfig *cfg, MaeError *err)
     MAE_TRY(mae_session_open(session, cfg, MAE_SNAPSHOT_AUTOENCODER, p->hooks, err));
     MAE_TRY(mae_comm_agree(session->comm, open_parts(p, cfg, err), err));
     MAE_TRY(mae_session_same_images(session, err));
-    MAE_TRY(agree_on_probe(p, err));
     return same_labels(p, err);
 }
 
