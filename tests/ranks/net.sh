@@ -6,13 +6,14 @@ set -eu
 here=$(dirname "$(realpath "$0")")
 # shellcheck source=../faults/lib.sh
 . "$here/../faults/lib.sh"
-[ "$2" = 1 ] || skip_all 'built without MPI'
-for command in mpirun ip tc unshare pgrep h5diff; do
+# shellcheck source=mpi.sh
+. "$here/mpi.sh"
+needs_mpi "$2"
+for command in ip tc unshare pgrep h5diff; do
     command -v "$command" >/dev/null || skip_all "no $command"
 done
 [ "$(id -u)" = 0 ] || skip_all 'not root'
 a=mae-$$-a b=mae-$$-b
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 
 # Nobody else lives in the namespaces.
 clean()
