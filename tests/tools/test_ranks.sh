@@ -88,7 +88,7 @@ done
 
 mkdir -p many few
 for i in $(seq 101 250); do
-    png >many/$i.png
+    png >"many/$i.png"
 done
 png >few/1.png
 png >few/2.png
