@@ -109,6 +109,7 @@ check 'wrong usage' 2 '^mae-embed: rank 0: --out: expected a name in' \
     mpirun -np 2 "$embed" $model few -o few.txt
 check 'different images' 2 'the images: expected that of rank 0, found another' \
     mpirun -np 1 "$embed" $model few -o x.npy : -np 1 "$embed" $model set:test -o x.npy
+# shellcheck disable=SC2016 # for that shell
 check 'one line of a tool that works alone' 2 '^1$' sh -c '
     code=0
     mpirun -np 2 "$1" linear-1/last.h5 few >said 2>&1 || code=$?
