@@ -113,14 +113,20 @@ train: {epochs: 4, batch_size: 4, log_every: 1, threads: 1, checkpoint_every: 1,
 END
 }
 
-# differences A B: what differs between two finished runs, clocks aside: parameters, moments
-# and what was logged of steps and epochs. Nothing if they are the same to the last bit.
-differences()
+# tensors A B: which of parameters and moments differ between two finished runs.
+tensors()
 {
     for part in params optim; do
         h5diff -q "$1/last.h5" "$2/last.h5" "/$part" "/$part" ||
             echo "$1/last.h5 and $2/last.h5 differ in $part"
     done
+}
+
+# differences A B: what differs between two finished runs, clocks aside: parameters, moments
+# and what was logged of steps and epochs. Nothing if they are the same to the last bit.
+differences()
+{
+    tensors "$1" "$2"
     cmp "$1/steps.jsonl" "$2/steps.jsonl" 2>&1 || true
     for folder in "$1" "$2"; do
         sed 's/, "\(images_per_second\|[a-z_]*seconds\)": [^,}]*//g' \

@@ -39,6 +39,20 @@ follows 'left by one process, finished by 2 ranks' alone ahead 1e-5
 check 'nothing is left to do' 0 'nothing was left to do' train 2 ahead
 report 'and nothing is done' "$(follows again alone ahead 1e-5 | grep '^not ok' || true)"
 
+# What is shared is whole in the checkpoint.
+for world in 2 4 0 3; do
+    leave "$world" shards dist.shard_optimizer=true
+done
+for world in 4 1 0; do
+    cp -r shards "shards$world"
+    quietly "$world" "shards$world"
+    follows "left by 3 ranks that share, finished by $world" alone "shards$world" 1e-5
+done
+quietly 2 shared dist.shard_optimizer=true
+leave 2 parts dist.shard_optimizer=true
+quietly 2 parts dist.shard_optimizer=true
+report 'left and finished by 2 that share' "$(differences shared parts)"
+
 # Averages, moments and sums of two batches an update travel, too.
 quietly 2 sums train.accum_iter=2
 leave 2 left train.accum_iter=2
