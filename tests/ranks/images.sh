@@ -62,6 +62,10 @@ for how in skip rollback stop; do
         follows "$how, $world ranks: learnt the same" "$how" "$how$world" 1e-5
     done
 done
+check 'rollback, the optimiser shared' 0 'step 5 .*: pixel of large.h5\[30\]\[0\] is inf' \
+    large 2 shared rollback train.epochs=3 dist.shard_optimizer=true
+alike 'told of the image' rollback shared
+follows 'learnt the same' rollback shared 1e-5
 check 'what stopped 2 ranks is left out by 4' 0 'going on from stop2/last.h5: .* 4 steps' \
     large 4 stop2 skip train.epochs=3
 follows 'as if it always had been' skip stop2 1e-5

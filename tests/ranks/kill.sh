@@ -47,7 +47,7 @@ begin()
     step=${random%.*}
     [ $(($1 % 3)) != 1 ] || step=$((5 * (step / 5 + 1))) # the last one of an epoch
     # shellcheck disable=SC2086 # words
-    start 2 run $setting "train.save_minutes=$([ $(($1 % 3)) = 2 ] && echo 1e-7 || echo 0)"
+    start 2 run $setting $shared "train.save_minutes=$([ $(($1 % 3)) = 2 ] && echo 1e-7 || echo 0)"
     until_step "$step" run "$pid"
     [ $(($1 % 3)) != 2 ] || within_save "$pid"
 }
@@ -66,46 +66,55 @@ victim()
 ended()
 {
     finished=$((finished + 1))
-    differences straight run >>wrong
+    differences "straight$shared" run >>wrong
     leftovers run >>wrong
     rm -r run
 }
 
-# shellcheck disable=SC2086 # words
-quietly 2 straight $setting
-killed=0 finished=0 torn=0
-: >damaged
-: >left
-: >wrong
-while [ "$killed" -lt "$kills" ]; do
-    begin "$killed"
-    kill -9 "$(victim "$killed")" 2>/dev/null || true
-    began=$(date +%s)
-    code=0
-    wait "$pid" 2>/dev/null || code=$?
-    case $code in
-    0) ended ;;
-    *)
+# kill_many FIRST LAST: kills of this run, and then its end.
+kill_many()
+{
+    # shellcheck disable=SC2086 # words
+    quietly 2 "straight$shared" $setting $shared
+    killed=$1
+    while [ "$killed" -lt "$2" ]; do
+        begin "$killed"
+        kill -9 "$(victim "$killed")" 2>/dev/null || true
+        began=$(date +%s)
+        code=0
+        wait "$pid" 2>/dev/null || code=$?
+        if [ "$code" = 0 ]; then
+            ended
+            continue
+        fi
         killed=$((killed + 1))
         [ $(($(date +%s) - began)) -lt 180 ] || echo 'mpirun took long to end' >>left
         gone >>left
         [ -z "$(leftovers run 2>/dev/null)" ] || torn=$((torn + 1))
         damage run >>damaged
-        ;;
-    esac
-done
-# shellcheck disable=SC2086
-quietly 2 run $setting
-ended
+    done
+    # shellcheck disable=SC2086
+    quietly 2 run $setting $shared
+    ended
+}
+
+finished=0 torn=0
+: >damaged
+: >left
+: >wrong
+shared=''
+kill_many 0 $((kills / 2))
+shared=dist.shard_optimizer=true
+kill_many $((kills / 2)) "$kills"
 echo "# $killed kills, $torn left a half-written file; $finished runs came to their end"
 report 'no rank is left' "$(cat left)"
 report 'no checkpoint is damaged' "$(cat damaged)"
 report 'runs that were killed end as the one that was not' "$(cat wrong)"
 
-# halt RANK: it stands still after a few updates; how the run ended, and in time.
+# halt RANK KEY=VALUE: it stands still after a few updates; how the run ended, and in time.
 halt()
 {
-    start 2 halted train.epochs=1000 train.checkpoint_every=none dist.timeout=2
+    start 2 halted train.epochs=1000 train.checkpoint_every=none dist.timeout=2 "$2"
     until_step 10 halted "$pid"
     began=$(date +%s) code=0
     kill -STOP "$(cat "pid.$1")"
@@ -115,12 +124,13 @@ halt()
     return "$code"
 }
 for rank in 0 1; do
+    shared=dist.shard_optimizer=$([ "$rank" = 0 ] && echo false || echo true)
     rm -rf halted
     check "rank $rank stands still" 1 \
         "^mae-pretrain: rank $((1 - rank)) of 2: nothing came .* for 2 s" \
-        halt "$rank"
+        halt "$rank" "$shared"
     report "and no rank is left" "$(gone)"
-    check 'the run goes on' 75 'going on from' train 2 halted train.epochs=1000 \
+    check 'the run goes on' 75 'everything is saved in' train 2 halted train.epochs=1000 \
         train.checkpoint_every=none train.stop_after=1e-9
 done
 echo "1..$count"

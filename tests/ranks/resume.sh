@@ -53,7 +53,7 @@ leave 2 parts dist.shard_optimizer=true
 quietly 2 parts dist.shard_optimizer=true
 report 'left and finished by 2 that share' "$(differences shared parts)"
 
-# Averages, moments and sums of two batches an update travel, too.
+# Sums of two batches an update.
 quietly 2 sums train.accum_iter=2
 leave 2 left train.accum_iter=2
 quietly 2 left train.accum_iter=2

@@ -25,10 +25,19 @@ report '4 ranks, again' "$(differences 4 4again)"
 run 2 threads train.threads=2 data.workers=3
 report '2 ranks of 2 threads and 3 workers' "$(differences 2 threads)"
 
+for world in 2 3; do
+    run "$world" "shares$world" dist.shard_optimizer=true
+    follows "$world ranks that share the optimiser" alone "shares$world" 1e-5
+done
+run 3 shares dist.shard_optimizer=true
+report '3 ranks that share it, again' "$(differences shares3 shares)"
+
 run 2 wire dist.wire=bf16
 follows 'with gradients as bf16' alone wire 2e-4
 run 2 wire2 dist.wire=bf16
 report 'gradients as bf16, again' "$(differences wire wire2)"
+run 2 wire3 dist.wire=bf16 dist.shard_optimizer=true
+follows 'and the optimiser shared' alone wire3 2e-4
 
 for world in 2 4; do # three buckets; the norm that is logged is added up otherwise
     run "$world" "whole$world" model.embed_dim=160 model.depth=3
