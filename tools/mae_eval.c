@@ -1,10 +1,9 @@
 /* mae-eval: what an encoder's features are worth, and how good a classifier is. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/eval_report.h"
+#include "common/eval_sets.h"
 #include "common/eval_sheet.h"
-#include "data/subset.h"
 
 typedef struct Values {
     const char *train, *test, *probes, *confusion;
@@ -59,11 +58,14 @@ static const MaeCommand COMMAND = {
     .options = OPTIONS,
     .defaults = &DEFAULTS,
     .values_size = sizeof(Values),
+    .ranks = true,
     .notes = "Masked autoencoders have weak kNN and linear scores for their size: their "
              "worth shows in fine-tuning. Compare with --random-weights.\n\n"
              "kNN: weighted vote by cosine similarity. ridge: linear probe in closed "
              "form. logistic: multinomial logistic regression. Both probes see "
-             "standardised features. Features are called LAYER-POOL[-norm].",
+             "standardised features. Features are called LAYER-POOL[-norm].\n\n"
+             "Started as several ranks, `mpirun -np 4 mae-eval ...`, each embeds a part "
+             "of the images and one scores them.",
     .example = "mae-eval run/last.h5 --train data/train --test data/test --pool both",
 };
 
@@ -71,9 +73,7 @@ static const MaeCommand COMMAND = {
 typedef struct Session {
     FeatureSource source;
     const Values *values;
-    MaeDataset *train, *test;
-    size_t *subset, subset_count;
-    MaeFeatures memory, queries;
+    EvalSets sets;
     MaeGemm *f32; /* of neighbours and probes */
     MaeCompute compute;
     MaeScoreOptions options;
@@ -82,98 +82,102 @@ typedef struct Session {
     EvalReport report;
 } Session;
 
-static MaeStatus open_sets(Session *s, MaeError *err)
-{
-    const Values *v = s->values;
-    MaeClasses train, test;
-
-    MAE_TRY(feature_source_dataset(&s->source, &s->test, v->test, true, err));
-    test = mae_dataset_classes(s->test, "--test", v->test);
-    MAE_TRY(feature_source_same_classes(&s->source, &test, err));
-    if (v->train == NULL)
-        return MAE_OK;
-    MAE_TRY(feature_source_dataset(&s->source, &s->train, v->train, true, err));
-    train = mae_dataset_classes(s->train, "--train", v->train);
-    MAE_TRY(mae_classes_expect_same(&train, &test, err));
-    if (strcmp(v->train, v->test) == 0)
-        mae_log(&s->source.tool->log, MAE_LOG_WARN,
-                "--train and --test are the same: every image finds itself, scores mean "
-                "nothing");
-    if (v->labels_per_class > 0)
-        MAE_TRY(mae_subset_select(&s->subset, &s->subset_count, s->train,
-                                  &(MaeSubset){.labels_per_class = v->labels_per_class,
-                                               .seed = s->source.tool->args.seed},
-                                  err));
-    return eval_report_counts(
-        &s->options,
-        s->subset != NULL ? s->subset_count : mae_dataset_info(s->train)->count, err);
-}
-
 static MaeStatus score(Session *s, MaeError *err)
 {
     const size_t count = s->source.spec.count;
+    const MaeLog *log = &s->source.tool->log;
 
-    MAE_TRY(feature_source_read(&s->source, &s->memory, s->train, "train", s->subset,
-                                s->subset_count, err));
-    MAE_TRY(
-        eval_report_defaults(&s->options, s->memory.count, &s->source.tool->log, err));
+    MAE_TRY(eval_report_defaults(&s->options, s->sets.memory.count, log, err));
     s->scores = calloc(count, sizeof *s->scores);
     if (s->scores == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "out of memory for the scores of %zu features",
                  count);
     for (size_t i = 0; i < count; i++) {
-        mae_log(&s->source.tool->log, MAE_LOG_DEBUG, "scoring feature %zu of %zu", i + 1,
-                count);
-        MAE_TRY(mae_score_feature(&s->scores[i], &s->memory, &s->queries, i,
+        mae_log(log, MAE_LOG_DEBUG, "scoring feature %zu of %zu", i + 1, count);
+        MAE_TRY(mae_score_feature(&s->scores[i], &s->sets.memory, &s->sets.queries, i,
                                   s->report.classes, &s->options, &s->compute, err));
     }
-    s->report.train_count = s->memory.count;
+    s->report.train_count = s->sets.memory.count;
     s->report.scores = s->scores;
     s->report.sheet = s->values->sheet.path;
-    return eval_sheet_write(&s->values->sheet, &s->source, s->train, s->test, &s->memory,
-                            &s->queries, s->options.retrieved, &s->compute, err);
+    return eval_sheet_write(&s->values->sheet, &s->source, s->sets.train, s->sets.test,
+                            &s->sets.memory, &s->sets.queries, s->options.retrieved,
+                            &s->compute, err);
 }
 
-static MaeStatus run(Session *s, MaeTool *tool, MaeError *err)
+static MaeStatus check(const Session *s, const char *checkpoint, MaeError *err)
 {
     const Values *v = s->values;
-    const char *checkpoint = tool->args.operands[0];
     const char *const data[] = {v->train, v->test};
 
     if (v->test == NULL)
         MAE_FAIL(err, MAE_ERR_ARG, "--test: expected a labelled data set, got none");
+    return eval_sheet_check(&v->sheet, checkpoint, data, err);
+}
+
+/* Everything that is open before features are read, each rank by itself. */
+static MaeStatus open_all(Session *s, MaeTool *tool, MaeError *err)
+{
+    const Values *v = s->values;
+    const char *const data[] = {v->train, v->test};
+
     s->options = (MaeScoreOptions){
         .k = v->k, .temperature = v->temperature, .retrieved = v->retrieved};
     MAE_TRY(eval_report_probes(&s->options, v->probes, err));
-    MAE_TRY(eval_sheet_check(&v->sheet, checkpoint, data, err));
-    MAE_TRY(feature_source_open(&s->source, tool, checkpoint, &v->features, err));
+    MAE_TRY(
+        feature_source_open(&s->source, tool, tool->args.operands[0], &v->features, err));
     if (v->train == NULL && feature_source_classifier(&s->source) == NULL)
-        MAE_FAIL(
-            err, MAE_ERR_ARG,
-            "--train: expected a labelled data set, got none; only a classifier does "
-            "without");
-    MAE_TRY(open_sets(s, err));
-    MAE_TRY(eval_head_open(&s->head, &s->source, v->confusion, data, err));
+        MAE_FAIL(err, MAE_ERR_ARG,
+                 "--train: expected a labelled data set, got none; only a classifier "
+                 "does without");
+    MAE_TRY(eval_sets_open(&s->sets, &s->source, v->train, v->test, v->labels_per_class,
+                           err));
+    if (v->train != NULL)
+        MAE_TRY(eval_report_counts(&s->options, s->sets.train_count, err));
+    if (mae_tool_leads(tool))
+        MAE_TRY(eval_head_open(&s->head, &s->source, v->confusion, data, err));
     MAE_TRY(mae_gemm_open(
         &s->f32, &(MaeGemmOptions){.threads = mae_pool_threads(s->source.pool)}, err));
     s->compute = (MaeCompute){.pool = s->source.pool, .gemm = s->f32};
-    MAE_TRY(feature_source_read(&s->source, &s->queries, s->test, "test", NULL, 0, err));
-    s->report = (EvalReport){.checkpoint = checkpoint,
+    return MAE_OK;
+}
+
+/* What is made of the features. */
+static MaeStatus report(Session *s, const MaeTool *tool, MaeError *err)
+{
+    const Values *v = s->values;
+
+    s->report = (EvalReport){.checkpoint = tool->args.operands[0],
                              .train = v->train,
                              .test = v->test,
                              .random = v->features.random,
                              .seed = tool->args.seed,
-                             .test_count = s->queries.count,
-                             .classes = mae_dataset_info(s->test)->classes,
+                             .test_count = s->sets.queries.count,
+                             .classes = mae_dataset_info(s->sets.test)->classes,
                              .head = &s->head,
                              .spec = &s->source.spec,
                              .options = &s->options};
-    if (s->train != NULL)
+    if (s->sets.train != NULL)
         MAE_TRY(score(s, err));
     if (s->head.model != NULL)
-        MAE_TRY(eval_head_score(&s->head, &s->source, &s->queries, s->test, &s->compute,
-                                err));
+        MAE_TRY(eval_head_score(&s->head, &s->source, &s->sets.queries, s->sets.test,
+                                &s->compute, err));
     return eval_report_print(&s->report, tool->args.json, err);
+}
+
+static MaeStatus run(Session *s, MaeTool *tool, MaeError *err)
+{
+    MaeStatus status = MAE_OK;
+
+    MAE_TRY(mae_tool_join(tool, &(MaeCommOptions){.timeout = 0.0}, err));
+    if (mae_tool_leads(tool))
+        status = check(s, tool->args.operands[0], err);
+    MAE_TRY(mae_comm_agree(tool->comm, status, err));
+    MAE_TRY(mae_comm_agree(tool->comm, open_all(s, tool, err), err));
+    MAE_TRY(eval_sets_read(&s->sets, &s->source, err));
+    if (mae_tool_leads(tool))
+        status = report(s, tool, err);
+    return mae_comm_agree(tool->comm, status, err);
 }
 
 int main(int argc, char **argv)
@@ -188,13 +192,9 @@ int main(int argc, char **argv)
         return tool.exit_code;
     status = run(&s, &tool, &err);
     mae_gemm_close(s.f32);
-    mae_features_done(&s.memory);
-    mae_features_done(&s.queries);
     eval_head_close(&s.head);
     free(s.scores);
-    free(s.subset);
-    mae_dataset_close(s.train);
-    mae_dataset_close(s.test);
+    eval_sets_close(&s.sets);
     feature_source_close(&s.source);
     return mae_tool_close(&tool, status, &err);
 }

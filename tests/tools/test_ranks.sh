@@ -86,6 +86,20 @@ for end in h5 csv npy; do
     done
 done
 
+# scored NAME CHECKPOINT: by one process and by two ranks, with the same numbers.
+scored()
+{
+    "$tools/mae-eval" "$2" --train set --test set:test --json >alone.json
+    check "scores of $1" 0 '"test_images": 37' \
+        mpirun -np 2 "$tools/mae-eval" "$2" --train set --test set:test --json
+    grep '^{' out >ranks.json
+    check 'the same numbers' 0 '^same$' \
+        sh -c 'cmp alone.json ranks.json && echo same'
+}
+
+scored 'an encoder' $model
+scored 'a classifier' linear-1/last.h5
+
 mkdir -p many few
 for i in $(seq 101 250); do
     png >"many/$i.png"
@@ -109,10 +123,13 @@ check 'wrong usage' 2 '^mae-embed: rank 0: --out: expected a name in' \
     mpirun -np 2 "$embed" $model few -o few.txt
 check 'different images' 2 'the images: expected that of rank 0, found another' \
     mpirun -np 1 "$embed" $model few -o x.npy : -np 1 "$embed" $model set:test -o x.npy
-# shellcheck disable=SC2016 # for that shell
-check 'one line of a tool that works alone' 2 '^1$' sh -c '
+# refused: how often a tool that works alone says so to its two ranks; its exit code.
+refused()
+{
     code=0
-    mpirun -np 2 "$1" linear-1/last.h5 few >said 2>&1 || code=$?
-    grep -c "^mae-predict: started as 2 ranks, expected one" said
-    exit $code' sh "$tools/mae-predict"
+    mpirun -np 2 "$tools/mae-predict" linear-1/last.h5 few >said 2>&1 || code=$?
+    grep -c '^mae-predict: started as 2 ranks, expected one' said
+    return "$code"
+}
+check 'one line of a tool that works alone' 2 '^1$' refused
 echo "1..$count"
