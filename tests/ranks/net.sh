@@ -168,15 +168,17 @@ report 'the run was in the middle' "$([ "$(wc -l <cut/steps.jsonl)" -lt 48 ] || 
 train cut dist.timeout=300 >told 2>&1 || cat told
 report 'it goes on as if nothing had happened' "$(differences straight cut)"
 
-export PAUSE=1 PATIENCE=5
+# Told to abort, mpirun hangs or, now and then, crashes;
+# the link is back before the next start.
+export PAUSE=20 PATIENCE=5
 start "$here/../../experiments/cluster/restart.sh" \
     ./launch "$tools/mae-pretrain" run.yaml -o again dist.timeout=$timeout
 until_step 10 again
 link down
-until_told 'the ranks are gone' "$pid"
+until_told 'the ranks are gone\|start 1 of' "$pid"
 link up
 wait "$pid" || true
-report 'restart.sh goes on by itself' "$(grep -q 'start 2 of .* exit code 0' told ||
+report 'restart.sh goes on by itself' "$(grep -q 'start [2-9] of .* exit code 0' told ||
     cat told)"
 report 'to the same end' "$(differences straight again)"
 echo "1..$count"
