@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "comm/parts.h"
 
+#define PIECE ((size_t)2048) /* elements added up at a time */
+
 /* No rank's part is larger than this. */
 static size_t part_size(size_t n, size_t world)
 {
@@ -77,33 +79,40 @@ static MaeStatus begin_exchange(MaeComm *comm, MaeBucket *bucket, MaeError *err)
                                      from, bucket->received, &bucket->request, err));
 }
 
-/* sum [n] = the parts that came, in the order of ranks. */
-static void add_f32(float *sum, const float *all, size_t n, size_t world)
+/* sum [n] += x [n] of the wire's type; or =, for the first. */
+static void add(float *sum, const void *x, size_t n, bool bf16, bool first)
 {
-    memcpy(sum, all, n * sizeof *sum);
-    for (size_t r = 1; r < world; r++)
+    const uint16_t *rounded = x;
+    const float *whole = x;
+
+    if (first && bf16)
+        from_wire(sum, rounded, n);
+    else if (first)
+        memcpy(sum, whole, n * sizeof *sum);
+    else if (bf16)
         for (size_t i = 0; i < n; i++)
-            sum[i] += all[r * n + i];
+            sum[i] += mae_bf16_f32(rounded[i]);
+    else
+        for (size_t i = 0; i < n; i++)
+            sum[i] += whole[i];
 }
 
-static void add_bf16(float *sum, const uint16_t *all, size_t n, size_t world)
-{
-    from_wire(sum, all, n);
-    for (size_t r = 1; r < world; r++)
-        for (size_t i = 0; i < n; i++)
-            sum[i] += mae_bf16_f32(all[r * n + i]);
-}
-
-/* This rank's part is there from everybody. */
+/* This rank's part is there from everybody: add it up in the order of ranks, a piece at a
+ * time that stays in the cache. */
 static void add_parts(const MaeComm *comm, MaeBucket *bucket)
 {
-    const size_t at = (size_t)bucket->parts.at[comm->rank];
     const size_t n = (size_t)bucket->parts.count[comm->rank];
+    const bool bf16 = bucket->sent != NULL;
+    const size_t size = mae_dtype_size(comm->options.wire);
+    float *sum = bucket->x + bucket->parts.at[comm->rank];
 
-    if (bucket->sent != NULL)
-        add_bf16(bucket->x + at, bucket->received, n, comm->world);
-    else
-        add_f32(bucket->x + at, bucket->received, n, comm->world);
+    for (size_t at = 0; at < n; at += PIECE) {
+        const size_t some = n - at < PIECE ? n - at : PIECE;
+
+        for (size_t r = 0; r < comm->world; r++)
+            add(sum + at, (const char *)bucket->received + (r * n + at) * size, some,
+                bf16, r == 0);
+    }
 }
 
 /* Is it sent and received in less than f32? */
