@@ -59,6 +59,12 @@ static MaeStatus open_driver(MaeComm *comm, MaeError *err)
                  launched);
     MAE_TRY(driver->open(&comm->state, &comm->rank, &comm->world, err));
     comm->driver = driver;
+    if (comm->world == 1)
+        MAE_FAIL(
+            err, MAE_ERR_ARG,
+            "started as %zu ranks, but %s finds one alone: start it by the mpirun of "
+            "the MPI it was built with, or by srun --mpi=pmix",
+            launched, driver->name);
     reserve(comm, &measure);
     MAE_TRY(mae_arena_open(&comm->arena, &measure, "communication", err));
     reserve(comm, &comm->arena);

@@ -48,7 +48,8 @@ size_t mae_comm_launched(void);
 /**
  * Join the other ranks. MPI is initialised only if the program was launched as several.
  * @param[out] comm untouched on failure; close it.
- * Errors: ARG if there are several ranks and this build has no MPI; COMM; NOMEM.
+ * Errors: ARG if there are several ranks and this build has no MPI, or one that does not
+ * find the others; COMM; NOMEM.
  */
 MaeStatus mae_comm_open(MaeComm **comm, const MaeCommOptions *options, MaeError *err);
 

@@ -30,5 +30,7 @@ for world in 2 4; do
     check "$world ranks, one dies" 9 'exit code\|exited' \
         within 20 mpirun -np "$world" "$ranks" dies
 done
+check 'started as 4, each by itself' 9 'started as 4 ranks, but MPI finds one alone' \
+    env OMPI_COMM_WORLD_SIZE=4 "$ranks" f32
 check 'alone, without mpirun' 0 '^1 ranks are right' "$ranks" sleeps
 echo "1..$count"
