@@ -100,7 +100,7 @@ void mae_comm_close(MaeComm *comm)
         return;
     if (comm->driver != NULL)
         comm->driver->close(comm->state, comm->broken);
-    if (comm->under_way == 0) /* else others may still write into it */
+    if (!comm->broken) /* else others may still write into it */
         mae_arena_close(&comm->arena);
     free(comm);
 }
@@ -134,6 +134,11 @@ size_t mae_comm_neighbours(const MaeComm *comm)
 double mae_comm_waited(const MaeComm *comm)
 {
     return comm != NULL ? comm->waited : 0.0;
+}
+
+bool mae_comm_broken(const MaeComm *comm)
+{
+    return comm != NULL && comm->broken;
 }
 
 MaeStatus mae_comm_outcome(MaeComm *comm, MaeStatus status)

@@ -82,6 +82,9 @@ size_t mae_comm_neighbours(const MaeComm *comm);
 /** @param asked threads, or 0: this rank's share of the processors. 0: all of them. */
 size_t mae_comm_threads(const MaeComm *comm, size_t asked);
 
+/** A call has failed: memory that others were to write into must not be freed. */
+bool mae_comm_broken(const MaeComm *comm);
+
 /** Seconds spent waiting for other ranks so far. */
 double mae_comm_waited(const MaeComm *comm);
 

@@ -73,7 +73,8 @@ void mae_trainer_close(MaeTrainer *trainer)
 {
     if (trainer == NULL)
         return;
-    mae_arena_close(&trainer->arena);
+    if (trainer->hooks == NULL || !mae_comm_broken(trainer->hooks->comm))
+        mae_arena_close(&trainer->arena); /* else others may still write into it */
     free(trainer->shards);
 }
 
