@@ -97,7 +97,7 @@ MaeStatus mae_trainer_resume(MaeTrainer *trainer, const MaeCkptReader *reader,
     trainer->torn = true;
     MAE_TRY(mae_snapshot_resume(reader, trainer->task.table, trainer->w, &trainer->optim,
                                 err));
-    trainer->torn = false;
+    trainer->torn = trainer->shards != NULL; /* the slots come by mae_trainer_spread */
     trainer->resumed = true;
     trainer->state = (MaeTrainState){
         .epoch = snapshot->epoch,

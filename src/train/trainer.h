@@ -222,7 +222,10 @@ MaeWatch mae_trainer_watch(MaeTrainer *trainer, const char *what);
 /** Hand over the loader; computes steps per epoch. */
 void mae_trainer_set_loader(MaeTrainer *trainer, MaeLoader *loader);
 
-/** Take weights, optimiser state and position from a checkpoint of the same task. */
+/**
+ * Take weights, optimiser state and position from a checkpoint of the same task; slots
+ * that are spread over ranks come by mae_trainer_spread.
+ */
 MaeStatus mae_trainer_resume(MaeTrainer *trainer, const MaeCkptReader *reader,
                              const MaeSnapshot *snapshot, MaeError *err);
 
