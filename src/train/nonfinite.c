@@ -71,7 +71,7 @@ static void in_gradients(MaeNonfinite *found, const MaeTrainer *trainer)
                  mae_param_beyond(table, MAE_PARAM_CHANGED, trainer->dw, limits[i])))
             return;
     }
-    *found = (MaeNonfinite){.place = MAE_NONFINITE_GRADIENT,
+    *found = (MaeNonfinite){.place = MAE_NONFINITE_NORM,
                             .what = "gradient",
                             .name = "all",
                             .value = trainer->norm};

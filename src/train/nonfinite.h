@@ -29,6 +29,7 @@ typedef enum MaeNonfinitePlace {
     MAE_NONFINITE_PIXEL,
     MAE_NONFINITE_LOSS,
     MAE_NONFINITE_GRADIENT,
+    MAE_NONFINITE_NORM, /**< no gradient that is here is to blame alone */
 } MaeNonfinitePlace;
 
 typedef struct MaeNonfinite {

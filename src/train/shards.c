@@ -83,10 +83,9 @@ MaeStatus mae_trainer_norm(MaeTrainer *trainer, double *norm, MaeError *err)
 
     if (trainer->shards == NULL)
         return status;
-    MAE_TRY(mae_comm_agree(comm, status, err));
-    MAE_TRY(mae_comm_sum_doubles(comm, &squares, 1, err));
+    MAE_TRY(mae_comm_sum_doubles(comm, &squares, 1, err)); /* also if it is not finite */
     *norm = sqrt(squares);
-    return MAE_OK;
+    return mae_comm_agree(comm, status, err);
 }
 
 MaeStatus mae_trainer_step(MaeTrainer *trainer, double lr, double factor, bool *finite,
