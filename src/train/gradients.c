@@ -17,6 +17,11 @@ static size_t first_element(const MaeParamTable *table)
     return table->total;
 }
 
+size_t mae_gradients_elements(const MaeParamTable *table)
+{
+    return table->total - first_element(table);
+}
+
 void mae_gradients_begin(MaeGradients *g, const MaeParamTable *table, float *dw)
 {
     if (g == NULL || mae_comm_world(g->comm) == 1)

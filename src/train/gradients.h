@@ -39,6 +39,9 @@ typedef struct MaeGradients {
 /** The next backward pass writes the gradients that are to be summed. */
 void mae_gradients_begin(MaeGradients *g, const MaeParamTable *table, float *dw);
 
+/** Elements that are summed. */
+size_t mae_gradients_elements(const MaeParamTable *table);
+
 /**
  * This rank's parts of all buckets, rising.
  * @param[out] shards [their number]; NULL: only counted.

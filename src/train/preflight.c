@@ -14,13 +14,15 @@
  * The first step, which changes no weight: rate 0, gradients 0. Where weight decay is
  * part of the gradient (LARS) moments do change, and begin anew.
  */
-static void optimiser_step(MaeTrainer *trainer)
+static MaeStatus optimiser_step(MaeTrainer *trainer, MaeError *err)
 {
+    bool finite;
+
     memset(trainer->dw, 0, trainer->task.table->total * sizeof *trainer->dw);
-    mae_optim_step(&trainer->optim, trainer->compute.pool, trainer->w, trainer->operands,
-                   trainer->dw, 0.0, 1.0);
+    MAE_TRY(mae_trainer_step(trainer, 0.0, 1.0, &finite, err));
     mae_optim_init(&trainer->optim);
     mae_optim_start(&trainer->optim, trainer->w);
+    return MAE_OK;
 }
 
 /* Seconds of a batch, with sums over ranks or without; the first step warms up and is
@@ -73,7 +75,7 @@ static MaeStatus measure(MaeTrainer *trainer, double *seconds, MaeError *err)
     MAE_TRY(status);
     if (trainer->state.step == 0) {
         started = mae_clock_now();
-        optimiser_step(trainer);
+        MAE_TRY(optimiser_step(trainer, err));
         *seconds += mae_clock_now() - started;
     }
     return mae_loader_seek(trainer->loader, (uint32_t)trainer->state.epoch,
@@ -148,21 +150,30 @@ static void report_memory(const MaeTrainer *trainer, size_t activations, size_t 
             megabytes((double)images), megabytes(disk_needed(trainer)));
 }
 
+/* Parts of gradients to their owners; from there sums, or weights, which stay f32. */
+static double sent_bytes(const MaeTrainer *trainer, size_t world)
+{
+    const bool bf16 = trainer->cfg->dist.wire == MAE_CONF_WIRE_BF16;
+    const size_t there = bf16 ? sizeof(uint16_t) : sizeof(float);
+    const size_t back = trainer->shards != NULL ? sizeof(float) : there;
+
+    return (double)(world - 1) / (double)world *
+           (double)mae_gradients_elements(trainer->task.table) * (double)(there + back);
+}
+
 static void report_ranks(const MaeTrainer *trainer)
 {
     const MaeConfTrain *train = &trainer->cfg->train;
     const size_t world = mae_comm_world(trainer->hooks->comm);
-    const double sent = 2.0 * (double)(world - 1) / (double)world *
-                        (double)trainer->task.table->total *
-                        (trainer->cfg->dist.wire == MAE_CONF_WIRE_BF16 ? 2.0 : 4.0);
 
     if (world == 1)
         return;
     mae_log(&trainer->hooks->log, MAE_LOG_INFO,
             "%zu ranks of %zu threads: effective batch = %zu images a rank x %zu ranks x "
-            "%zu batches; a rank sends %.1f MB of gradients a step",
+            "%zu batches; a rank sends %.1f MB of %s a step",
             world, mae_pool_threads(trainer->compute.pool), train->batch_size / world,
-            world, train->accum_iter, megabytes(sent));
+            world, train->accum_iter, megabytes(sent_bytes(trainer, world)),
+            trainer->shards != NULL ? "gradients and weights" : "gradients");
 }
 
 MaeStatus mae_trainer_preflight(MaeTrainer *trainer, size_t activations, size_t images,
