@@ -136,6 +136,19 @@ MaeStatus mae_session_tell(MaeSession *session, MaeError *err)
     return tell_values(session, &snapshot->std, (size_t)known[1], err);
 }
 
+/* Identities have seen but some of the images, and these may have failed to be read. */
+static MaeStatus same_stats(const MaeSession *session, MaeError *err)
+{
+    const MaeInputs *inputs = &session->inputs;
+    const size_t bytes = inputs->channels * sizeof(float);
+    const uint32_t mean = mae_crc32c(0, inputs->mean, bytes);
+    char text[16];
+
+    (void)snprintf(text, sizeof text, "%08x", mae_crc32c(mean, inputs->std, bytes));
+    return mae_comm_same(session->comm, "mean and deviation as measured on data.train",
+                         text, err);
+}
+
 MaeStatus mae_session_same_images(const MaeSession *session, MaeError *err)
 {
     char text[64];
@@ -146,5 +159,6 @@ MaeStatus mae_session_same_images(const MaeSession *session, MaeError *err)
     MAE_TRY(mae_comm_same(session->comm, "the images of data.train", text, err));
     (void)snprintf(text, sizeof text, "%llu %llx", (unsigned long long)session->val.count,
                    (unsigned long long)session->val.checksum);
-    return mae_comm_same(session->comm, "the images of data.val", text, err);
+    MAE_TRY(mae_comm_same(session->comm, "the images of data.val", text, err));
+    return same_stats(session, err);
 }

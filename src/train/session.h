@@ -78,7 +78,7 @@ MaeStatus mae_session_alike(const MaeSession *session, const MaeConfig *cfg,
 /** Rank 0 tells the others whether the run goes on, and mean and deviation it had. */
 MaeStatus mae_session_tell(MaeSession *session, MaeError *err);
 
-/** ARG, on all ranks, unless their images are the same. */
+/** ARG, on all ranks, unless their images and what was measured on them are the same. */
 MaeStatus mae_session_same_images(const MaeSession *session, MaeError *err);
 
 /** Fill in what a snapshot says of the data: mean and deviation (borrowed), identity. */

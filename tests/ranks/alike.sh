@@ -68,7 +68,15 @@ spoil()
 }
 spoil b/set/train-images-idx3-ubyte 100
 refused 'other images' 'rank 1: the images of data.train: expected that of rank 0' places
+mv a/set first
+data a/set 600 8 # more than are looked at
 rm -r b/set
+cp -r a/set b/set
+spoil b/set/train-images-idx3-ubyte 100
+refused 'an image that only the mean has seen' \
+    'rank 1: mean and deviation as measured on data.train: expected that of rank 0' places
+rm -r a/set b/set
+mv first a/set
 cp -r short b/set
 refused 'fewer images' 'rank 1: the images of data.train: expected that of rank 0' places
 rm -r b/set
