@@ -11,7 +11,8 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
 import models  # noqa: E402
 
-BUCKET = 1 << 20  # elements of gradients that travel together (src/comm)
+BUCKET = 1 << 18  # elements of gradients that travel together, at least (src/comm)
+PART = 1 << 12    # of these for each rank, at least
 MESSAGE = 1e-6    # seconds a message costs its sender, assumed
 SHARE = 0.65      # of a link's rate that sums reach, as measured: README.md
 BACKWARD = 2 / 3  # of the products of a step
@@ -33,7 +34,7 @@ def step(flops, parameters, ranks, rate, bits, latency, wire):
     """Seconds: (compute, communication, what of it is not hidden behind backward).
     flops of a rank's share, rate FLOP/s and bits/s of a rank."""
     compute = flops / rate
-    buckets = -(-parameters // BUCKET)
+    buckets = -(-parameters // max(BUCKET, ranks * PART))
     payload = 2 * (ranks - 1) / ranks * parameters * (2 if wire == "bf16" else 4)
     rounds = 2 * buckets * (latency + (ranks - 1) * MESSAGE)
     communication = 8 * payload / (SHARE * bits) + rounds if ranks > 1 else 0.0

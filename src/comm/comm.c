@@ -11,6 +11,7 @@
 #include "comm/parts.h"
 
 #define BUCKET ((size_t)1 << 18)
+#define PART ((size_t)1 << 12)  /* of a bucket that a rank has at least */
 #define PIECE ((size_t)1 << 30) /* bytes that one call of a driver moves */
 
 /* Who says how many ranks there are, the most trustworthy first. */
@@ -44,6 +45,12 @@ static void reserve(MaeComm *comm, MaeArena *arena)
     mae_comm_reserve_buckets(comm, arena);
 }
 
+/* Small enough to travel early, while a part is still worth a message. */
+static size_t choose_bucket(size_t world)
+{
+    return world * PART > BUCKET ? world * PART : BUCKET;
+}
+
 static MaeStatus open_driver(MaeComm *comm, MaeError *err)
 {
     const size_t launched = mae_comm_launched();
@@ -65,6 +72,8 @@ static MaeStatus open_driver(MaeComm *comm, MaeError *err)
             "started as %zu ranks, but %s finds one alone: start it by the mpirun of "
             "the MPI it was built with, or by srun --mpi=pmix",
             launched, driver->name);
+    if (comm->options.bucket == 0)
+        comm->options.bucket = choose_bucket(comm->world);
     reserve(comm, &measure);
     MAE_TRY(mae_arena_open(&comm->arena, &measure, "communication", err));
     reserve(comm, &comm->arena);
@@ -82,8 +91,6 @@ MaeStatus mae_comm_open(MaeComm **comm, const MaeCommOptions *options, MaeError 
         MAE_FAIL(err, MAE_ERR_NOMEM, "communication: out of memory");
     made->options = *options;
     made->world = made->local = made->neighbours = 1;
-    if (made->options.bucket == 0)
-        made->options.bucket = BUCKET;
     status = open_driver(made, err);
     if (status != MAE_OK) { /* the others are told by whoever starts them */
         made->broken = true;

@@ -37,7 +37,8 @@
 typedef struct MaeCommOptions {
     MaeDtype wire;  /* of gradients between ranks */
     double timeout; /* seconds; 0: wait forever */
-    size_t bucket;  /* elements, at most 2^30; 0: 2^18 */
+    size_t bucket;  /* elements, at most 2^30; 0: 2^18, of many ranks
+                       2^12 for each */
 } MaeCommOptions;
 
 typedef struct MaeComm MaeComm;
