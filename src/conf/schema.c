@@ -437,7 +437,8 @@ static const MaeKey DIST[] = {
     {"timeout", MAE_KEY_REAL, FIELD(dist.timeout), .def = "300", .min = 0, .max = 1e6,
      .zero = "none", .unit = "seconds",
      .help = "A rank that hears nothing from another one it waits for in this time ends "
-             "the run with exit code 1. Longer than writing a checkpoint takes.",
+             "the run with exit code 1. Longer than rank 0 takes for a checkpoint, for "
+             "pictures and for report.html, which the others wait for.",
      .aka = "timeout_seconds,ddp_timeout", .tools = BOTH,
      .flags = MAE_KEY_FREE | MAE_KEY_OPEN_MIN},
     {"shard_optimizer", MAE_KEY_BOOL, FIELD(dist.shard_optimizer), .def = "false",

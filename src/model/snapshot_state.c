@@ -27,11 +27,10 @@ MaeStatus mae_snapshot_put_optim(MaeCkptWriter *w, const MaeParamTable *table,
     mae_ckpt_put_text(w, "optimizer", optim->driver->name);
     mae_ckpt_put_int(w, "optim_steps", (int64_t)optim->steps);
     for (size_t i = 0; i < optim->driver->state_slots; i++) {
-        const float *slot = mae_optim_slot(optim, i);
+        const float *slot = mae_optim_slot(optim, i, err);
 
         if (slot == NULL)
-            MAE_FAIL(err, MAE_ERR_COMM,
-                     "the optimiser's state could not be had from all ranks");
+            return MAE_ERR_COMM;
         slot_group(group, sizeof group, optim, i);
         mae_ckpt_put_table(w, group, table, slot);
     }

@@ -93,11 +93,15 @@ void mae_optim_init(MaeOptim *opt)
     opt->steps = 0;
 }
 
-const float *mae_optim_slot(const MaeOptim *opt, size_t slot)
+const float *mae_optim_slot(const MaeOptim *opt, size_t slot, MaeError *err)
 {
     if (opt->tiles.shards == NULL)
         return opt->state[slot];
-    return opt->gather != NULL ? opt->gather(opt->gather_ctx, slot) : NULL;
+    if (opt->gather != NULL)
+        return opt->gather(opt->gather_ctx, slot, err);
+    (void)mae_error_set(err, MAE_ERR_COMM, __FILE__, __LINE__,
+                        "optimizer: nobody gathers the state of all ranks");
+    return NULL;
 }
 
 void mae_optim_set_slot(MaeOptim *opt, size_t slot, const float *whole)

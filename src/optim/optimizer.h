@@ -86,7 +86,7 @@ struct MaeOptim {
                                       to end; saved and restored */
     /** Where there are shards: a slot of all of them [total], valid until the next call;
         NULL if it cannot be had. For whoever saves. */
-    const float *(*gather)(void *ctx, size_t slot);
+    const float *(*gather)(void *ctx, size_t slot, MaeError *err);
     void *gather_ctx;
     float
         *average; /* [total] averaged weights; NULL without ema_decay; saved, restored */
@@ -107,8 +107,8 @@ void mae_optim_reserve(MaeOptim *opt, MaeArena *arena);
 /** Fill groups and tiles, zero the slots, steps = 0. Needs a carved object. */
 void mae_optim_init(MaeOptim *opt);
 
-/** A slot [total] of everything; NULL if it is spread and cannot be had. */
-const float *mae_optim_slot(const MaeOptim *opt, size_t slot);
+/** A slot [total] of everything; NULL, and COMM, if it is spread and cannot be had. */
+const float *mae_optim_slot(const MaeOptim *opt, size_t slot, MaeError *err);
 
 /** Take what is this object's of a slot [total]. */
 void mae_optim_set_slot(MaeOptim *opt, size_t slot, const float *whole);

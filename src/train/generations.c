@@ -312,6 +312,8 @@ MaeStatus mae_run_folder_save(MaeRunFolder *folder, const MaeSnapshot *snapshot,
         folder->saved = true;
         return MAE_OK;
     }
+    if (status == MAE_ERR_COMM) /* the other ranks are gone */
+        MAE_FAIL(err, status, "%s", why.msg);
     if (as.must)
         MAE_FAIL(err, status, "%.400s (the state is not saved)", why.msg);
     if (++folder->failed > SAVES_MAY_FAIL)

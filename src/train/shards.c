@@ -44,13 +44,13 @@ static MaeStatus put_together(MaeTrainer *trainer, size_t slot, MaeError *err)
     return mae_gradients_collect(trainer->hooks->comm, tiles->table, trainer->dw, err);
 }
 
-const float *mae_trainer_gather(void *ctx, size_t slot)
+const float *mae_trainer_gather(void *ctx, size_t slot, MaeError *err)
 {
     MaeTrainer *trainer = ctx;
     uint64_t wanted = slot;
 
-    if (mae_trainer_follow(trainer, &wanted, sizeof wanted, NULL) != MAE_OK ||
-        put_together(trainer, slot, NULL) != MAE_OK)
+    if (mae_trainer_follow(trainer, &wanted, sizeof wanted, err) != MAE_OK ||
+        put_together(trainer, slot, err) != MAE_OK)
         return NULL;
     return trainer->dw;
 }

@@ -318,7 +318,7 @@ MaeStatus mae_trainer_share_state(MaeTrainer *trainer, const MaeParamTable *tabl
                                   MaeOptimConfig *optim, MaeError *err);
 
 /** MaeOptim.gather on rank 0, while the others answer; writes into the gradients. */
-const float *mae_trainer_gather(void *trainer, size_t slot);
+const float *mae_trainer_gather(void *trainer, size_t slot, MaeError *err);
 
 /** Help rank 0, which writes a checkpoint, until it lets go. */
 MaeStatus mae_trainer_answer(MaeTrainer *trainer, MaeError *err);

@@ -403,6 +403,7 @@ START_TEST(shards_do_the_same)
                                          {{16, 304}, {13120, 1 << 20}}};
     MaeOptimConfig config = usual;
     Fixture whole, half[2];
+    MaeError err = {0};
     size_t at;
 
     open_optim(&whole);
@@ -411,7 +412,8 @@ START_TEST(shards_do_the_same)
         config.shards = parts[h];
         config.shard_count = 2;
         open_with(&half[h], &config);
-        ck_assert_ptr_null(mae_optim_slot(&half[h].opt, 0)); /* nobody gathers */
+        ck_assert_ptr_null(mae_optim_slot(&half[h].opt, 0, &err));
+        ck_assert_fails(err.status, MAE_ERR_COMM, "nobody gathers");
         run_steps(&half[h], NULL, 0, 3);
         at = 0;
         for (size_t p = 0; p < 2; p++) {
@@ -426,7 +428,7 @@ START_TEST(shards_do_the_same)
         }
     }
     memset(half[0].opt.state[0], 0, 16 * sizeof(float));
-    mae_optim_set_slot(&half[0].opt, 0, mae_optim_slot(&whole.opt, 0));
+    mae_optim_set_slot(&half[0].opt, 0, mae_optim_slot(&whole.opt, 0, NULL));
     ck_assert_mem_eq(half[0].opt.state[0], whole.opt.state[0], 16 * sizeof(float));
     ck_assert_mem_eq(half[0].opt.state[0] + 16, whole.opt.state[0] + 320,
                      12800 * sizeof(float));
