@@ -9,6 +9,7 @@ here=$(dirname "$(realpath "$0")")
 # shellcheck source=mpi.sh
 . "$here/mpi.sh"
 needs_mpi "$2"
+if sanitized "$1/mae-pretrain"; then skip_all 'a sanitizer has no part in what is sent'; fi
 for command in ip tc unshare pgrep h5diff; do
     command -v "$command" >/dev/null || skip_all "no $command"
 done
