@@ -1,6 +1,6 @@
 #!/bin/sh
-# net.sh TOOLS MPI: two machines, which are network namespaces, joined by a link of 1 Gbit/s:
-# what training sends over it, and what happens when it is cut. TAP on stdout; skipped unless
+# net.sh TOOLS MPI: two machines, which are network namespaces, joined by a link of 1 Gbit/s
+# and 1 ms: what training sends over it, and what happens when it is cut. TAP on stdout; skipped unless
 # MPI is 1 and the user is root and may make namespaces. It leaves none behind.
 set -eu
 here=$(dirname "$(realpath "$0")")
@@ -9,7 +9,7 @@ here=$(dirname "$(realpath "$0")")
 # shellcheck source=mpi.sh
 . "$here/mpi.sh"
 needs_mpi "$2"
-if sanitized "$1/mae-pretrain"; then skip_all 'a sanitizer has no part in what is sent'; fi
+if sanitized "$tools/mae-pretrain"; then skip_all 'a sanitizer has no part in what is sent'; fi
 for command in ip tc unshare pgrep h5diff; do
     command -v "$command" >/dev/null || skip_all "no $command"
 done
@@ -25,8 +25,10 @@ clean()
         done
         ip netns del "$name" 2>/dev/null || true
     done
+    [ -z "$cable" ] || kill "$cable" 2>/dev/null || true
     rm -rf "$work"
 }
+cable=
 trap clean EXIT
 trap 'exit 1' INT TERM HUP
 
@@ -39,10 +41,24 @@ machine()
     ip netns exec "$1" tc qdisc add dev link0 root tbf rate 1gbit burst 128kb latency 200ms
 }
 
+# A cable takes a millisecond; where there are no such devices, none.
+lay()
+{
+    if [ -c /dev/net/tun ]; then
+        python3 "$here/link.py" "$a" "$b" 1 >laid 2>&1 &
+        cable=$!
+        until grep -q ready laid; do
+            kill -0 "$cable" 2>/dev/null || return 1
+            sleep 0.1
+        done
+    else
+        ip link add link0 netns "$a" type veth peer name link0 netns "$b"
+    fi
+}
+
 connect()
 {
-    ip netns add "$a" && ip netns add "$b" &&
-        ip link add link0 netns "$a" type veth peer name link0 netns "$b" &&
+    ip netns add "$a" && ip netns add "$b" && lay &&
         machine "$a" 10.77.0.1 && machine "$b" 10.77.0.2
 }
 connect >told 2>&1 || skip_all "no namespaces and links here: $(head -n 1 told)"
