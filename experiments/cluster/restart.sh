@@ -60,7 +60,7 @@ watch()
 n=0 code=75 pid=''
 while [ "$n" -lt "$starts" ] && [ -z "$ending" ]; do
     n=$((n + 1))
-    "$@" &
+    setsid "$@" & # Ctrl-C of a terminal is for this script, which passes on SIGUSR1
     pid=$!
     watch "$1"
     code=$?

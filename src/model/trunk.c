@@ -310,8 +310,10 @@ static void backward_tile(void *ctx, size_t index, size_t thread)
     if (mae_work_skips(work, b->batch, index))
         return;
     mae_lap(work->scratch[thread].lap, MAE_LAP_WAIT);
-    for (size_t part = 0; part < mae_tile_parts(tile); part++)
+    for (size_t part = 0; part < mae_tile_parts(tile); part++) {
         backward_part(b, mae_work_sums(work, index), mae_tile_part(tile, part), thread);
+        mae_compute_poll(&work->compute, thread);
+    }
 }
 
 /* The MLP of the last block that is not trained as a whole: where backward ends. */

@@ -31,15 +31,26 @@ typedef struct MaePeers {
     void *ctx;
 } MaePeers;
 
+/** Called by backward whenever it can: what is under way wants to be brought forward. */
+typedef void (*MaePollFn)(void *ctx);
+
 typedef struct MaeCompute {
     MaePool *pool; /* NULL: the calling thread alone */
     const MaeGemm *gemm;
     MaeLap *laps;     /* [threads] or NULL: times are not taken */
     MaeReadyFn ready; /* called now and then by the thread that drives the pool, the last
                          time with 0; NULL: nobody waits for gradients */
-    void *ready_ctx;
+    MaePollFn poll;  /* from the same thread, more often, within a grid too; with ready */
+    void *ready_ctx; /* of both */
     const MaePeers *peers; /* borrowed; NULL: a batch is here as a whole */
 } MaeCompute;
+
+/** To be called after a tile of backward by the thread that ran it. */
+static inline void mae_compute_poll(const MaeCompute *compute, size_t thread)
+{
+    if (thread == 0 && compute->poll != NULL)
+        compute->poll(compute->ready_ctx);
+}
 
 /** Watch of a thread, or NULL. */
 static inline MaeLap *mae_compute_lap(const MaeCompute *compute, size_t thread)

@@ -49,6 +49,7 @@ static void run_band(void *ctx, size_t tile, size_t thread)
                 job->in, count, job->in, job->rows, NULL,
                 grid->use == MAE_GRAD_ADD ? dw : NULL);
     mae_lap(mae_compute_lap(grid->compute, thread), MAE_LAP_WEIGHT_GRAD);
+    mae_compute_poll(grid->compute, thread);
 }
 
 void mae_weight_grad_run(const MaeWeightGrad *jobs, size_t count,

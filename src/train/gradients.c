@@ -115,6 +115,17 @@ static void come_to(MaeGradients *g, size_t from)
     g->final = from;
 }
 
+void mae_gradients_poll(void *ctx)
+{
+    MaeGradients *g = ctx;
+
+    if (!g->open || g->status != MAE_OK || g->final == g->table->total)
+        return;
+    g->status = mae_comm_poll(g->comm, &g->err);
+    if (g->status == MAE_OK)
+        g->status = post(g, false);
+}
+
 void mae_gradients_ready(void *ctx, size_t from)
 {
     MaeGradients *g = ctx;
@@ -122,9 +133,7 @@ void mae_gradients_ready(void *ctx, size_t from)
     if (!g->open || g->status != MAE_OK)
         return;
     come_to(g, from);
-    g->status = mae_comm_poll(g->comm, &g->err);
-    if (g->status == MAE_OK)
-        g->status = post(g, false);
+    mae_gradients_poll(g);
 }
 
 MaeStatus mae_gradients_end(MaeGradients *g, MaeError *err)

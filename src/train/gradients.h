@@ -5,8 +5,8 @@
  * The flat buffer is cut from its end into buckets of the comm's size; a bucket is posted
  * as soon as all of its gradients are final and there is room for it. Where it is cut
  * does not depend on time, so every rank posts the same buckets in the same order. The
- * library beneath moves data only when it is called: each call of mae_gradients_ready is
- * one to poll.
+ * library beneath moves data only when it is called, so backward polls after each of its
+ * tiles.
  *
  * How running statistics change (MAE_PARAM_TRACKED) is known to every rank; what rank 0
  * has counts. Frozen parameters before the first trained one are left out.
@@ -56,6 +56,9 @@ MaeStatus mae_gradients_collect(MaeComm *comm, const MaeParamTable *table, float
 
 /** MaeCompute.ready: gradients from element @p from on are final. */
 void mae_gradients_ready(void *g, size_t from);
+
+/** MaeCompute.poll: bring forward what is under way, and post what there is room for. */
+void mae_gradients_poll(void *g);
 
 /** All are final: wait until they are those of all ranks. */
 MaeStatus mae_gradients_end(MaeGradients *g, MaeError *err);

@@ -114,6 +114,7 @@ static MaeStatus open_compute(MaeSession *session, const MaeConfig *cfg, MaeErro
     session->compute = (MaeCompute){.pool = session->pool, .gemm = session->gemm};
     if (mae_comm_world(session->comm) > 1) {
         session->compute.ready = mae_gradients_ready;
+        session->compute.poll = mae_gradients_poll;
         session->compute.ready_ctx = &session->gradients;
         session->peers =
             (MaePeers){mae_comm_world(session->comm), sum_over_ranks, session->comm};

@@ -182,7 +182,7 @@ static int after_signals(int first, int second)
 
     ck_assert_int_ge(child, 0);
     if (child == 0) {
-        if (mae_signals_install(NULL) != MAE_OK || *mae_signals_stop() != 0)
+        if (mae_signals_install(false, NULL) != MAE_OK || *mae_signals_stop() != 0)
             _exit(99);
         (void)raise(first);
         if (second != 0)
@@ -244,7 +244,7 @@ START_TEST(hangup_stays_ignored_under_nohup)
     ck_assert_int_ge(child, 0);
     if (child == 0) {
         (void)signal(SIGHUP, SIG_IGN);
-        if (mae_signals_install(NULL) != MAE_OK)
+        if (mae_signals_install(false, NULL) != MAE_OK)
             _exit(99);
         (void)raise(SIGHUP);
         _exit(*mae_signals_stop());

@@ -12,6 +12,7 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler needs lock-free atom
 
 static atomic_int stop_signal; /* first signal that asked to stop */
 static atomic_int interrupts;  /* number of SIGINTs */
+static atomic_bool silent;     /* nothing is said when asked to stop */
 
 enum { REMOVALS = 16 };
 static char removals[REMOVALS][4096 + 16]; /* files that a signal's end removes */
@@ -32,7 +33,8 @@ static void on_signal(int number)
 {
     int none = 0;
 
-    if (atomic_compare_exchange_strong(&stop_signal, &none, number))
+    if (atomic_compare_exchange_strong(&stop_signal, &none, number) &&
+        !atomic_load(&silent))
         answer();
     if (number == SIGINT && atomic_fetch_add(&interrupts, 1) > 0)
         _exit(MAE_EXIT_KILLED);
@@ -54,8 +56,9 @@ static MaeStatus install(int number, void (*handler)(int), int flags, MaeError *
     return MAE_OK;
 }
 
-MaeStatus mae_signals_install(MaeError *err)
+MaeStatus mae_signals_install(bool quiet, MaeError *err)
 {
+    atomic_store(&silent, quiet);
     MAE_TRY(install(SIGINT, on_signal, SA_RESTART, err));
     MAE_TRY(install(SIGTERM, on_signal, SA_RESTART, err));
     MAE_TRY(install(SIGHUP, on_signal, SA_RESTART, err));

@@ -15,14 +15,17 @@
 #define MAE_TOOLS_COMMON_SIGNALS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "base/status.h"
 
 /**
  * Install the handlers of the four signals, for a tool that looks at the flag; call once
  * at the start of main. MAE_ERR_IO if refused.
+ * @param quiet the first one is not answered on stderr: one of several ranks, which
+ * mpirun tells to stop when another one has failed, can promise nothing.
  */
-MaeStatus mae_signals_install(MaeError *err);
+MaeStatus mae_signals_install(bool quiet, MaeError *err);
 
 /** Ignore SIGPIPE and SIGXFSZ; for every tool. MAE_ERR_IO if refused. */
 MaeStatus mae_signals_ignore_write(MaeError *err);

@@ -38,7 +38,8 @@ static bool finish_early(MaeTool *tool, MaeStatus status, MaeError *err)
 static MaeStatus install_signals(const MaeCommand *command, MaeError *err)
 {
     MAE_TRY(mae_signals_ignore_write(err));
-    return command->interruptible ? mae_signals_install(err) : MAE_OK;
+    return command->interruptible ? mae_signals_install(mae_comm_launched() > 1, err)
+                                  : MAE_OK;
 }
 
 /* Take the places of standard streams that the caller has closed, or a file of the tool
@@ -110,7 +111,7 @@ MaeStatus mae_tool_join(MaeTool *tool, const MaeCommOptions *options, MaeError *
     MAE_TRY(mae_comm_open(&tool->comm, options, err));
     if (!mae_tool_leads(tool))
         tool->log = (MaeLog){.fn = log_as_rank, .ctx = tool, .level = MAE_LOG_WARN};
-    return MAE_OK;
+    return mae_comm_same(tool->comm, "the program", tool->command->name, err);
 }
 
 bool mae_tool_leads(const MaeTool *tool)

@@ -124,10 +124,13 @@ static void print_text(const MaeConfig *cfg, const MaeTrainResult *r)
         return;
     }
     print_scores("held-out loss", -r->score, -r->last_score, 4, "");
-    printf("encoder and decoder: %s/last.h5, pictures: %s/reconstructions\n"
+    printf("encoder and decoder: %s/last.h5", folder);
+    if (cfg->train.preview_every > 0)
+        printf(", pictures: %s/reconstructions", folder);
+    printf("\n"
            "next: mae-reconstruct %s/last.h5 --data %s\n"
            "      mae-finetune CONFIG.yaml finetune.checkpoint=%s/last.h5\n",
-           folder, folder, folder, cfg->data.train, folder);
+           folder, cfg->data.train, folder);
 }
 
 /* As the run would have it; the examples name checkpoints that are yet to be made. */
