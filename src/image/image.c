@@ -49,8 +49,9 @@ MaeStatus mae_image_reshape(MaeImage *img, size_t height, size_t width, size_t c
         void *data = malloc(bytes);
 
         if (data == NULL)
-            MAE_FAIL(err, MAE_ERR_NOMEM, "image: no %zu bytes for [%zu,%zu,%zu]", bytes,
-                     height, width, channels);
+            MAE_FAIL(err, MAE_ERR_NOMEM,
+                     "image: out of memory for %zu bytes, [%zu,%zu,%zu]", bytes, height,
+                     width, channels);
         free(img->data);
         img->data = data;
         img->capacity = bytes;

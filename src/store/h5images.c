@@ -291,7 +291,7 @@ MaeStatus mae_h5images_read(MaeH5Images *h, size_t index, void *out, MaeError *e
     if (h->plain)
         return mae_file_read_at(mae_h5in_source(h->in)->fd, mae_h5in_path(h->in), out,
                                 h->bytes, h->start + (uint64_t)index * h->bytes, err);
-    mae_vfd_quiet();
+    MAE_TRY(mae_vfd_begin(mae_h5in_path(h->in), 2 * h->set.chunk_bytes, err));
     MAE_TRY(check_chunks(h, index, err));
     if (H5Sselect_hyperslab(h->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
         H5Dread(h->set.id, h->type, h->memory, h->space, H5P_DEFAULT, out) < 0)

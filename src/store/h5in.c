@@ -73,6 +73,7 @@ MaeStatus mae_h5in_open_fd(MaeH5In **in, int fd, const char *path, MaeError *err
     MaeH5In *made = calloc(1, sizeof *made);
     char *copy = strdup(path);
     struct stat st;
+    MaeStatus status;
 
     if (made == NULL || copy == NULL || fstat(fd, &st) != 0) {
         free(made);
@@ -80,11 +81,15 @@ MaeStatus mae_h5in_open_fd(MaeH5In **in, int fd, const char *path, MaeError *err
         (void)close(fd);
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
     }
-    mae_vfd_quiet();
     made->path = copy;
     made->target = (MaeVfdTarget){.fd = fd, .starved = &made->starved};
     made->source =
         (MaeH5Source){.file = -1, .fd = fd, .size = (uint64_t)st.st_size, .path = copy};
+    status = mae_vfd_begin(copy, 0, err);
+    if (status != MAE_OK) {
+        mae_h5in_close(made);
+        return status;
+    }
     if (!is_survived(made)) {
         mae_h5in_close(made);
         MAE_FAIL(err, MAE_ERR_FORMAT,
@@ -145,7 +150,7 @@ MaeStatus mae_h5in_info(const MaeH5In *in, const char *name, MaeTensorInfo *info
 {
     MaeH5Set set;
 
-    mae_vfd_quiet();
+    MAE_TRY(mae_vfd_begin(in->path, 0, err));
     MAE_TRY(mae_h5set_open(&set, &in->source, name, H5P_DEFAULT, err));
     *info = set.info;
     mae_h5set_close(&set);
@@ -167,7 +172,7 @@ static MaeStatus read_set(const MaeH5In *in, const char *name, hid_t memory_type
     MaeH5Set set;
     MaeStatus status;
 
-    mae_vfd_quiet();
+    MAE_TRY(mae_vfd_begin(in->path, 0, err));
     MAE_TRY(mae_h5set_open(&set, &in->source, name, H5P_DEFAULT, err));
     status = mae_tensor_expect(in->path, &set.info, shape, ndim, err);
     if (status == MAE_OK && set.type.is_float && memory_type == H5T_NATIVE_INT64)
@@ -242,10 +247,10 @@ static bool measure_attr(Attr *attr, uint64_t file_size)
 static MaeStatus open_attr(const MaeH5In *in, const char *name, size_t ndim, Attr *attr,
                            MaeError *err)
 {
-    mae_vfd_quiet();
+    *attr = (Attr){.id = -1, .type = -1};
+    MAE_TRY(mae_vfd_begin(in->path, 0, err));
     if (H5Aexists(in->source.file, name) <= 0)
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: attribute %s is missing", in->path, name);
-    *attr = (Attr){.type = -1};
     attr->id = H5Aopen(in->source.file, name, H5P_DEFAULT);
     if (attr->id >= 0)
         attr->type = H5Aget_type(attr->id);

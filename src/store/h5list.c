@@ -154,7 +154,7 @@ MaeStatus mae_h5in_list(const MaeH5In *in, MaeH5Kind kind, MaeTensorInfo **list,
     MaeTensorInfo *packed = NULL;
     MaeStatus status;
 
-    mae_vfd_quiet();
+    MAE_TRY(mae_vfd_begin(mae_h5in_path(in), 0, err));
     status = walk_group(&walk, walk.source->file);
     if (status == MAE_OK) {
         packed = pack(&walk);

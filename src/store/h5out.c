@@ -13,6 +13,7 @@ struct MaeH5Out {
     hid_t h5;      /* negative once sealed */
     hid_t new_set; /* creation lists without time stamps */
     hid_t new_group;
+    void *room;     /* for closing */
     MaeError first; /* first failure that is not the output's */
 };
 
@@ -28,15 +29,32 @@ static void fail(MaeH5Out *out, MaeStatus status, const char *name, const char *
                             out->file.path, name, what);
 }
 
+/** Healthy, and with memory for what libhdf5 is about to do for @p name. */
+static bool is_ready(MaeH5Out *out, const char *name)
+{
+    if (healthy(out) && !mae_vfd_has_room(0))
+        fail(out, MAE_ERR_NOMEM, name, "out of memory for libhdf5");
+    return healthy(out);
+}
+
+/** Close the HDF5 file, with the memory that was kept for it. */
+static void close_file(MaeH5Out *out)
+{
+    mae_vfd_yield_room(out->room);
+    out->room = NULL;
+    if (out->h5 >= 0 && H5Fclose(out->h5) < 0)
+        fail(out, MAE_ERR_NOMEM, "HDF5", "out of memory to close the file");
+    out->h5 = -1;
+}
+
 static void close_lists(MaeH5Out *out)
 {
-    if (out->h5 >= 0)
-        (void)H5Fclose(out->h5);
+    close_file(out);
     if (out->new_set >= 0)
         (void)H5Pclose(out->new_set);
     if (out->new_group >= 0)
         (void)H5Pclose(out->new_group);
-    out->h5 = out->new_set = out->new_group = -1;
+    out->new_set = out->new_group = -1;
     mae_vfd_release(&out->target);
 }
 
@@ -56,6 +74,20 @@ static hid_t create_file(MaeH5Out *out, size_t user_block)
     return file;
 }
 
+/** The HDF5 file in the output, and what new objects are made with; false: no memory. */
+static bool begin_file(MaeH5Out *out, size_t user_block)
+{
+    out->room = mae_vfd_hold_room();
+    if (out->room == NULL || !mae_vfd_has_room(0))
+        return false;
+    mae_vfd_quiet();
+    out->h5 = create_file(out, user_block);
+    out->new_set = H5Pcreate(H5P_DATASET_CREATE);
+    out->new_group = H5Pcreate(H5P_GROUP_CREATE);
+    return out->h5 >= 0 && H5Pset_obj_track_times(out->new_set, false) >= 0 &&
+           H5Pset_obj_track_times(out->new_group, false) >= 0;
+}
+
 MaeStatus mae_h5out_create_with(MaeH5Out **out, const char *path, size_t user_block,
                                 MaeFaults *faults, MaeError *err)
 {
@@ -64,18 +96,14 @@ MaeStatus mae_h5out_create_with(MaeH5Out **out, const char *path, size_t user_bl
 
     if (made == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory", path);
+    made->h5 = made->new_set = made->new_group = -1;
     status = mae_output_open(&made->file, path, faults, err);
     if (status != MAE_OK) {
         free(made);
         return status;
     }
-    mae_vfd_quiet();
     made->target = (MaeVfdTarget){.fd = made->file.fd, .out = &made->file};
-    made->h5 = create_file(made, user_block);
-    made->new_set = H5Pcreate(H5P_DATASET_CREATE);
-    made->new_group = H5Pcreate(H5P_GROUP_CREATE);
-    if (made->h5 < 0 || H5Pset_obj_track_times(made->new_set, false) < 0 ||
-        H5Pset_obj_track_times(made->new_group, false) < 0) {
+    if (!begin_file(made, user_block)) {
         mae_h5out_abort(made);
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory for an HDF5 file", path);
     }
@@ -94,7 +122,7 @@ static void put_attr(MaeH5Out *out, const char *name, hid_t file_type, hid_t mem
 {
     hid_t space, attr;
 
-    if (!healthy(out))
+    if (!is_ready(out, name))
         return;
     if (H5Aexists(out->h5, name) > 0) {
         fail(out, MAE_ERR_ARG, name, "written twice");
@@ -126,7 +154,7 @@ static hid_t text_type(size_t size)
 
 void mae_h5out_text(MaeH5Out *out, const char *name, const char *text)
 {
-    const hid_t type = text_type(strlen(text) + 1);
+    const hid_t type = is_ready(out, name) ? text_type(strlen(text) + 1) : -1;
 
     if (type < 0)
         fail(out, MAE_ERR_NOMEM, name, "out of memory");
@@ -204,7 +232,7 @@ static void put_set(MaeH5Out *out, const char *name, hid_t file_type, hid_t memo
     hsize_t dims[MAE_TENSOR_DIMS];
     hid_t space, set;
 
-    if (!healthy(out))
+    if (!is_ready(out, name))
         return;
     if (ndim > MAE_TENSOR_DIMS || !make_groups(out, name)) {
         fail(out, MAE_ERR_ARG, name, "not a proper name or shape");
@@ -234,7 +262,7 @@ static void put_texts(MaeH5Out *out, const char *name, const char *const *texts,
 {
     size_t row;
     char *rows = pack(texts, n, &row);
-    const hid_t type = rows == NULL ? -1 : text_type(row);
+    const hid_t type = rows == NULL || !is_ready(out, name) ? -1 : text_type(row);
     const hsize_t dims = n;
 
     if (type < 0)
@@ -325,7 +353,7 @@ void mae_h5out_rows_as(MaeH5Out *out, const char *name, MaeH5Element element,
 {
     hid_t set, space;
 
-    if (!healthy(out) || rows == 0)
+    if (rows == 0 || !is_ready(out, name))
         return;
     set = H5Dopen2(out->h5, name, H5P_DEFAULT);
     space = set < 0 ? -1 : H5Dget_space(set);
@@ -354,9 +382,7 @@ MaeStatus mae_h5out_check(const MaeH5Out *out, MaeError *err)
 
 MaeStatus mae_h5out_seal(MaeH5Out *out, MaeOutput **file, MaeError *err)
 {
-    if (out->h5 >= 0 && H5Fclose(out->h5) < 0)
-        fail(out, MAE_ERR_NOMEM, "HDF5", "out of memory to close the file");
-    out->h5 = -1;
+    close_file(out);
     *file = &out->file;
     return mae_h5out_check(out, err);
 }

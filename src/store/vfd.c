@@ -1,8 +1,11 @@
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+
 #include "store/vfd.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +17,8 @@
 #endif
 
 #define MAX_ADDRESS ((haddr_t)1 << 62)
+#define ROOM                                                                             \
+    ((size_t)8 << 20) /* more than libhdf5 takes for an operation or for closing */
 #define CACHE_BYTES ((size_t)32 << 20) /* of metadata; far above what we ever write */
 
 /** An HDF5 file as the driver sees it; the public part comes first. */
@@ -265,4 +270,40 @@ void mae_vfd_no_cleanup(void)
 void mae_vfd_quiet(void)
 {
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+static void *map(size_t size)
+{
+    void *at =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return at == MAP_FAILED ? NULL : at;
+}
+
+bool mae_vfd_has_room(size_t extra)
+{
+    void *at = map(ROOM + extra);
+
+    if (at != NULL)
+        (void)munmap(at, ROOM + extra);
+    return at != NULL;
+}
+
+void *mae_vfd_hold_room(void)
+{
+    return map(ROOM);
+}
+
+void mae_vfd_yield_room(void *room)
+{
+    if (room != NULL)
+        (void)munmap(room, ROOM);
+}
+
+MaeStatus mae_vfd_begin(const char *path, size_t extra, MaeError *err)
+{
+    if (!mae_vfd_has_room(extra))
+        MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory for libhdf5", path);
+    mae_vfd_quiet();
+    return MAE_OK;
 }

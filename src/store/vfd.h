@@ -16,7 +16,10 @@
 #define MAE_STORE_VFD_H
 
 #include <hdf5.h>
+#include <stdbool.h>
+#include <stddef.h>
 
+#include "base/status.h"
 #include "store/output.h"
 
 /** Where the driver reads and writes; must outlive the HDF5 file. */
@@ -49,5 +52,24 @@ void mae_vfd_no_cleanup(void);
 
 /** Stop libhdf5 from printing its error stack in this thread. */
 void mae_vfd_quiet(void);
+
+/**
+ * Address space for what libhdf5 allocates by itself during a call or two, 8 MiB and
+ * @p extra bytes: libhdf5 1.10 does not survive a malloc that fails, so look first.
+ * Another thread may take it meanwhile; where that matters, hold it.
+ */
+bool mae_vfd_has_room(size_t extra);
+
+/** The 8 MiB, kept for a call that must be made later; NULL if they are not to be had. */
+void *mae_vfd_hold_room(void);
+
+/** Right before that call. NULL is fine. */
+void mae_vfd_yield_room(void *room);
+
+/**
+ * mae_vfd_quiet and mae_vfd_has_room, before reading.
+ * Errors   NOMEM "<path>: out of memory for libhdf5".
+ */
+MaeStatus mae_vfd_begin(const char *path, size_t extra, MaeError *err);
 
 #endif /* MAE_STORE_VFD_H */

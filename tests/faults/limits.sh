@@ -57,6 +57,17 @@ ladder()
     enough=$ends
 }
 
+# smallest COMMAND...: the address space in MB that the command needs, in least.
+smallest()
+{
+    least=900 low=20
+    while [ $((least - low)) -gt 1 ]; do
+        middle=$(((least + low) / 2))
+        rm -rf made
+        if limited "-v $((middle * 1024))" "$@" >said 2>&1; then least=$middle; else low=$middle; fi
+    done
+}
+
 # enough: the last ladder led to success.
 enough()
 {
@@ -71,9 +82,14 @@ else
     ladder 'training with workers' 100 900 "$tools/mae-pretrain" run.yaml -o made \
         data.train=folder data.workers=4 train.threads=2
     enough
-    # Where a file cannot be closed, and where that shows: when the program ends.
-    ladder 'saving' 490 510 "$tools/mae-pretrain" run.yaml -o made \
-        data.train=folder data.workers=4 train.threads=2
+    # Just below what is enough, saving is what fails; all threads share one heap, so that
+    # there is one such place.
+    export MALLOC_ARENA_MAX=1
+    smallest "$tools/mae-pretrain" run.yaml -o made data.train=folder data.workers=4
+    ladder 'saving' $((least - 14)) $((least + 2)) "$tools/mae-pretrain" run.yaml -o made \
+        data.train=folder data.workers=4
+    enough
+    unset MALLOC_ARENA_MAX
     ladder 'features' 20 900 "$tools/mae-embed" run/last.h5 set -o made.h5 --threads 1
     enough
     ladder 'packing' 20 900 "$tools/mae-data" pack folder made.h5
