@@ -2,7 +2,6 @@
 
 #include "base/pages.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,4 +60,12 @@ void mae_pages_free(void *block, size_t size)
         (void)munmap(block, round_up(size, HUGE_PAGE));
     else
         free(block);
+}
+
+bool mae_pages_fit(size_t size)
+{
+    void *block = mae_pages_alloc(size);
+
+    mae_pages_free(block, size);
+    return block != NULL;
 }

@@ -14,6 +14,7 @@
 #ifndef MAE_BASE_PAGES_H
 #define MAE_BASE_PAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** @return @p size bytes, more than 0, all of them 0, aligned to 64. */
@@ -21,5 +22,11 @@ void *mae_pages_alloc(size_t size);
 
 /** @param block from mae_pages_alloc, or NULL.  @param size as it was asked for. */
 void mae_pages_free(void *block, size_t size);
+
+/**
+ * Whether @p size bytes could be had right now. For libraries that do not survive an
+ * allocation that fails: look before the call. Another thread may take them meanwhile.
+ */
+bool mae_pages_fit(size_t size);
 
 #endif /* MAE_BASE_PAGES_H */

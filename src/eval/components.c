@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "kernel/blas.h"
 #include "kernel/solve.h"
 
 enum { CHUNK = 128 }; /* rows, or columns, that become doubles at a time */
@@ -133,6 +134,7 @@ static MaeStatus fit(Fit *f, MaePool *pool, MaeError *err)
                  "principal components: expected rows or columns of at most %d, got "
                  "[%zu,%zu]",
                  MAE_COMPONENTS_SIDE, f->n, f->c->width);
+    MAE_TRY(mae_blas_reserve(mae_pool_threads(pool), err));
     reserve(f->c, &own);
     reserve_fit(f, &temporary);
     MAE_TRY(mae_arena_open(&f->c->arena, &own, "principal components", err));

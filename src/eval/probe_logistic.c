@@ -17,6 +17,7 @@
 #include "eval/probe.h"
 #include "eval/probe_parts.h"
 #include "eval/probe_sums.h"
+#include "kernel/blas.h"
 #include "kernel/rows.h"
 #include "kernel/solve.h"
 
@@ -233,6 +234,7 @@ MaeStatus mae_probe_logistic(MaeProbe *probe, const MaeProbeSet *train, size_t w
     MaeArena arena = mae_arena_measure(), memory = {.base = NULL};
     MaeStatus status;
 
+    MAE_TRY(mae_blas_reserve(mae_pool_threads(compute->pool), err));
     MAE_TRY(mae_probe_open(&made, train, width, classes, compute, err));
     logistic.count = classes * width + classes;
     carve(&logistic, &arena);

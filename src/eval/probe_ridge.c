@@ -11,6 +11,7 @@
 #include "eval/probe.h"
 #include "eval/probe_parts.h"
 #include "eval/probe_sums.h"
+#include "kernel/blas.h"
 #include "kernel/solve.h"
 
 /* Held-out rows whose logits are there at a time. */
@@ -147,6 +148,7 @@ MaeStatus mae_probe_ridge(MaeProbe *probe, const MaeProbeSet *train, size_t widt
     MaeArena arena = mae_arena_measure(), memory = {.base = NULL};
     MaeStatus status;
 
+    MAE_TRY(mae_blas_reserve(mae_pool_threads(compute->pool), err));
     MAE_TRY(mae_probe_open(&made, train, width, classes, compute, err));
     carve(&ridge, &arena);
     status = mae_arena_open(&memory, &arena, "ridge probe", err);

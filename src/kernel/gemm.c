@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/pool.h"
+#include "kernel/blas.h"
 #include "kernel/gemm_driver.h"
 
 typedef struct Backend Backend;
@@ -116,7 +117,6 @@ static void close_driver(Opened *opened)
         opened->driver->close(opened->state);
 }
 
-/* OpenBLAS is opened in any run: it must not start threads. */
 static MaeStatus open_drivers(Backend *backend, const MaeGemmDriver *driver, char *text,
                               size_t size, MaeError *err)
 {
@@ -124,10 +124,8 @@ static MaeStatus open_drivers(Backend *backend, const MaeGemmDriver *driver, cha
                                  : rank_of(drivers[MAE_GEMM_BUILTIN], MAE_BF16) > 0
                                      ? drivers[MAE_GEMM_BUILTIN]
                                      : driver;
-    Opened blas = {0};
 
-    MAE_TRY(open_driver(&blas, &mae_gemm_openblas, text, size, backend->options.threads,
-                        err));
+    MAE_TRY(mae_blas_tame(err));
     MAE_TRY(
         open_driver(&backend->small, small, text, size, backend->options.threads, err));
     backend->main = backend->small;

@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
 #include "kernel/gemm_driver.h"
 
+#define ROOM ((size_t)16 << 20) /* for making a primitive; oneDNN crashes without */
 #define BUCKETS 256
 
 /* Arguments of a product, in this order; absent ones are left out at the end. */
@@ -257,7 +259,7 @@ static Entry *make(State *state, const MaeGemmShape *shape)
         return NULL;
     entry->shape = *shape;
     omp_set_num_threads(1);
-    if (make_primitive(entry, state) && make_memory(entry, state))
+    if (mae_pages_fit(ROOM) && make_primitive(entry, state) && make_memory(entry, state))
         return entry;
     destroy(entry, state->threads);
     return NULL;

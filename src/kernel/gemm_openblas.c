@@ -4,11 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/blas.h"
 #include "kernel/gemm_driver.h"
 #include "kernel/rows.h"
-
-/* What openblas_get_parallel() returns for a build over OpenMP. */
-#define PARALLEL_OPENMP 2
 
 static int rank(MaeDtype operand)
 {
@@ -27,14 +25,8 @@ static void describe(char *text, size_t size)
 static MaeStatus blas_open(void **state, char *text, size_t size, size_t threads,
                            MaeError *err)
 {
-    (void)threads;
     *state = NULL;
-    if (openblas_get_parallel() == PARALLEL_OPENMP)
-        MAE_FAIL(err, MAE_ERR_ARG,
-                 "OpenBLAS: expected the pthread or serial variant, found the OpenMP "
-                 "variant, which can hang; install libopenblas0-pthread or select it "
-                 "with update-alternatives");
-    openblas_set_num_threads(1);
+    MAE_TRY(mae_blas_reserve(threads, err));
     describe(text, size);
     return MAE_OK;
 }

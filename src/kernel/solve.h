@@ -17,7 +17,7 @@
  * Errors   Factorising: NUMERIC; eigenvectors: NUMERIC, NOMEM. Broken preconditions
  *          assert.
  * Threads  Reentrant; concurrent calls need distinct outputs or tiles. OpenBLAS must have
- *          been set to one thread, as mae_gemm_open does.
+ *          been tamed and given memory (blas.h).
  */
 #ifndef MAE_KERNEL_SOLVE_H
 #define MAE_KERNEL_SOLVE_H

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
 #include "store/vfd.h"
 
 struct MaeH5Out {
@@ -32,7 +33,7 @@ static void fail(MaeH5Out *out, MaeStatus status, const char *name, const char *
 /** Healthy, and with memory for what libhdf5 is about to do for @p name. */
 static bool is_ready(MaeH5Out *out, const char *name)
 {
-    if (healthy(out) && !mae_vfd_has_room(0))
+    if (healthy(out) && !mae_pages_fit(MAE_VFD_ROOM))
         fail(out, MAE_ERR_NOMEM, name, "out of memory for libhdf5");
     return healthy(out);
 }
@@ -40,7 +41,7 @@ static bool is_ready(MaeH5Out *out, const char *name)
 /** Close the HDF5 file, with the memory that was kept for it. */
 static void close_file(MaeH5Out *out)
 {
-    mae_vfd_yield_room(out->room);
+    mae_pages_free(out->room, MAE_VFD_ROOM);
     out->room = NULL;
     if (out->h5 >= 0 && H5Fclose(out->h5) < 0)
         fail(out, MAE_ERR_NOMEM, "HDF5", "out of memory to close the file");
@@ -77,8 +78,8 @@ static hid_t create_file(MaeH5Out *out, size_t user_block)
 /** The HDF5 file in the output, and what new objects are made with; false: no memory. */
 static bool begin_file(MaeH5Out *out, size_t user_block)
 {
-    out->room = mae_vfd_hold_room();
-    if (out->room == NULL || !mae_vfd_has_room(0))
+    out->room = mae_pages_alloc(MAE_VFD_ROOM);
+    if (out->room == NULL || !mae_pages_fit(MAE_VFD_ROOM))
         return false;
     mae_vfd_quiet();
     out->h5 = create_file(out, user_block);

@@ -1,13 +1,12 @@
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
-
 #include "store/vfd.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/pages.h"
 
 #if !H5_VERSION_GE(1, 10, 5) /* numbers and sizes of chunks */
 #error "HDF5 1.10.5 or newer is needed"
@@ -17,8 +16,6 @@
 #endif
 
 #define MAX_ADDRESS ((haddr_t)1 << 62)
-#define ROOM                                                                             \
-    ((size_t)8 << 20) /* more than libhdf5 takes for an operation or for closing */
 #define CACHE_BYTES ((size_t)32 << 20) /* of metadata; far above what we ever write */
 
 /** An HDF5 file as the driver sees it; the public part comes first. */
@@ -272,37 +269,9 @@ void mae_vfd_quiet(void)
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
-static void *map(size_t size)
-{
-    void *at =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    return at == MAP_FAILED ? NULL : at;
-}
-
-bool mae_vfd_has_room(size_t extra)
-{
-    void *at = map(ROOM + extra);
-
-    if (at != NULL)
-        (void)munmap(at, ROOM + extra);
-    return at != NULL;
-}
-
-void *mae_vfd_hold_room(void)
-{
-    return map(ROOM);
-}
-
-void mae_vfd_yield_room(void *room)
-{
-    if (room != NULL)
-        (void)munmap(room, ROOM);
-}
-
 MaeStatus mae_vfd_begin(const char *path, size_t extra, MaeError *err)
 {
-    if (!mae_vfd_has_room(extra))
+    if (!mae_pages_fit(MAE_VFD_ROOM + extra))
         MAE_FAIL(err, MAE_ERR_NOMEM, "%s: out of memory for libhdf5", path);
     mae_vfd_quiet();
     return MAE_OK;

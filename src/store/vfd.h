@@ -16,7 +16,6 @@
 #define MAE_STORE_VFD_H
 
 #include <hdf5.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
@@ -54,20 +53,13 @@ void mae_vfd_no_cleanup(void);
 void mae_vfd_quiet(void);
 
 /**
- * Address space for what libhdf5 allocates by itself during a call or two, 8 MiB and
- * @p extra bytes: libhdf5 1.10 does not survive a malloc that fails, so look first.
- * Another thread may take it meanwhile; where that matters, hold it.
+ * More than libhdf5 allocates by itself for an operation, or for closing a file. Version
+ * 1.10 does not survive a malloc that fails: look first (mae_pages_fit), or hold it.
  */
-bool mae_vfd_has_room(size_t extra);
-
-/** The 8 MiB, kept for a call that must be made later; NULL if they are not to be had. */
-void *mae_vfd_hold_room(void);
-
-/** Right before that call. NULL is fine. */
-void mae_vfd_yield_room(void *room);
+#define MAE_VFD_ROOM ((size_t)8 << 20)
 
 /**
- * mae_vfd_quiet and mae_vfd_has_room, before reading.
+ * mae_vfd_quiet, and a look for MAE_VFD_ROOM and @p extra bytes; before reading.
  * Errors   NOMEM "<path>: out of memory for libhdf5".
  */
 MaeStatus mae_vfd_begin(const char *path, size_t extra, MaeError *err);

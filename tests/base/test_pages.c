@@ -33,6 +33,8 @@ START_TEST(impossible_sizes_are_refused)
     ck_assert_ptr_null(mae_pages_alloc(SIZE_MAX / 2));
     mae_pages_free(NULL, 1);
     mae_pages_free(NULL, SIZE_MAX);
+    ck_assert(mae_pages_fit(64 << 20));
+    ck_assert(!mae_pages_fit(SIZE_MAX / 2));
 }
 END_TEST
 

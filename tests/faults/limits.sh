@@ -23,7 +23,7 @@ limited()
     limit=$1
     shift
     # shellcheck disable=SC2016,SC2086 # for that shell; an option and its value
-    timeout 60 sh -c 'ulimit $1; shift; exec "$@"' sh "$limit" "$@"
+    timeout -s KILL 60 sh -c 'ulimit $1; shift; exec "$@"' sh "$limit" "$@"
 }
 
 # plain LIMIT COMMAND...: a problem if it ends otherwise than with 0, or 1 and a message.
@@ -83,13 +83,20 @@ else
         data.train=folder data.workers=4 train.threads=2
     enough
     # Just below what is enough, saving is what fails; all threads share one heap, so that
-    # there is one such place.
+    # there is one such place. In f32, libraries multiply.
     export MALLOC_ARENA_MAX=1
-    smallest "$tools/mae-pretrain" run.yaml -o made data.train=folder data.workers=4
-    ladder 'saving' $((least - 14)) $((least + 2)) "$tools/mae-pretrain" run.yaml -o made \
-        data.train=folder data.workers=4
-    enough
+    for precision in auto f32; do
+        smallest "$tools/mae-pretrain" run.yaml -o made data.train=folder data.workers=4 \
+            train.precision=$precision
+        ladder "$precision just below enough" $((least - 14)) $((least + 2)) \
+            "$tools/mae-pretrain" run.yaml -o made data.train=folder data.workers=4 \
+            train.precision=$precision
+        enough
+    done
     unset MALLOC_ARENA_MAX
+    ladder 'training in f32' 20 900 "$tools/mae-pretrain" run.yaml -o made \
+        train.precision=f32 data.workers=4
+    enough
     ladder 'features' 20 900 "$tools/mae-embed" run/last.h5 set -o made.h5 --threads 1
     enough
     ladder 'packing' 20 900 "$tools/mae-data" pack folder made.h5
