@@ -172,7 +172,7 @@ MaeStatus mae_comm_pause(MaeComm *comm, double since, MaeError *err)
         comm->broken = true;
         MAE_FAIL(err, MAE_ERR_COMM,
                  "rank %zu of %zu: nothing came from the other ranks for %g s: one of "
-                 "them or the network hangs",
+                 "them or the network hangs (dist.timeout says how long to wait)",
                  comm->rank, comm->world, comm->options.timeout);
     }
     if (waited < 1e-3)

@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,8 @@ typedef struct Best {
     char text[2 * MAE_TEXT_WORD];
 } Best;
 
-/* Distance of @p key to one of the comma-separated names, SIZE_MAX if none is close. */
+/* Distance of @p key to one of the comma-separated names, SIZE_MAX if none is close; a
+ * name that it begins counts as close. */
 static size_t closest(const char *key, const char *names)
 {
     const size_t n = strlen(key);
@@ -20,7 +22,8 @@ static size_t closest(const char *key, const char *names)
     while (names != NULL && *names != '\0') {
         const size_t m = strcspn(names, ",");
         const size_t shorter = n < m ? n : m, allowed = shorter < 6 ? 1 : shorter / 3;
-        const size_t d = mae_text_distance(key, n, names, m);
+        const bool begun = n >= 3 && n < m && strncmp(key, names, n) == 0;
+        const size_t d = begun ? 1 : mae_text_distance(key, n, names, m);
 
         if (d <= allowed && d < shorter && d < best)
             best = d;

@@ -50,6 +50,11 @@ static MaeStatus check_block(const unsigned char *block, const char *path, uint6
     const uint64_t length = mae_get_u64(block + AT_LENGTH);
     const uint32_t version = mae_get_u32(block + AT_VERSION);
 
+    if (memcmp(block, "\x89HDF\r\n\x1a\n", 8) == 0)
+        MAE_FAIL(err, MAE_ERR_FORMAT,
+                 "%s: expected a checkpoint, found another kind of HDF5 file (images, or "
+                 "features of mae-embed)",
+                 path);
     if (memcmp(block, MAE_CKPT_MAGIC, sizeof MAE_CKPT_MAGIC - 1) != 0)
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s: not a checkpoint (wrong magic number)", path);
     if (mae_get_u32(block + AT_SUM) != mae_crc32c(0, block, AT_SUM))

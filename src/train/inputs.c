@@ -414,10 +414,9 @@ static MaeStatus check_batch(const MaeInputs *inputs, const MaeConfig *cfg,
 
     if (batch % world != 0)
         MAE_FAIL(err, MAE_ERR_ARG,
-                 "train.batch_size: %zu images cannot be divided evenly among %zu ranks; "
-                 "the nearest that can are %zu and %zu",
-                 batch, world, batch < world ? world : batch / world * world,
-                 (batch / world + 1) * world);
+                 "train.batch_size: expected a multiple of the %zu ranks, such as %zu, "
+                 "got %zu",
+                 world, (batch + world - 1) / world * world, batch);
     if (inputs->subset_count < batch * cfg->train.accum_iter)
         MAE_FAIL(
             err, MAE_ERR_ARG,

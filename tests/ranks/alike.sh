@@ -26,7 +26,7 @@ second="-np 1 $tool run.yaml"
 
 # shellcheck disable=SC2086 # words
 {
-    refused 'a key' 'rank 1: .*configuration.* of rank 0.*: optim.lr: run has 0.001, config' \
+    refused 'a key' 'rank 1: .*configuration.* rank 0.*: optim.lr: run has 0.001, config' \
         two : $second optim.lr=2e-3
     refused 'a key, of rank 0' 'rank 1: .*: mask.ratio: run has 0.5, config says 0.75' \
         two mask.ratio=0.5 : $second
@@ -47,7 +47,7 @@ second="-np 1 $tool run.yaml"
 }
 refused 'everywhere a typing error' 'rank 0: .*optim.lrr=1: unknown key' \
     train 4 run optim.lrr=1
-refused 'a batch that cannot be divided' 'train.batch_size: 12 images .* 5 ranks' \
+refused 'a batch that cannot be divided' 'train.batch_size: expected a multiple of the 5 ranks, such as 15, got 12' \
     train 5 run
 refused 'no images anywhere' "rank 0: data.train: dataset 'none'" train 2 run data.train=none
 

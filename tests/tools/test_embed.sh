@@ -84,6 +84,8 @@ check 'HDF5: the values of the NPY' 0 '^same$' \
     sh -c 'h5dump -d features -b LE -o dumped all.h5 && cmp dumped values && echo same'
 check 'without labels' 0 'flat.csv: 1 images' "$embed" m.h5 flat -o flat.csv
 check 'CSV: no label' 0 '^"1.png",,' tail -n 1 flat.csv
+check 'features are no checkpoint' 3 'all.h5: expected a checkpoint, found another kind of HDF5' \
+    "$embed" all.h5 flat -o no.h5
 check 'bad images' 3 'wrong.png' "$embed" m.h5 bad -o bad.h5
 check 'no output of it' 0 '^absent$' absent bad.h5 bad.h5.mae-tmp
 echo "1..$count"

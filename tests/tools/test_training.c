@@ -170,7 +170,7 @@ START_TEST(from_images_to_a_classifier)
            0);
     ck_assert_str_eq(err, "");
     expect_text(out, "top-1 accuracy: best ");
-    expect_text(out, "next: mae-predict tuned/last.h5 IMAGE");
+    expect_text(out, "next: mae-predict tuned/best.h5 IMAGE");
     expect(
         "finetune run.yaml -o tuned finetune.checkpoint=run/best.h5 data.val=val --json",
         0); /* nothing left to do */

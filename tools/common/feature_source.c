@@ -250,12 +250,12 @@ static MaeStatus expect_alike(const FeatureSource *source, const MaeDataset *ds,
     (void)snprintf(text, sizeof text, "%llu %llx", (unsigned long long)images.count,
                    (unsigned long long)images.checksum);
     MAE_TRY(mae_comm_same(comm, "the images", text, err));
-    (void)snprintf(text, sizeof text, "%08x %s %s %s",
-                   mae_crc32c(0, loaded->weights, total * sizeof *loaded->weights),
-                   mae_gemm_backend(source->gemm),
+    (void)snprintf(text, sizeof text, "%08x",
+                   mae_crc32c(0, loaded->weights, total * sizeof *loaded->weights));
+    MAE_TRY(mae_comm_same(comm, "the weights", text, err));
+    (void)snprintf(text, sizeof text, "%s %s %s", mae_gemm_backend(source->gemm),
                    mae_dtype_name(mae_gemm_operand(source->gemm)), mae_rows_isa());
-    return mae_comm_same(comm, "the weights, the processor and the library for products",
-                         text, err);
+    return mae_comm_same(comm, "the processor and the library for products", text, err);
 }
 
 MaeStatus feature_source_read(FeatureSource *source, MaeFeatures *features,

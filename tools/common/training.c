@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "common/signals.h"
@@ -94,6 +95,21 @@ static void print_scores(const char *what, double best, double last, int digits,
     printf("\n");
 }
 
+/* The best one, if scores told which it is. */
+static void print_classifier(const char *folder, const char *val)
+{
+    char best[4096];
+    const bool scored =
+        snprintf(best, sizeof best, "%s/best.h5", folder) < (int)sizeof best &&
+        access(best, R_OK) == 0;
+    const char *name = scored ? "best.h5" : "last.h5";
+
+    printf("classifier: %s/%s\nnext: mae-predict %s/%s IMAGE...\n", folder, name, folder,
+           name);
+    if (val[0] != '\0')
+        printf("      mae-eval %s/%s --test %s\n", folder, name, val);
+}
+
 static void print_text(const MaeConfig *cfg, const MaeTrainResult *r)
 {
     const char *folder = cfg->train.output_dir;
@@ -117,10 +133,7 @@ static void print_text(const MaeConfig *cfg, const MaeTrainResult *r)
         printf("report: %s/report.html\n", folder);
     if (cfg->tool == MAE_CONF_FINETUNE) {
         print_scores("top-1 accuracy", 100.0 * r->score, 100.0 * r->last_score, 2, " %");
-        printf("classifier: %s/last.h5\nnext: mae-predict %s/last.h5 IMAGE...\n", folder,
-               folder);
-        if (cfg->data.val[0] != '\0')
-            printf("      mae-eval %s/last.h5 --test %s\n", folder, cfg->data.val);
+        print_classifier(folder, cfg->data.val);
         return;
     }
     print_scores("held-out loss", -r->score, -r->last_score, 4, "");
