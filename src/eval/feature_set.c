@@ -316,9 +316,13 @@ static MaeStatus gather(MaeFeatures *f, const MaeEmbedSpec *spec, const MaeDatas
     if (root)
         all.count = places.total;
     places_close(&places);
+    if (status != MAE_OK) {
+        mae_features_done(&all);
+        return status;
+    }
     mae_features_done(f);
     *f = all;
-    return status;
+    return MAE_OK;
 }
 
 MaeStatus mae_features_read(MaeFeatures *features, const MaeEmbedder *embedder,

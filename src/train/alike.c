@@ -55,6 +55,7 @@ static MaeStatus compare_configs(const MaeSession *session, const MaeConfig *cfg
 
     if (mae_comm_rank(session->comm) == 0)
         return MAE_OK;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): all ranks have one */
     MAE_TRY(mae_config_parse_text(&first, cfg->tool, "rank 0", text, strlen(text), NULL,
                                   0, err));
     if (mae_config_diff(&first, cfg, NULL, MAE_CONF_DIFF_ALL, diff, sizeof diff) > 0)

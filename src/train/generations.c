@@ -213,6 +213,7 @@ static MaeStatus prune(const MaeRunFolder *folder, long newest, MaeError *err)
 
     for (;;) {
         MAE_TRY(count_numbers(folder, newest + 1, &kept, err));
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): counted */
         if (kept.count <= folder->keep)
             return MAE_OK;
         print_checkpoint(name, kept.smallest);

@@ -261,6 +261,7 @@ MaeStatus mae_nonfinite_report(MaeNonfinite *found, MaeTrainer *trainer, const c
     if (status == MAE_OK && mae_trainer_leads(trainer)) {
         status = mae_run_folder_file(trainer->folder, name, path, sizeof path, err);
         if (status == MAE_OK)
+            /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): spread has one */
             status = mae_file_write_atomic(path, text, strlen(text), err);
     }
     free(text);
@@ -275,7 +276,7 @@ void mae_nonfinite_text(const MaeNonfinite *found, const MaeTrainer *trainer, ch
     (void)number_text(value, sizeof value, found->value);
     if (found->place == MAE_NONFINITE_LOSS)
         (void)snprintf(text, size, "loss of batch %llu is %s",
-                       (unsigned long long)(trainer->state.batch + found->index + 1),
+                       (unsigned long long)trainer->state.batch + found->index + 1,
                        value);
     else
         (void)snprintf(text, size, "%s of %s[%zu] is %s%s", found->what, found->name,

@@ -80,7 +80,7 @@ static MaeStatus describe(Failure *failure, MaeTrainer *trainer, MaeConfNonfinit
     }
     if (accum > 1)
         (void)snprintf(to, sizeof to, " to %llu",
-                       (unsigned long long)(state->batch + accum));
+                       (unsigned long long)state->batch + accum);
     (void)snprintf(
         failure->place, sizeof failure->place, "step %llu (epoch %llu, %s %llu%s)",
         (unsigned long long)state->step + 1, (unsigned long long)state->epoch + 1,

@@ -26,6 +26,19 @@ START_TEST(peak_memory_rises_and_stays)
 }
 END_TEST
 
+START_TEST(address_space_grows_untouched)
+{
+    const size_t before = mae_machine_address_space();
+    char *block = malloc(BLOCK);
+    const size_t with = mae_machine_address_space();
+
+    ck_assert_ptr_nonnull(block);
+    free(block);
+    ck_assert_uint_gt(before, 0);
+    ck_assert_uint_ge(with, before + BLOCK);
+}
+END_TEST
+
 START_TEST(processor_is_one_line)
 {
     char text[128] = "x", cut[4] = "x";
@@ -65,6 +78,7 @@ int main(void)
     TCase *tc = tcase_create("machine");
 
     tcase_add_test(tc, peak_memory_rises_and_stays);
+    tcase_add_test(tc, address_space_grows_untouched);
     tcase_add_test(tc, processor_is_one_line);
     tcase_add_test(tc, instructions_are_nested);
     tcase_add_test(tc, processor_time_passes_while_computing);

@@ -5,23 +5,28 @@ set -eu
 usage()
 {
     cat <<'END'
-Usage: tools/dev/analyse.sh [--tidy | --cppcheck] [--help] [FILE...]
+Usage: tools/dev/analyse.sh [--tidy | --cppcheck | --gcc] [--help] [FILE...]
 
-Runs clang-tidy (.clang-tidy) and cppcheck (tools/dev/cppcheck.txt) over src and tools, or
-over the files given; the last line is "N findings". Ends with 1 if there are any.
+Runs clang-tidy (.clang-tidy), cppcheck (tools/dev/cppcheck.txt) and gcc -fanalyzer
+(tools/dev/gcc-analyzer.txt) over src and tools, or over the files given, and says what
+they find that is not known to be wrong; the last line is "N findings". Ends
+with 1 if there are any.
 
   --tidy      clang-tidy alone
   --cppcheck  cppcheck alone
+  --gcc       gcc -fanalyzer alone
 END
 }
 
 tidy=yes
 cppcheck=yes
+gcc=yes
 names=
 while [ $# -gt 0 ]; do
     case $1 in
-    --tidy) cppcheck=no ;;
-    --cppcheck) tidy=no ;;
+    --tidy) cppcheck=no gcc=no ;;
+    --cppcheck) tidy=no gcc=no ;;
+    --gcc) tidy=no cppcheck=no ;;
     -h | --help)
         usage
         exit 0
@@ -76,6 +81,25 @@ if [ "$cppcheck" = yes ]; then
         --suppress=missingIncludeSystem --suppressions-list=tools/dev/cppcheck.txt \
         --template='{file}:{line}:{column}: {severity}: {message} [{id}]' \
         $names 2>>"$work/found" || true
+fi
+# Each file as it is compiled, without what the build adds about colours and dependencies.
+if [ "$gcc" = yes ]; then
+    need gcc
+    echo 'analyse.sh: gcc -fanalyzer'
+    for name in $names; do
+        sed -n 's;^ *"command": "[^ ]* \(.*\) -MD .* -c \(../'"$name"'\)",$;gcc \1 \2;p' \
+            "$build/compile_commands.json"
+    done | sed 's/\\"/"/g; s;$; -S -o /dev/null -fanalyzer -fanalyzer-verbosity=0;
+                s/$/ -fdiagnostics-plain-output/' >"$work/commands"
+    (cd "$build" && xargs -d '\n' -P "$jobs" -n 1 sh -c <"$work/commands") \
+        >"$work/gcc" 2>&1 || true
+    sed -n -E 's;^\.\./;;; /^[^ ]+: (warning|error): /p' "$work/gcc" | sort -u |
+        awk -F: 'NR == FNR { if ($1 !~ "^//") known[$1 " " $2]; next }
+                 { check = $0; sub(/.*\[-Wanalyzer-/, "", check); sub(/\]$/, "", check)
+                   if (check " " $1 in known) wrong++
+                   else print }
+                 END { print wrong + 0 " are known to be wrong" >"/dev/stderr" }' \
+            tools/dev/gcc-analyzer.txt - >>"$work/found"
 fi
 cat "$work/found"
 count=$(wc -l <"$work/found")
