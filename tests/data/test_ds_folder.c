@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,22 @@ START_TEST(classes_in_byte_order)
     ck_assert_uint_eq(img.channels, 3);
     mae_image_done(&img);
     mae_image_done(&want);
+    mae_read_buffer_done(&buffer);
+}
+END_TEST
+
+/* The folder must not become what the process reads as its input. */
+START_TEST(standard_input_stays_closed)
+{
+    MaeImage img = {0};
+    MaeReadBuffer buffer = {0};
+
+    fixture_classes(root, 2, 1, 8, 9);
+    ck_assert_int_eq(close(STDIN_FILENO), 0);
+    ck_assert_ok(mae_dataset_open(&ds, root, NULL, &err));
+    ck_assert_ok(mae_dataset_read(ds, 1, &img, &buffer, &err));
+    ck_assert_int_eq(open("/dev/null", O_RDONLY), STDIN_FILENO); /* was free */
+    mae_image_done(&img);
     mae_read_buffer_done(&buffer);
 }
 END_TEST
@@ -188,6 +205,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, opened_setup, opened_teardown);
     tcase_add_test(tc, classes_in_byte_order);
+    tcase_add_test(tc, standard_input_stays_closed);
     tcase_add_test(tc, nested_hidden_and_foreign_files);
     tcase_add_test(tc, links_and_loops);
     tcase_add_test(tc, diamonds_of_links_end);

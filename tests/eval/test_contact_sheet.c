@@ -1,5 +1,6 @@
 #include "eval/contact_sheet.h"
 
+#include <hdf5.h>
 #include <string.h>
 
 #include "data/opened.h"
@@ -47,6 +48,39 @@ START_TEST(large_pictures_shrink)
     ck_assert_ok(mae_thumbnail_read(&t, &thumb, ds, 0, 24, &err));
     ck_assert_uint_eq(thumb.height, sizes[_i][2]);
     ck_assert_uint_eq(thumb.width, sizes[_i][3]);
+    mae_image_done(&thumb);
+    mae_thumbnailer_done(&t);
+}
+END_TEST
+
+/* Of f32 pixels, the picture's smallest is black, its largest white; one value is grey. */
+START_TEST(real_numbers_span_their_range)
+{
+    static const float pixels[2][6] = {{-1, 0, 1, 2, 3, 4}, {-7, -7, -7, -7, -7, -7}};
+    static const unsigned char want[6] = {0, 51, 102, 153, 204, 255};
+    const hsize_t dims[3] = {2, 2, 3};
+    const char *path = fixture_path(root, "stack.h5");
+    const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t space = H5Screate_simple(3, dims, NULL);
+    const hid_t set = H5Dcreate2(file, "images", H5T_NATIVE_FLOAT, space, H5P_DEFAULT,
+                                 H5P_DEFAULT, H5P_DEFAULT);
+    MaeThumbnailer t = {0};
+    MaeImage thumb = {0};
+
+    ck_assert(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, pixels) >=
+              0);
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Fclose(file);
+    ck_assert_ok(mae_dataset_open(&ds, path, NULL, &err));
+    ck_assert_ok(mae_thumbnail_read(&t, &thumb, ds, 0, 3, &err));
+    ck_assert(thumb.height == 2 && thumb.width == 3 && thumb.channels == 3);
+    for (size_t i = 0; i < 6; i++)
+        for (size_t c = 0; c < 3; c++)
+            ck_assert_uint_eq(at(&thumb, i / 3, i % 3)[c], want[i]);
+    ck_assert_ok(mae_thumbnail_read(&t, &thumb, ds, 1, 3, &err));
+    ck_assert_uint_eq(at(&thumb, 0, 0)[0], 128);
+    ck_assert_mem_eq(at(&thumb, 0, 0), at(&thumb, 1, 2), 3);
     mae_image_done(&thumb);
     mae_thumbnailer_done(&t);
 }
@@ -143,6 +177,7 @@ int main(void)
     tcase_add_checked_fixture(tc, opened_setup, opened_teardown);
     tcase_add_test(tc, small_pictures_are_enlarged);
     tcase_add_loop_test(tc, large_pictures_shrink, 0, 3);
+    tcase_add_test(tc, real_numbers_span_their_range);
     tcase_add_test(tc, bad_pictures_are_named);
     tcase_add_test(tc, frames_tell_classes);
     tcase_add_test(tc, sheets_have_bounds);
