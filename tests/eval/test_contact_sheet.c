@@ -53,7 +53,7 @@ START_TEST(large_pictures_shrink)
 }
 END_TEST
 
-/* Of f32 pixels, the picture's smallest is black, its largest white; one value is grey. */
+/* Of f32 pixels the smallest is black, the largest white; all equal, they are grey. */
 START_TEST(real_numbers_span_their_range)
 {
     static const float pixels[2][6] = {{-1, 0, 1, 2, 3, 4}, {-7, -7, -7, -7, -7, -7}};
