@@ -47,8 +47,8 @@ second="-np 1 $tool run.yaml"
 }
 refused 'everywhere a typing error' 'rank 0: .*optim.lrr=1: unknown key' \
     train 4 run optim.lrr=1
-refused 'a batch that cannot be divided' 'train.batch_size: expected a multiple of the 5 ranks, such as 15, got 12' \
-    train 5 run
+refused 'a batch that cannot be divided' \
+    'expected a multiple of the 5 ranks, such as 15, got 12' train 5 run
 refused 'no images anywhere' "rank 0: data.train: dataset 'none'" train 2 run data.train=none
 
 # Each rank has a place of its own, whose names are those of the others.
