@@ -397,6 +397,21 @@ static MaeStatus save_start(MaeTrainer *trainer, MaeError *err)
     return save(trainer, (MaeSaveAs){0}, err);
 }
 
+/* The result of a finished run is last.h5, even if that went bad since. */
+static MaeStatus restore_last(MaeTrainer *trainer, MaeError *err)
+{
+    bool whole = trainer->folder->last_is_whole;
+
+    MAE_TRY(mae_trainer_follow(trainer, &whole, sizeof whole, err));
+    if (whole)
+        return MAE_OK;
+    MAE_TRY(save(trainer, (MaeSaveAs){.must = true}, err));
+    if (mae_trainer_leads(trainer))
+        mae_log(&trainer->hooks->log, MAE_LOG_INFO, "%s/last.h5 is written again from %s",
+                trainer->folder->path, trainer->folder->resume);
+    return MAE_OK;
+}
+
 MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError *err)
 {
     const MaeTrainPace *pace = &trainer->pace;
@@ -404,8 +419,8 @@ MaeStatus mae_trainer_run(MaeTrainer *trainer, MaeTrainResult *result, MaeError 
     bool first = true, over = mae_trainer_finished(trainer);
 
     trainer->started = trainer->last_save = mae_trainer_clock(trainer);
-    if (status == MAE_OK && !over)
-        status = save_start(trainer, err);
+    if (status == MAE_OK)
+        status = over ? restore_last(trainer, err) : save_start(trainer, err);
     while (status == MAE_OK && !over) {
         status =
             mae_comm_agree(trainer->hooks->comm, place_loader(trainer, first, err), err);

@@ -164,6 +164,27 @@ START_TEST(numbered_ones_follow)
 }
 END_TEST
 
+/* What a finished run names as its result can be read, whatever became of it since. */
+START_TEST(finished_runs_have_a_result)
+{
+    const char *overrides = "train.checkpoint_every=1 train.epochs=2";
+
+    session(overrides, 0, MAE_OK);
+    train_copy(folder, "run", "straight");
+    if (_i == 0)
+        train_flip(folder, "run/last.h5");
+    else
+        ck_assert_int_eq(unlink(fixture_path(folder, "run/last.h5")), 0);
+    session(overrides, 0, MAE_OK);
+    ck_assert_uint_eq(run.updates, 0);
+    mae_test_has(run.log, "last.h5 is written again from ");
+    train_compare(folder, "straight", "run");
+    ck_assert_int_eq(step_of("run/previous.h5"), UPDATES / 2);
+    session(overrides, 0, MAE_OK);
+    ck_assert_uint_eq(mae_test_count(run.log, "written again"), 0);
+}
+END_TEST
+
 /* Where there is something that cannot be read, nothing begins anew over it. */
 START_TEST(unreadable_is_not_missing)
 {
@@ -246,6 +267,7 @@ int main(void)
     tcase_add_test(tc, all_damaged);
     tcase_add_test(tc, previous_alone_is_a_run);
     tcase_add_test(tc, numbered_ones_follow);
+    tcase_add_loop_test(tc, finished_runs_have_a_result, 0, 2);
     tcase_add_test(tc, unreadable_is_not_missing);
     tcase_add_test(tc, flipped_bits_are_refused);
     tcase_add_test(tc, truncated_ones_are_passed_over);
