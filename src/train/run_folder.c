@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -12,6 +13,11 @@
 #include "store/output.h"
 #include "train/generations.h"
 #include "train/run_lock.h"
+
+#define SET_ASIDE "before-" /* and a number */
+#define STEPS "steps.jsonl"
+#define PREVIEWS "reconstructions"
+#define SET_ASIDE_MOST 9999
 
 typedef enum Content { CONTENT_EMPTY, CONTENT_FOREIGN, CONTENT_RUN } Content;
 
@@ -50,9 +56,15 @@ static bool is_preview(const char *name)
     return is_numbered(name, "epoch-", 4, ".png");
 }
 
+/* The folder of what was left of a run without a checkpoint. */
+static bool is_set_aside(const char *name)
+{
+    return is_numbered(name, SET_ASIDE, 1, "");
+}
+
 static bool is_run_file(const char *name)
 {
-    static const char *const names[] = {"config.yaml",   "log.txt",     "steps.jsonl",
+    static const char *const names[] = {"config.yaml",   "log.txt",     STEPS,
                                         "best.h5",       "report.html", "confusion.csv",
                                         "confusion.png", "summary.json"};
 
@@ -77,9 +89,10 @@ static MaeStatus look(const char *path, Content *content, MaeError *err)
         return mae_file_fail(err, path, "cannot read the folder", errno);
     *content = CONTENT_EMPTY;
     while ((entry = readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, "steps.jsonl") == 0 || mae_generation_is(entry->d_name))
+        if (strcmp(entry->d_name, STEPS) == 0 || mae_generation_is(entry->d_name))
             *content = CONTENT_RUN;
-        else if (entry->d_name[0] != '.' && *content == CONTENT_EMPTY)
+        else if (entry->d_name[0] != '.' && !is_set_aside(entry->d_name) &&
+                 *content == CONTENT_EMPTY)
             *content = CONTENT_FOREIGN;
     }
     (void)closedir(dir);
@@ -105,8 +118,13 @@ static MaeStatus choose(MaeRunFolder *folder, const MaeConfig *cfg, MaeError *er
                  folder->path);
     if (strcmp(resume, "none") == 0)
         return MAE_OK;
-    if (strcmp(resume, "auto") == 0)
-        return cfg->train.overwrite ? MAE_OK : mae_generation_find(folder, err);
+    if (strcmp(resume, "auto") == 0) {
+        if (!cfg->train.overwrite)
+            MAE_TRY(mae_generation_find(folder, err));
+        folder->lost =
+            content == CONTENT_RUN && !cfg->train.overwrite && folder->resume[0] == '\0';
+        return MAE_OK;
+    }
     if (access(resume, F_OK) != 0 && errno == ENOENT)
         MAE_FAIL(err, MAE_ERR_ARG, "train.resume: %s does not exist", resume);
     MAE_TRY(mae_ckpt_verify(resume, err));
@@ -205,6 +223,86 @@ static MaeStatus clean(const char *folder, bool (*is_ours)(const char *name), bo
     return status;
 }
 
+/* Make the folder that what is left of a run goes to. */
+static MaeStatus make_aside(const char *folder, char *path, size_t size, MaeError *err)
+{
+    for (int n = 1; n <= SET_ASIDE_MOST; n++) {
+        char name[32];
+
+        (void)snprintf(name, sizeof name, SET_ASIDE "%d", n);
+        MAE_TRY(join(path, size, folder, name, err));
+        if (mkdir(path, 0777) == 0)
+            return MAE_OK;
+        if (errno != EEXIST)
+            break;
+    }
+    return mae_file_fail(err, path, "cannot make the folder", errno);
+}
+
+/* Move a file, which may be missing, to another folder. */
+static MaeStatus move(const char *from, const char *to, const char *name, MaeError *err)
+{
+    char old[MAE_CONFIG_PATH + 320], path[MAE_CONFIG_PATH + 320];
+
+    MAE_TRY(join(old, sizeof old, from, name, err));
+    MAE_TRY(join(path, sizeof path, to, name, err));
+    if (rename(old, path) != 0 && errno != ENOENT)
+        return mae_file_fail(err, old, "cannot move", errno);
+    return MAE_OK;
+}
+
+/* All files of a run; what marks it as one goes last. */
+static MaeStatus move_all(const char *from, const char *to, MaeError *err)
+{
+    MaeStatus status = MAE_OK;
+    const struct dirent *entry;
+    DIR *dir = opendir(from);
+
+    if (dir == NULL)
+        return mae_file_fail(err, from, "cannot read the folder", errno);
+    while (status == MAE_OK && (entry = readdir(dir)) != NULL) {
+        if (is_run_file(entry->d_name) && strcmp(entry->d_name, STEPS) != 0)
+            status = move(from, to, entry->d_name, err);
+    }
+    (void)closedir(dir);
+    MAE_TRY(status);
+    MAE_TRY(move(from, to, PREVIEWS, err));
+    return move(from, to, STEPS, err);
+}
+
+/* Did the run come as far as to a line of a log? */
+static bool has_lines(const char *folder)
+{
+    static const char *const logs[] = {"log.txt", STEPS};
+    char path[MAE_CONFIG_PATH + 32];
+    struct stat info;
+
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
+        if (join(path, sizeof path, folder, logs[i], NULL) == MAE_OK &&
+            stat(path, &info) == 0 && info.st_size > 0)
+            return true;
+    }
+    return false;
+}
+
+/* A run is there, but nothing to go on from: its logs are all that is left of it. */
+static MaeStatus set_aside(const MaeRunFolder *folder, MaeError *err)
+{
+    char aside[MAE_CONFIG_PATH + 32];
+
+    if (!has_lines(folder->path)) {
+        mae_log(folder->log, MAE_LOG_WARN, "no checkpoint in %s: the run begins anew",
+                folder->path);
+        return MAE_OK;
+    }
+    MAE_TRY(make_aside(folder->path, aside, sizeof aside, err));
+    MAE_TRY(move_all(folder->path, aside, err));
+    mae_log(folder->log, MAE_LOG_WARN,
+            "no checkpoint in %s: the run begins anew; what was there is now in %s",
+            folder->path, aside);
+    return MAE_OK;
+}
+
 static MaeStatus write_config(const MaeRunFolder *folder, const MaeConfig *cfg,
                               MaeError *err)
 {
@@ -243,9 +341,12 @@ MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
 
     MAE_TRY(check_config(cfg, err));
     MAE_TRY(join(log, sizeof log, folder->path, "log.txt", err));
-    MAE_TRY(join(steps, sizeof steps, folder->path, "steps.jsonl", err));
-    MAE_TRY(join(previews, sizeof previews, folder->path, "reconstructions", err));
+    MAE_TRY(join(steps, sizeof steps, folder->path, STEPS, err));
+    MAE_TRY(join(previews, sizeof previews, folder->path, PREVIEWS, err));
     close_logs(folder);
+    if (folder->lost)
+        MAE_TRY(set_aside(folder, err));
+    folder->lost = false;
     MAE_TRY(clean(folder->path, is_run_file, anew, err));
     MAE_TRY(clean(previews, is_preview, anew, err));
     MAE_TRY(mae_jsonl_cut(steps, "step", (int64_t)step, err));

@@ -13,6 +13,7 @@
  *   confusion.csv, .png    of the last evaluation of a classifier
  *   reconstructions/       previews
  *   report.html            all of it to look at (train/run_report.h)
+ *   before-N/              what was left of an earlier run without a checkpoint
  *   .lock                  there while a run is active, says whose
  *
  * Errors   ARG for a folder that must not be used, IO. A failed save never harms an older
@@ -39,6 +40,7 @@ typedef struct MaeRunFolder {
     const MaeLog *log;
     int lock;           /* descriptor of .lock, -1 */
     bool made;          /* the folder did not exist */
+    bool lost;          /* a run is there, but no checkpoint of it */
     bool saved;         /* by this session */
     bool log_failed;    /* the last line of a log could not be written */
     bool link_failed;   /* previous.h5 could not be made of the last last.h5 */
@@ -71,7 +73,8 @@ void mae_run_folder_close(MaeRunFolder *folder);
 /**
  * Write config.yaml and open the logs; ARG, and nothing has changed, for a configuration
  * that could not be read again. Going on: cut back to @p step, log.txt replaced by
- * @p history. Starting anew: an earlier run's logs, checkpoints and previews are removed.
+ * @p history. Starting anew: an earlier run's logs, checkpoints and previews are removed
+ * or, if it was to go on but has no checkpoint, moved to before-N, with a warning.
  * Again after a return to folder->resume.
  */
 MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,

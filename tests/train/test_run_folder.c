@@ -226,6 +226,65 @@ START_TEST(files_of_crashed_saves_are_removed)
 }
 END_TEST
 
+/* Where a run has logs but no checkpoint any more, it begins anew and loses nothing. */
+START_TEST(what_is_left_is_set_aside)
+{
+    const char *overrides =
+        "train.preview_every=1 train.epochs=1 train.checkpoint_every=none";
+    size_t size;
+    char *log;
+
+    expect(overrides, MAE_OK, "");
+    log = (char *)mae_test_read(fixture_path(folder, "run/log.txt"), &size);
+    write_text("run/before-1", "mine");
+    write_text("run/best.h5", "the only one");
+    write_text("run/notes.txt", "mine");
+    ck_assert_int_eq(unlink(fixture_path(folder, "run/last.h5")), 0);
+    expect(overrides, MAE_OK, "");
+    ck_assert_uint_eq(run.updates, 6);
+    ck_assert_uint_eq(mae_test_count(run.log, "no checkpoint in "), 1);
+    expect_log("the run begins anew; what was there is now in ");
+    expect_text("run/before-2/log.txt", log);
+    expect_text("run/before-2/best.h5", "the only one");
+    expect_text("run/before-1", "mine");
+    expect_text("run/notes.txt", "mine");
+    ck_assert(train_exists(folder, "run/before-2/config.yaml"));
+    ck_assert(train_exists(folder, "run/before-2/steps.jsonl"));
+    ck_assert(train_exists(folder, "run/before-2/reconstructions/epoch-0001.png"));
+    ck_assert(train_exists(folder, "run/reconstructions/epoch-0001.png"));
+    ck_assert(!train_exists(folder, "run/best.h5"));
+    ck_assert(train_exists(folder, "run/last.h5"));
+    expect(overrides, MAE_OK, ""); /* goes on */
+    ck_assert_uint_eq(run.updates, 0);
+    ck_assert(!train_exists(folder, "run/before-3"));
+    free(log);
+}
+END_TEST
+
+/* Of a run that came to nothing there is nothing to keep. */
+START_TEST(nothing_is_left)
+{
+    (void)fixture_folder(folder, "run");
+    (void)fixture_folder(folder, "run/before-1");
+    write_text("run/steps.jsonl", "");
+    expect("train.epochs=1", MAE_OK, "");
+    expect_log("no checkpoint in ");
+    ck_assert(!train_exists(folder, "run/before-2"));
+    ck_assert_uint_eq(train_entries(folder, "run/before-1", true), 0);
+}
+END_TEST
+
+/* A kill between the moves leaves what can be begun anew. */
+START_TEST(all_is_set_aside)
+{
+    (void)fixture_folder(folder, "run");
+    (void)fixture_folder(folder, "run/before-1");
+    expect("train.epochs=1", MAE_OK, "");
+    ck_assert_uint_eq(mae_test_count(run.log, "no checkpoint in "), 0);
+    ck_assert(train_exists(folder, "run/before-1"));
+}
+END_TEST
+
 /* best.h5 is the state of the best epoch, whatever came later. */
 START_TEST(best_is_the_best)
 {
@@ -365,6 +424,9 @@ int main(void)
     tcase_add_test(tc, one_run_at_a_time);
     tcase_add_test(tc, what_could_not_go_on_does_not_begin);
     tcase_add_test(tc, files_of_crashed_saves_are_removed);
+    tcase_add_test(tc, what_is_left_is_set_aside);
+    tcase_add_test(tc, nothing_is_left);
+    tcase_add_test(tc, all_is_set_aside);
     tcase_add_test(tc, best_is_the_best);
     tcase_add_test(tc, folders_that_cannot_be_made);
     tcase_add_test(tc, refused_runs_leave_nothing);
