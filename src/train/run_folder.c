@@ -270,16 +270,21 @@ static MaeStatus move_all(const char *from, const char *to, MaeError *err)
     return move(from, to, STEPS, err);
 }
 
-/* Did the run come as far as to a line of a log? */
-static bool has_lines(const char *folder)
+static bool has_bytes(const char *path)
 {
-    static const char *const logs[] = {"log.txt", STEPS};
-    char path[MAE_CONFIG_PATH + 32];
     struct stat info;
 
-    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
-        if (join(path, sizeof path, folder, logs[i], NULL) == MAE_OK &&
-            stat(path, &info) == 0 && info.st_size > 0)
+    return stat(path, &info) == 0 && info.st_size > 0;
+}
+
+/* Did a run come as far as to a line of a log? */
+static bool has_something(const char *folder)
+{
+    static const char *const names[] = {"log.txt", STEPS, "best.h5"};
+    char path[MAE_CONFIG_PATH + 32];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (join(path, sizeof path, folder, names[i], NULL) == MAE_OK && has_bytes(path))
             return true;
     }
     return false;
@@ -290,7 +295,7 @@ static MaeStatus set_aside(const MaeRunFolder *folder, MaeError *err)
 {
     char aside[MAE_CONFIG_PATH + 32];
 
-    if (!has_lines(folder->path)) {
+    if (!has_something(folder->path)) {
         mae_log(folder->log, MAE_LOG_WARN, "no checkpoint in %s: the run begins anew",
                 folder->path);
         return MAE_OK;
@@ -332,6 +337,16 @@ static MaeStatus check_config(const MaeConfig *cfg, MaeError *err)
     return status;
 }
 
+/* A state that was saved while the log could not be read has none of it: what the folder
+ * has up to that step is the log. */
+static MaeStatus put_history(const char *log, const char *history, uint64_t step,
+                             MaeError *err)
+{
+    return history[0] == '\0' && has_bytes(log)
+               ? mae_jsonl_cut(log, "step", (int64_t)step, err)
+               : mae_file_write_atomic(log, history, strlen(history), err);
+}
+
 MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
                                const char *history, uint64_t step, MaeError *err)
 {
@@ -352,7 +367,7 @@ MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
     MAE_TRY(mae_jsonl_cut(steps, "step", (int64_t)step, err));
     MAE_TRY(mae_jsonl_open(&folder->steps, steps, err)); /* first: it marks a run */
     MAE_TRY(write_config(folder, cfg, err));
-    MAE_TRY(mae_file_write_atomic(log, history, strlen(history), err));
+    MAE_TRY(put_history(log, history, step, err));
     MAE_TRY(mae_jsonl_open(&folder->epochs, log, err));
     MAE_TRY(mae_events_cut(folder->path, (int64_t)step, err));
     return mae_events_open(&folder->events, folder->path, err);

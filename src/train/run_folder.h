@@ -73,8 +73,9 @@ void mae_run_folder_close(MaeRunFolder *folder);
 /**
  * Write config.yaml and open the logs; ARG, and nothing has changed, for a configuration
  * that could not be read again. Going on: cut back to @p step, log.txt replaced by
- * @p history. Starting anew: an earlier run's logs, checkpoints and previews are removed
- * or, if it was to go on but has no checkpoint, moved to before-N, with a warning.
+ * @p history or, if that is empty, cut back. Starting anew: an earlier run's logs,
+ * checkpoints and previews are removed or, if it was to go on but has no checkpoint,
+ * moved to before-N, with a warning.
  * Again after a return to folder->resume.
  */
 MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,

@@ -120,6 +120,37 @@ START_TEST(log_vanishes)
 }
 END_TEST
 
+static void move_log(const char *from, const char *to)
+{
+    char old[4096];
+
+    (void)snprintf(old, sizeof old, "%s", fixture_path(folder, from));
+    ck_assert_int_eq(rename(old, fixture_path(folder, to)), 0);
+}
+
+static void hide_log(void *ctx, size_t update)
+{
+    (void)ctx;
+    if (update == 8)
+        move_log("run/log.txt", "hidden");
+}
+
+/* A state saved while the log cannot be read takes nothing from it, nor adds to it. */
+START_TEST(log_is_hidden)
+{
+    run_straight();
+    spec.at_update = hide_log;
+    spec.stop_at = 9;
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    mae_test_has(run.log, "saving without the log");
+    move_log("hidden", "run/log.txt");
+    spec.at_update = NULL;
+    spec.stop_at = 0;
+    train_expect(&run, &spec, MAE_OK);
+    train_compare(folder, "straight", "run");
+}
+END_TEST
+
 static void sleep_a_while(void *ctx, size_t epoch)
 {
     const struct timespec pause = {.tv_nsec = 400000000};
@@ -238,6 +269,7 @@ int main(void)
     tcase_add_loop_test(tc, stopped_in_an_evaluation, 0, 4);
     tcase_add_loop_test(tc, images_turn_bad, 0, 2);
     tcase_add_test(tc, log_vanishes);
+    tcase_add_test(tc, log_is_hidden);
     tcase_add_test(tc, evaluation_is_not_training);
     tcase_add_test(tc, logged_learning_rate);
     tcase_add_test(tc, statistics_stay);
