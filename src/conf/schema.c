@@ -331,7 +331,8 @@ static const MaeKey TRAIN[] = {
      .help = "When a loss, gradient or weight becomes NaN or infinite: stop saves what "
              "was learnt before and ends with exit code 4, skip leaves the update out "
              "(at most 10 in a row), rollback goes back to the last checkpoint and "
-             "leaves the update out when it comes again (at most 3 times in a session).",
+             "leaves the update out when it comes again (at most 3 times in a session). "
+             "After a held-out loss that is not finite, stop ends, others go on.",
      .aka = "nonfinite,on_nan,nan,nan_policy,terminate_on_nan", .tools = BOTH,
      .flags = MAE_KEY_FREE},
     {"log_every", MAE_KEY_SIZE, FIELD(train.log_every), .def = "20", .min = 1, .max = 1e9,

@@ -138,11 +138,14 @@ static MaeStatus evaluate(void *ctx, MaeTrainer *trainer, MaeWeights w, bool las
     const MaeTestSet set = {&f->run, &f->session.inputs, f->targets, &f->confusion};
     MaeAccuracy accuracy = {0};
     double loss = 0.0, macro_f1;
+    bool finite = false;
 
     if (f->session.inputs.val == NULL || (epoch % f->cfg->eval.every != 0 && !last))
         return MAE_OK;
     MAE_TRY(mae_test_set_run(&set, trainer, w, &accuracy, &loss, err));
-    MAE_TRY(mae_trainer_check_loss(loss, (size_t)accuracy.count, epoch, err));
+    MAE_TRY(mae_trainer_check_loss(trainer, loss, (size_t)accuracy.count, &finite, err));
+    if (!finite)
+        return MAE_OK;
     *score = mae_accuracy_top1(&accuracy);
     macro_f1 = mae_confusion_macro_f1(&f->confusion);
     set_result(record, which, "loss", loss);

@@ -86,9 +86,9 @@ static MaeStatus sum_held_out(Pretrain *p, MaeTrainer *trainer, MaeWeights w,
     }
 }
 
-/* Mean loss over data.val. */
+/* Mean loss over data.val. @param[out] finite as mae_trainer_check_loss. */
 static MaeStatus held_out_loss(Pretrain *p, MaeTrainer *trainer, MaeWeights w,
-                               double *loss, MaeError *err)
+                               double *loss, bool *finite, MaeError *err)
 {
     MaeComm *comm = p->hooks->comm;
     double sums[2] = {0.0, 0.0};
@@ -96,8 +96,7 @@ static MaeStatus held_out_loss(Pretrain *p, MaeTrainer *trainer, MaeWeights w,
     MAE_TRY(mae_comm_agree(comm, sum_held_out(p, trainer, w, sums, err), err));
     MAE_TRY(mae_comm_sum_doubles(comm, sums, 2, err));
     *loss = sums[0] / sums[1];
-    return mae_trainer_check_loss(*loss, (size_t)sums[1], (size_t)trainer->state.epoch,
-                                  err);
+    return mae_trainer_check_loss(trainer, *loss, (size_t)sums[1], finite, err);
 }
 
 static MaePreviewSpec preview_look(const Pretrain *p)
@@ -148,6 +147,24 @@ static MaeStatus run_probe(Pretrain *p, MaeTrainer *trainer, const float *w,
     return MAE_OK;
 }
 
+/* Held-out loss and what features are worth. */
+static MaeStatus score_held_out(Pretrain *p, MaeTrainer *trainer, MaeWeights w,
+                                MaeJson *record, double *score, MaeError *err)
+{
+    double loss = 0.0;
+    bool finite = false;
+
+    MAE_TRY(held_out_loss(p, trainer, w, &loss, &finite, err));
+    if (!finite)
+        return MAE_OK;
+    mae_json_set_real(record, "val_loss", loss);
+    *score = -loss;
+    mae_log(&p->hooks->log, MAE_LOG_INFO,
+            "epoch %zu: held-out loss %.4f (yardsticks %.4f and %.4f)",
+            (size_t)trainer->state.epoch, loss, p->patch_mean, p->visible_mean);
+    return p->probe.on ? run_probe(p, trainer, w.f32, record, err) : MAE_OK;
+}
+
 static MaeStatus evaluate(void *ctx, MaeTrainer *trainer, MaeWeights w, bool last,
                           MaeEvaluated which, MaeJson *record, double *score,
                           MaeError *err)
@@ -160,18 +177,8 @@ static MaeStatus evaluate(void *ctx, MaeTrainer *trainer, MaeWeights w, bool las
     (void)which; /* weights are not averaged in pretraining */
     mae_json_set_real(record, "patch_mean_loss", p->patch_mean);
     mae_json_set_real(record, "visible_mean_loss", p->visible_mean);
-    if (p->session.inputs.val != NULL && (epoch % p->cfg->eval.every == 0 || last)) {
-        double loss = 0.0;
-
-        MAE_TRY(held_out_loss(p, trainer, w, &loss, err));
-        mae_json_set_real(record, "val_loss", loss);
-        *score = -loss;
-        mae_log(&p->hooks->log, MAE_LOG_INFO,
-                "epoch %zu: held-out loss %.4f (yardsticks %.4f and %.4f)", epoch, loss,
-                p->patch_mean, p->visible_mean);
-        if (p->probe.on)
-            MAE_TRY(run_probe(p, trainer, w.f32, record, err));
-    }
+    if (p->session.inputs.val != NULL && (epoch % p->cfg->eval.every == 0 || last))
+        MAE_TRY(score_held_out(p, trainer, w, record, score, err));
     if (mae_trainer_leads(trainer) && every > 0 && p->preview_count > 0 &&
         (epoch % every == 0 || last) && write_preview(p, w, epoch, &why) != MAE_OK)
         mae_log(&p->hooks->log, MAE_LOG_WARN, "preview: %s", why.msg);

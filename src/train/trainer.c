@@ -321,15 +321,25 @@ static MaeStatus end_epoch(MaeTrainer *trainer, bool *over, MaeError *err)
     return MAE_OK;
 }
 
-MaeStatus mae_trainer_check_loss(double loss, size_t images, size_t epoch, MaeError *err)
+MaeStatus mae_trainer_check_loss(const MaeTrainer *trainer, double loss, size_t images,
+                                 bool *finite, MaeError *err)
 {
+    const unsigned long long epoch = trainer->state.epoch;
+
     if (images == 0)
         MAE_FAIL(err, MAE_ERR_FORMAT, "data.val: none of the images could be read");
-    if (!isfinite(loss))
+    *finite = isfinite(loss);
+    if (*finite)
+        return MAE_OK;
+    if (trainer->cfg->train.on_nonfinite == MAE_CONF_NONFINITE_STOP)
         MAE_FAIL(err, MAE_ERR_NUMERIC,
-                 "epoch %zu: loss on data.val is %g; try a lower learning rate or "
-                 "optim.clip_grad",
+                 "epoch %llu: loss on data.val is %g; run again with "
+                 "train.on_nonfinite=skip to go on without it, or anew with a lower "
+                 "optim.lr or with optim.clip_grad",
                  epoch, loss);
+    mae_log(&trainer->hooks->log, MAE_LOG_WARN,
+            "epoch %llu: loss on data.val is %g; training goes on without it", epoch,
+            loss);
     return MAE_OK;
 }
 

@@ -24,8 +24,11 @@
  *             many in a row, or bad weights, end the run.
  *   rollback  goes back to the newest checkpoint, logs included, and leaves the update
  *             out when it comes to it again; a new run saves its first state for this.
- * What happened is in nonfinite-STEP.json (train/nonfinite.h). Updates that are left out
- * are part of checkpoints, so a run that is taken up again equals one that was not.
+ * A loss on data.val that is not finite ends with NUMERIC if it is to stop, else the
+ * evaluation has no result; the weights are kept as they are.
+ * What happened in an update is in nonfinite-STEP.json (train/nonfinite.h). Updates that
+ * are left out are part of checkpoints, so a run that is taken up again equals one that
+ * was not.
  *
  * Ranks (hooks.comm) share every update: each trains on its part of the batches, their
  * gradients are added up, and all do the same step with the sum. Rank 0 alone reads and
@@ -187,10 +190,12 @@ MaeStatus mae_trainer_poll(const MaeTrainHooks *hooks, MaeError *err);
 MaeStatus mae_trainer_obey(const MaeTrainer *trainer, MaeError *err);
 
 /**
- * What an evaluation of @p images held-out images must have found: NUMERIC for a loss
- * that is not finite, FORMAT if no image could be read.
+ * What an evaluation of @p images held-out images must have found: FORMAT if no image
+ * could be read; for a loss that is not finite a warning or, if train.on_nonfinite is
+ * stop, NUMERIC. @param[out] finite false: it has no result.
  */
-MaeStatus mae_trainer_check_loss(double loss, size_t images, size_t epoch, MaeError *err);
+MaeStatus mae_trainer_check_loss(const MaeTrainer *trainer, double loss, size_t images,
+                                 bool *finite, MaeError *err);
 
 /** Seconds trained, those of earlier sessions included. */
 double mae_trainer_seconds(const MaeTrainer *trainer);

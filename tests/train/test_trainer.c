@@ -235,6 +235,41 @@ START_TEST(evaluations_that_are_not_finite)
 }
 END_TEST
 
+/* The same where the run is to go on without: it ends as if nothing were held out. */
+START_TEST(evaluations_are_left_out)
+{
+    static const char *const goes_on[] = {"skip", "rollback"};
+    char overrides[2000];
+    TrainSpec spec = {.folder = folder, .name = "run", .overrides = overrides};
+    int n;
+
+    write_floats("images.h5", 1.0);
+    write_floats("val.h5", 9e37);
+    n = snprintf(overrides, sizeof overrides,
+                 "data.train=%s/images.h5 data.mean=[0] data.std=[1] data.augment=none "
+                 "train.epochs=2 model.norm_pix_loss=false",
+                 folder);
+    spec.name = "straight";
+    train_expect(&run, &spec, MAE_OK);
+    spec.name = "run";
+    n += snprintf(overrides + n, sizeof overrides - (size_t)n, " data.val=%s/val.h5",
+                  folder);
+    for (int again = 0; again < 2; again++) { /* nothing is lost, nothing trained */
+        train_expect(&run, &spec, MAE_ERR_NUMERIC);
+        ck_assert_uint_eq(run.updates, again == 0 ? 3 : 0);
+        mae_test_has(run.err.msg, "run again with train.on_nonfinite=skip");
+    }
+    (void)snprintf(overrides + n, sizeof overrides - (size_t)n, " train.on_nonfinite=%s",
+                   goes_on[_i]);
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert_uint_eq(run.updates, 3);
+    ck_assert_uint_eq(mae_test_count(run.log, "; training goes on without it"), 2);
+    ck_assert(isnan(run.result.score) && isnan(run.result.last_score));
+    ck_assert(!train_exists(folder, "run/best.h5"));
+    train_compare_states(folder, "straight", "run");
+}
+END_TEST
+
 /* Divergence is either seen in the update it happens in, or all weights are finite. */
 START_TEST(wild_learning_rates)
 {
@@ -326,6 +361,7 @@ int main(void)
     tcase_add_test(tc, eight_images_can_be_learnt);
     tcase_add_loop_test(tc, numbers_that_are_not_finite, 0, 2);
     tcase_add_loop_test(tc, evaluations_that_are_not_finite, 0, 2);
+    tcase_add_loop_test(tc, evaluations_are_left_out, 0, 2);
     tcase_add_loop_test(tc, wild_learning_rates, 0, 2);
     tcase_add_test(tc, evaluation_is_as_often_as_asked);
     tcase_add_test(tc, a_preset_beside_a_checkpoint);
