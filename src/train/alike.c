@@ -60,8 +60,7 @@ static MaeStatus compare_configs(const MaeSession *session, const MaeConfig *cfg
                                   0, err));
     if (mae_config_diff(&first, cfg, NULL, MAE_CONF_DIFF_ALL, diff, sizeof diff) > 0)
         MAE_FAIL(err, MAE_ERR_ARG,
-                 "the configuration differs from rank 0's (`run` is rank 0): %s",
-                 diff);
+                 "the configuration differs from rank 0's (`run` is rank 0): %s", diff);
     return MAE_OK;
 }
 
