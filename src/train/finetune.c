@@ -455,12 +455,9 @@ static MaeStatus open_trainer(Finetune *f, MaeTrainer *trainer, MaeError *err)
 
 static MaeStatus begin(Finetune *f, const MaeTrainer *trainer, MaeError *err)
 {
-    const char *history = f->session.snapshot.history;
-
     if (!mae_trainer_leads(trainer))
         return MAE_OK;
-    return mae_run_folder_begin(&f->session.folder, f->cfg,
-                                history != NULL ? history : "", trainer->state.step, err);
+    return mae_run_folder_begin(&f->session.folder, f->cfg, &f->session.snapshot, err);
 }
 
 static MaeStatus train(Finetune *f, MaeTrainer *trainer, MaeTrainResult *result,

@@ -444,8 +444,6 @@ static MaeStatus open_trainer(Pretrain *p, MaeTrainer *trainer, MaeError *err)
 /* Pictures and yardsticks, each rank by itself; the folder, on the one that writes. */
 static MaeStatus begin(Pretrain *p, MaeTrainer *trainer, MaeError *err)
 {
-    const char *history = p->session.snapshot.history;
-
     if (!mae_trainer_finished(trainer)) {
         MAE_TRY(prepare_preview(p, err));
         MAE_TRY(rehearse_preview(p, mae_trainer_weights(trainer), err));
@@ -453,8 +451,7 @@ static MaeStatus begin(Pretrain *p, MaeTrainer *trainer, MaeError *err)
     }
     if (!mae_trainer_leads(trainer))
         return MAE_OK;
-    return mae_run_folder_begin(&p->session.folder, p->cfg,
-                                history != NULL ? history : "", trainer->state.step, err);
+    return mae_run_folder_begin(&p->session.folder, p->cfg, &p->session.snapshot, err);
 }
 
 static MaeStatus train(Pretrain *p, MaeTrainer *trainer, MaeTrainResult *result,

@@ -108,15 +108,13 @@ static MaeStatus take(MaeTrainer *trainer, const MaeCkptReader *reader,
                       const MaeSnapshot *snapshot, MaeError *err)
 {
     const double seconds = trainer->state.seconds; /* those that were lost count, too */
-    const char *history = snapshot->history != NULL ? snapshot->history : "";
 
     if (snapshot->step > trainer->state.step)
         MAE_FAIL(err, MAE_ERR_FORMAT, "%s is of a later step, %llu",
                  mae_ckpt_path(reader), (unsigned long long)snapshot->step);
     MAE_TRY(mae_trainer_resume(trainer, reader, snapshot, err));
     trainer->state.seconds = seconds;
-    return mae_run_folder_begin(trainer->folder, trainer->cfg, history,
-                                trainer->state.step, err);
+    return mae_run_folder_begin(trainer->folder, trainer->cfg, snapshot, err);
 }
 
 /* @param[out] reader to be closed. */

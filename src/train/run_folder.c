@@ -338,18 +338,20 @@ static MaeStatus check_config(const MaeConfig *cfg, MaeError *err)
 }
 
 /* A state that was saved while the log could not be read has none of it: what the folder
- * has up to that step is the log. */
-static MaeStatus put_history(const char *log, const char *history, uint64_t step,
-                             MaeError *err)
+ * has of the epochs behind it is the log. */
+static MaeStatus put_history(const char *log, const MaeSnapshot *from, MaeError *err)
 {
+    const char *history = from->history != NULL ? from->history : "";
+
     return history[0] == '\0' && has_bytes(log)
-               ? mae_jsonl_cut(log, "step", (int64_t)step, err)
+               ? mae_jsonl_cut(log, "epoch", (int64_t)from->epoch, err)
                : mae_file_write_atomic(log, history, strlen(history), err);
 }
 
 MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
-                               const char *history, uint64_t step, MaeError *err)
+                               const MaeSnapshot *from, MaeError *err)
 {
+    const int64_t step = (int64_t)from->step;
     char log[MAE_CONFIG_PATH + 32], steps[MAE_CONFIG_PATH + 32];
     char previews[MAE_CONFIG_PATH + 32];
     const bool anew = folder->resume[0] == '\0';
@@ -364,12 +366,12 @@ MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
     folder->lost = false;
     MAE_TRY(clean(folder->path, is_run_file, anew, err));
     MAE_TRY(clean(previews, is_preview, anew, err));
-    MAE_TRY(mae_jsonl_cut(steps, "step", (int64_t)step, err));
+    MAE_TRY(mae_jsonl_cut(steps, "step", step, err));
     MAE_TRY(mae_jsonl_open(&folder->steps, steps, err)); /* first: it marks a run */
     MAE_TRY(write_config(folder, cfg, err));
-    MAE_TRY(put_history(log, history, step, err));
+    MAE_TRY(put_history(log, from, err));
     MAE_TRY(mae_jsonl_open(&folder->epochs, log, err));
-    MAE_TRY(mae_events_cut(folder->path, (int64_t)step, err));
+    MAE_TRY(mae_events_cut(folder->path, step, err));
     return mae_events_open(&folder->events, folder->path, err);
 }
 

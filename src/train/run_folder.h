@@ -72,14 +72,14 @@ void mae_run_folder_close(MaeRunFolder *folder);
 
 /**
  * Write config.yaml and open the logs; ARG, and nothing has changed, for a configuration
- * that could not be read again. Going on: cut back to @p step, log.txt replaced by
- * @p history or, if that is empty, cut back. Starting anew: an earlier run's logs,
+ * that could not be read again. Going on: cut back to @p from, log.txt replaced by its
+ * history or, if that is empty, cut back. Starting anew (@p from is zeroed): an earlier run's logs,
  * checkpoints and previews are removed or, if it was to go on but has no checkpoint,
  * moved to before-N, with a warning.
  * Again after a return to folder->resume.
  */
 MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
-                               const char *history, uint64_t step, MaeError *err);
+                               const MaeSnapshot *from, MaeError *err);
 
 /** Append to log.txt and as scalars "epoch/<key>" to the events; consumes @p record. */
 void mae_run_folder_epoch(MaeRunFolder *folder, MaeJson *record, uint64_t step);

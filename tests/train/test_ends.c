@@ -58,6 +58,24 @@ START_TEST(stopped_in_an_evaluation)
 }
 END_TEST
 
+/* The end of an epoch is logged before it is saved: it is logged once all the same. */
+START_TEST(killed_after_logging)
+{
+    unsigned char *log;
+    size_t size = 0;
+
+    run_straight();
+    spec.stop_in_evaluation = (size_t)_i + 1;
+    train_expect(&run, &spec, MAE_ERR_INTERRUPTED);
+    log = mae_test_read(fixture_path(folder, "straight/log.txt"), &size);
+    mae_test_write(fixture_path(folder, "run/log.txt"), log, size);
+    free(log);
+    spec.stop_in_evaluation = 0;
+    train_expect(&run, &spec, MAE_OK);
+    train_compare(folder, "straight", "run");
+}
+END_TEST
+
 /* Empty the files of a set, or bring them back. */
 static void spoil(const char *set)
 {
@@ -267,6 +285,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, stopped_in_an_evaluation, 0, 4);
+    tcase_add_loop_test(tc, killed_after_logging, 0, 2);
     tcase_add_loop_test(tc, images_turn_bad, 0, 2);
     tcase_add_test(tc, log_vanishes);
     tcase_add_test(tc, log_is_hidden);

@@ -194,6 +194,7 @@ START_TEST(what_could_not_go_on_does_not_begin)
     MaeConfig *cfg = mae_test_alloc(sizeof *cfg);
     const char *overrides[] = {"data.train=x", "train.output_dir=x",
                                "train.overwrite=true"};
+    const MaeSnapshot anew = {0};
     MaeRunFolder opened;
     MaeError err = {0};
 
@@ -202,7 +203,7 @@ START_TEST(what_could_not_go_on_does_not_begin)
     (void)snprintf(cfg->train.output_dir, sizeof cfg->train.output_dir, "%s/run", folder);
     ck_assert_ok(mae_run_folder_open(&opened, cfg, NULL, &err));
     cfg->model.in_chans = MAE_CONFIG_CHANNELS + 1;
-    ck_assert_fails(mae_run_folder_begin(&opened, cfg, "", 0, &err), MAE_ERR_ARG,
+    ck_assert_fails(mae_run_folder_begin(&opened, cfg, &anew, &err), MAE_ERR_ARG,
                     "model.in_chans: out of range");
     mae_run_folder_close(&opened);
     ck_assert_double_eq(epochs_in("run/last.h5"), 1.0);
