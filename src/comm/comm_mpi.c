@@ -134,7 +134,7 @@ static MaeStatus exchange(void *state, const MaeCommParts *parts, MaeDtype type,
 {
     MPI_Request handle;
 
-    return begun(MPI_Ialltoallv(from, parts->count, parts->at, element(type), to,
+    return begun(MPI_Ialltoallv(from, parts->given, parts->at, element(type), to,
                                 parts->taken, parts->into, element(type),
                                 own(state)->comm, &handle),
                  "MPI_Ialltoallv", &handle, request, err);

@@ -21,7 +21,8 @@ typedef struct MaeCommRequest {
 /** A vector in parts, one for each rank; and how parts of one lie behind each other. */
 typedef struct MaeCommParts {
     int *count, *at;   /* [world] elements, first element of part r */
-    int *taken, *into; /* [world] elements of this rank's part, r times that */
+    int *given;        /* [world] as count, 0 of this rank's own */
+    int *taken, *into; /* [world] elements of this rank's part, 0 from itself; where */
 } MaeCommParts;
 
 typedef struct MaeCommDriver {
@@ -31,7 +32,8 @@ typedef struct MaeCommDriver {
     void (*close)(void *state, bool broken);
     void (*abort)(void *state, int code);
 
-    /** Part r of @p from goes to rank r; @p to [world][own part] gets what came. */
+    /** Part r of @p from goes to rank r; @p to [world][own part] gets what came, nothing
+     * in the place of this rank. */
     MaeStatus (*exchange)(void *state, const MaeCommParts *parts, MaeDtype type,
                           const void *from, void *to, MaeCommRequest *request,
                           MaeError *err);

@@ -27,6 +27,7 @@ void mae_comm_reserve_buckets(MaeComm *comm, MaeArena *arena)
         bucket->parts = (MaeCommParts){
             .count = mae_arena_bytes(arena, world, sizeof(int)),
             .at = mae_arena_bytes(arena, world, sizeof(int)),
+            .given = mae_arena_bytes(arena, world, sizeof(int)),
             .taken = mae_arena_bytes(arena, world, sizeof(int)),
             .into = mae_arena_bytes(arena, world, sizeof(int)),
         };
@@ -48,7 +49,8 @@ static void cut(MaeCommParts *parts, size_t n, size_t rank, size_t world)
         parts->count[r] = (int)(n - at < size ? n - at : size);
     }
     for (size_t r = 0; r < world; r++) {
-        parts->taken[r] = parts->count[rank];
+        parts->given[r] = r == rank ? 0 : parts->count[r];
+        parts->taken[r] = r == rank ? 0 : parts->count[rank];
         parts->into[r] = (int)r * parts->count[rank];
     }
 }
@@ -97,21 +99,38 @@ static void add(float *sum, const void *x, size_t n, bool bf16, bool first)
             sum[i] += whole[i];
 }
 
-/* This rank's part is there from everybody: add it up in the order of ranks, a piece at a
- * time that stays in the cache. */
+/* own [n]: the same piece of this rank, as the others get it. */
+static void take_own(const MaeBucket *bucket, float *own, size_t at, size_t n)
+{
+    if (bucket->sent != NULL)
+        from_wire(own, bucket->sent + at, n);
+    else
+        memcpy(own, bucket->x + at, n * sizeof *own);
+}
+
+/* This rank's part is there from everybody else: add it up in the order of ranks, a piece
+ * at a time that stays in the cache. */
 static void add_parts(const MaeComm *comm, MaeBucket *bucket)
 {
     const size_t n = (size_t)bucket->parts.count[comm->rank];
     const bool bf16 = bucket->sent != NULL;
     const size_t size = mae_dtype_size(comm->options.wire);
-    float *sum = bucket->x + bucket->parts.at[comm->rank];
+    const size_t begin = (size_t)bucket->parts.at[comm->rank];
+    float own[PIECE];
 
     for (size_t at = 0; at < n; at += PIECE) {
         const size_t some = n - at < PIECE ? n - at : PIECE;
+        float *sum = bucket->x + begin + at;
 
-        for (size_t r = 0; r < comm->world; r++)
-            add(sum + at, (const char *)bucket->received + (r * n + at) * size, some,
-                bf16, r == 0);
+        take_own(bucket, own, begin + at, some);
+        for (size_t r = 0; r < comm->world; r++) {
+            const char *other = (const char *)bucket->received + (r * n + at) * size;
+
+            if (r == comm->rank)
+                add(sum, own, some, false, r == 0);
+            else
+                add(sum, other, some, bf16, r == 0);
+        }
     }
 }
 
