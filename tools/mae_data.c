@@ -11,9 +11,10 @@
 typedef struct Values {
     size_t size;
     bool skip_bad, exif;
+    MaeImageLimits limits;
 } Values;
 
-static const Values DEFAULTS = {.size = 0};
+static const Values DEFAULTS = {.limits = MAE_TOOL_LIMITS};
 
 static const MaeToolOperand OPERANDS[] = {
     {"COMMAND", "pack, check or stats", false, false},
@@ -33,6 +34,7 @@ static const MaeOption OPTIONS[] = {
              "image is read once more for it"},
     {"exif-orientation", 0, MAE_OPTION_FLAG, FIELD(exif),
      .help = "turn JPEG images as their EXIF header asks (a .tar keeps the header)"},
+    MAE_TOOL_LIMITS_OPTION(offsetof(Values, limits)),
     {.name = NULL},
 };
 
@@ -134,7 +136,8 @@ static MaeStatus run(MaeTool *tool, const Values *values, MaeError *err)
     static const char *const names[] = {"pack", "check", "stats"};
     const MaeArgs *args = &tool->args;
     Session s = {.tool = tool, .values = values, .path = args->operands[1]};
-    const MaeDatasetOptions opt = {.exif = values->exif, .log = &tool->log};
+    const MaeDatasetOptions opt = {
+        .exif = values->exif, .limits = values->limits, .log = &tool->log};
     size_t which = 0;
     MaeStatus status;
 

@@ -17,7 +17,7 @@ static const Values DEFAULTS = {
     .probes = "knn,ridge,logistic,retrieval",
     .temperature = 0.07,
     .sheet = {.queries = 8},
-    .features = {.layers = "last", .batch = 64, .workers = 2, .head = true}};
+    .features = {.layers = "last", FEATURE_RUN_DEFAULTS, .head = true}};
 
 static const MaeToolOperand OPERANDS[] = {
     {"CHECKPOINT", "an autoencoder or a classifier", false, false},

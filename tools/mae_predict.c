@@ -15,7 +15,7 @@ typedef struct Values {
 } Values;
 
 static const Values DEFAULTS = {.choice = {.top = 3, .min_confidence = 0.9},
-                                .features = {.batch = 64, .workers = 2, .head = true}};
+                                .features = {FEATURE_RUN_DEFAULTS, .head = true}};
 
 static const MaeToolOperand OPERANDS[] = {
     {"CHECKPOINT", "a classifier", false, false},

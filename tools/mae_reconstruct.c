@@ -9,6 +9,7 @@ static const Values DEFAULTS = {.count = 8,
                                 .masks = 4,
                                 .batch = 64,
                                 .workers = 2,
+                                .limits = MAE_TOOL_LIMITS,
                                 .mask_ratio = RECONSTRUCT_RATIO_TRAINED};
 
 static const MaeToolOperand OPERANDS[] = {
@@ -58,6 +59,7 @@ static const MaeOption OPTIONS[] = {
      .max = 65536, .help = "images that --rank holds at a time", .needs = "rank"},
     {"workers", 'w', MAE_OPTION_SIZE, FIELD(workers), .value = "N", .max = 256,
      .help = "threads that decode images for --rank", .needs = "rank"},
+    MAE_TOOL_LIMITS_OPTION(offsetof(Values, limits)),
     {"out", 'o', MAE_OPTION_TEXT, FIELD(out), .value = "FILE.png",
      .help = "picture to write; if not given, reconstruction.png, sweep.png, "
              "complementary.png, uncertainty.png or rank.png"},

@@ -11,9 +11,12 @@ typedef struct Values {
     VisualizeChoice choice;
 } Values;
 
-static const Values DEFAULTS = {
-    .out = "figures",
-    .choice = {.count = 8, .map_images = 1000, .sample = 3000, .mask_ratio = -1.0}};
+static const Values DEFAULTS = {.out = "figures",
+                                .choice = {.count = 8,
+                                           .map_images = 1000,
+                                           .sample = 3000,
+                                           .limits = MAE_TOOL_LIMITS,
+                                           .mask_ratio = -1.0}};
 
 static const char *const QUERIES[] = {"auto", "cls", "mean", NULL};
 
@@ -63,6 +66,7 @@ static const MaeOption OPTIONS[] = {
      .max = 1,
      .help = "share of patches to hide where a view hides some, below 1; -1 = "
              "as in training (classifiers: 0.75)"},
+    MAE_TOOL_LIMITS_OPTION(offsetof(Values, choice.limits)),
     {.name = NULL},
 };
 

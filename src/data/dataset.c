@@ -226,20 +226,6 @@ static MaeStatus open_content(MaeDataset *ds, const MaeDatasetPath *path,
     return settle_channels(ds, path->text, opt->in_chans, err);
 }
 
-/* Zero in a field means its default. */
-static MaeImageLimits merge_limits(const MaeImageLimits *given)
-{
-    MaeImageLimits limits = mae_image_limits_default();
-
-    if (given != NULL && given->max_pixels > 0)
-        limits.max_pixels = given->max_pixels;
-    if (given != NULL && given->max_memory > 0)
-        limits.max_memory = given->max_memory;
-    if (given != NULL && given->max_scans > 0)
-        limits.max_scans = given->max_scans;
-    return limits;
-}
-
 /* @param driver NULL: found by its probe. */
 static MaeStatus open_any(MaeDataset **out, const MaeDatasetDriver *driver,
                           MaeDatasetPath *path, const MaeDatasetOptions *options,
@@ -252,7 +238,7 @@ static MaeStatus open_any(MaeDataset **out, const MaeDatasetDriver *driver,
     if (ds == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "dataset '%s': out of memory", path->text);
     *ds = (MaeDataset){
-        .driver = driver, .limits = merge_limits(opt.limits), .exif = opt.exif};
+        .driver = driver, .limits = mae_image_limits(&opt.limits), .exif = opt.exif};
     if (driver == NULL)
         status = find_driver(ds, path, &opt, err);
     if (status == MAE_OK)

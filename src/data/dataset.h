@@ -44,11 +44,11 @@
 typedef struct MaeDataset MaeDataset;
 
 typedef struct MaeDatasetOptions {
-    size_t in_chans;              /* channels to deliver; 0: as the data has them */
-    bool unlabelled;              /* labels are not wanted: folders need not be classes */
-    bool exif;                    /* turn JPEGs as their EXIF orientation says */
-    const MaeImageLimits *limits; /* NULL: default; copied */
-    const MaeLog *log;            /* NULL: silent; used during open only */
+    size_t in_chans;       /* channels to deliver; 0: as the data has them */
+    bool unlabelled;       /* labels are not wanted: folders need not be classes */
+    bool exif;             /* turn JPEGs as their EXIF orientation says */
+    MaeImageLimits limits; /* of JPEG and PNG files; zero in a field: its default */
+    const MaeLog *log;     /* NULL: silent; used during open only */
 } MaeDatasetOptions;
 
 /** Filled by open, constant afterwards. */

@@ -81,36 +81,38 @@ static MaeStatus hanging_close(Hanging *h, MaeStatus status)
 }
 
 MaeStatus mae_gallery_picture(MaeImage *img, const char *path, size_t channels,
-                              MaeError *err)
+                              const MaeImageLimits *limits, MaeError *err)
 {
+    const size_t most = mae_image_limits(limits).max_memory;
     MaeError why = {0};
     unsigned char *bytes;
     size_t size;
     MaeStatus status;
 
-    MAE_TRY(mae_file_read_all(path, mae_image_limits_default().max_memory, &bytes, &size,
-                              err));
-    status = mae_image_decode(img, bytes, size, NULL, &why);
+    MAE_TRY(mae_file_read_all(path, most, &bytes, &size, err));
+    status = mae_image_decode(img, bytes, size, limits, &why);
     free(bytes);
     if (status == MAE_OK)
         status = mae_image_channels(img, channels, &why);
     return status == MAE_OK ? MAE_OK : blame(path, &why, err);
 }
 
-static MaeStatus hang_file(Hanging *h, const char *path, MaeError *err)
+static MaeStatus hang_file(Hanging *h, const char *path, const MaeImageLimits *limits,
+                           MaeError *err)
 {
-    MAE_TRY(mae_gallery_picture(&h->img, path, h->transform->channels, err));
+    MAE_TRY(mae_gallery_picture(&h->img, path, h->transform->channels, limits, err));
     return hang(h, path, err);
 }
 
 MaeStatus mae_gallery_files(MaeGallery *gallery, const MaeTransform *transform,
-                            const char *const *paths, size_t count, MaeError *err)
+                            const char *const *paths, size_t count,
+                            const MaeImageLimits *limits, MaeError *err)
 {
     Hanging h;
     MaeStatus status = hanging_open(&h, gallery, transform, count, err);
 
     for (size_t i = 0; i < count && status == MAE_OK; i++)
-        status = hang_file(&h, paths[i], err);
+        status = hang_file(&h, paths[i], limits, err);
     return hanging_close(&h, status);
 }
 
@@ -166,11 +168,14 @@ MaeStatus mae_gallery_spread(MaeGallery *gallery, const MaeTransform *transform,
 }
 
 MaeStatus mae_gallery_dataset(MaeGallery *gallery, const MaeTransform *transform,
-                              const char *path, size_t count, const MaeLog *log,
+                              const char *path, size_t count,
+                              const MaeImageLimits *limits, const MaeLog *log,
                               MaeError *err)
 {
-    const MaeDatasetOptions opt = {
-        .in_chans = transform->channels, .unlabelled = true, .log = log};
+    const MaeDatasetOptions opt = {.in_chans = transform->channels,
+                                   .unlabelled = true,
+                                   .limits = mae_image_limits(limits),
+                                   .log = log};
     MaeDataset *ds;
     MaeStatus status;
 

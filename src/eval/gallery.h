@@ -37,20 +37,23 @@ typedef struct MaeGallery {
 
 /**
  * Read image files (JPEG or PNG).
+ * @param limits of each file; NULL: the defaults.
  * @param[out] gallery closed by the caller; closed already on failure.
  * @param transform checked by this call; its random choices, if any, are those of sample
  *                  0, 1, ... of epoch 0 and seed 0.
  */
 MaeStatus mae_gallery_files(MaeGallery *gallery, const MaeTransform *transform,
-                            const char *const *paths, size_t count, MaeError *err);
+                            const char *const *paths, size_t count,
+                            const MaeImageLimits *limits, MaeError *err);
 
 /**
  * Read @p count samples spread evenly over a dataset (all of them if it has fewer); the
  * same samples every time.
- * @param path as for mae_dataset_open.  @param log may be NULL.
+ * @param path as for mae_dataset_open.  @param limits as above.  @param log may be NULL.
  */
 MaeStatus mae_gallery_dataset(MaeGallery *gallery, const MaeTransform *transform,
-                              const char *path, size_t count, const MaeLog *log,
+                              const char *path, size_t count,
+                              const MaeImageLimits *limits, const MaeLog *log,
                               MaeError *err);
 
 /** The same of an open dataset. */
@@ -63,9 +66,9 @@ MaeStatus mae_gallery_samples(MaeGallery *gallery, const MaeTransform *transform
                               MaeError *err);
 
 /** Read and decode one image file with @p channels (grey or RGB); messages begin with its
- *  path. @param[out] img any valid object, reshaped. */
+ *  path. @param[out] img any valid object, reshaped.  @param limits as above. */
 MaeStatus mae_gallery_picture(MaeImage *img, const char *path, size_t channels,
-                              MaeError *err);
+                              const MaeImageLimits *limits, MaeError *err);
 
 /** Release everything; accepts NULL and a zeroed or closed gallery. */
 void mae_gallery_close(MaeGallery *gallery);

@@ -80,7 +80,7 @@ MaeStatus mae_painted_open(MaeMaskSet *masks, const char *path, const MaePatchGr
                                "%s: no memory for a mask of %zu patches", path,
                                mae_patch_count(grid));
     if (status == MAE_OK)
-        status = mae_gallery_picture(&image, path, 1, err);
+        status = mae_gallery_picture(&image, path, 1, NULL, err);
     if (status == MAE_OK)
         status = mae_painted_patches(hidden, &visible, &image, grid, path, err);
     if (status == MAE_OK)

@@ -66,6 +66,7 @@ typedef struct MaeVisualInput {
     size_t map_images; /* of ds on a map, at most, drawn by the seed */
     bool thumbnails;   /* pictures on it in place of points */
     size_t sample;     /* of ds to look for neighbours in, at most, drawn by the seed */
+    MaeImageLimits limits; /* of the gallery's files, where they are read again */
     const MaeLog *log;
     MaeWatch watch; /* hears of images that are done */
 } MaeVisualInput;

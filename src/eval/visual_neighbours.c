@@ -143,7 +143,8 @@ static MaeStatus open_asked(Drawing *d, MaeError *err)
 {
     const MaeGallery *gallery = d->input->models[0].gallery;
     const MaeDatasetOptions options = {.in_chans =
-                                           d->input->models[0].encoder->grid.channels};
+                                           d->input->models[0].encoder->grid.channels,
+                                       .limits = d->input->limits};
 
     d->asked = d->input->ds;
     if (gallery->samples != NULL)

@@ -4,7 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "image/codec.h"
+
+/* Memory that a picture may take: that of 16-bit RGB. */
+#define PIXEL_BYTES ((size_t)6)
+#define LEAST_MEMORY ((size_t)1 << 30)
 
 size_t mae_pixel_size(MaePixel type)
 {
@@ -64,13 +69,20 @@ MaeStatus mae_image_reshape(MaeImage *img, size_t height, size_t width, size_t c
     return MAE_OK;
 }
 
-MaeImageLimits mae_image_limits_default(void)
+MaeImageLimits mae_image_limits(const MaeImageLimits *given)
 {
-    return (MaeImageLimits){
-        .max_pixels = 178956970,
-        .max_memory = (size_t)1 << 30,
-        .max_scans = 500,
-    };
+    MaeImageLimits limits = given != NULL ? *given : (MaeImageLimits){0};
+
+    if (limits.max_pixels == 0)
+        limits.max_pixels = MAE_IMAGE_PIXELS;
+    if (limits.max_memory == 0)
+        limits.max_memory =
+            limits.max_pixels > SIZE_MAX / PIXEL_BYTES
+                ? SIZE_MAX
+                : mae_larger(PIXEL_BYTES * limits.max_pixels, LEAST_MEMORY);
+    if (limits.max_scans == 0)
+        limits.max_scans = 500;
+    return limits;
 }
 
 MaeImageFormat mae_image_sniff(const void *bytes, size_t size)
@@ -94,12 +106,13 @@ MaeStatus mae_image_check_limits(size_t *left, const char *format, size_t height
                  height);
     if (width > limits->max_pixels / height)
         MAE_FAIL(err, MAE_ERR_FORMAT,
-                 "%s: %zu x %zu pixels are over the limit of %zu pixels", format, width,
-                 height, limits->max_pixels);
+                 "%s: %zu x %zu pixels are over the limit of %zu pixels (max_pixels)",
+                 format, width, height, limits->max_pixels);
     if (extra >= limits->max_memory ||
         height * width >= (limits->max_memory - extra) / pixel_bytes)
         MAE_FAIL(err, MAE_ERR_FORMAT,
-                 "%s: %zu x %zu pixels of %zu bytes are over the limit of %zu bytes",
+                 "%s: %zu x %zu pixels of %zu bytes are over the limit of %zu bytes (see "
+                 "max_pixels)",
                  format, width, height, pixel_bytes, limits->max_memory);
     *left = limits->max_memory - extra - height * width * pixel_bytes;
     return MAE_OK;
@@ -172,14 +185,9 @@ MaeStatus mae_image_decode_part(MaeImage *img, const void *bytes, size_t size,
                                 const MaeImageLimits *limits, const MaeChooser *chooser,
                                 MaeError *err)
 {
-    MaeImageLimits use = mae_image_limits_default();
+    const MaeImageLimits use = mae_image_limits(limits);
 
     img->warnings = 0;
-    if (limits != NULL) {
-        use.max_pixels = limits->max_pixels > 0 ? limits->max_pixels : use.max_pixels;
-        use.max_memory = limits->max_memory > 0 ? limits->max_memory : use.max_memory;
-        use.max_scans = limits->max_scans > 0 ? limits->max_scans : use.max_scans;
-    }
     switch (mae_image_sniff(bytes, size)) {
     case MAE_IMAGE_JPEG:
         return mae_jpeg_decode(img, bytes, size, &use, chooser, err);

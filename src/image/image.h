@@ -66,10 +66,15 @@ typedef struct MaeChooser {
     const void *ctx;
 } MaeChooser;
 
+/** Default and largest sensible MaeImageLimits.max_pixels; the first is Pillow's. */
+#define MAE_IMAGE_PIXELS 178956970
+#define MAE_IMAGE_PIXELS_MAX 2147483648.0
+
 /** What a file may ask for. Zero in a field means its default. */
 typedef struct MaeImageLimits {
-    size_t max_pixels;  /* height * width; default 178956970, Pillow's bomb limit */
-    size_t max_memory;  /* bytes for pixels and decoder state together; default 1 GiB */
+    size_t max_pixels;  /* height * width; default MAE_IMAGE_PIXELS */
+    size_t max_memory;  /* bytes for pixels and decoder state together; default 6 for each
+                           of max_pixels, at least 1 GiB */
     unsigned max_scans; /* of a progressive JPEG; default 500. More than 32 together may
                            visit no more than 6 * max_pixels pixels. */
 } MaeImageLimits;
@@ -98,8 +103,9 @@ void mae_image_done(MaeImage *img);
 MaeStatus mae_image_reshape(MaeImage *img, size_t height, size_t width, size_t channels,
                             MaePixel type, MaeError *err);
 
-/** The defaults documented at the fields. */
-MaeImageLimits mae_image_limits_default(void);
+/** The limits @p given with the defaults of fields that are zero; NULL: all of them. So
+ *  max_pixels alone is enough to raise both; SIZE_MAX bytes where 6 of them overflow. */
+MaeImageLimits mae_image_limits(const MaeImageLimits *given);
 
 /** Format by the first bytes (signature only). */
 MaeImageFormat mae_image_sniff(const void *bytes, size_t size);

@@ -44,7 +44,8 @@ static void on_error(j_common_ptr codec)
     char text[JMSG_LENGTH_MAX];
 
     if (codec->err->msg_code == JERR_NO_BACKING_STORE && guard->limits != NULL)
-        (void)snprintf(text, sizeof text, "decoding needs over the limit of %zu bytes",
+        (void)snprintf(text, sizeof text,
+                       "decoding needs over the limit of %zu bytes (see max_pixels)",
                        guard->limits->max_memory);
     else
         codec->err->format_message(codec, text);

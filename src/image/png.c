@@ -81,14 +81,11 @@ static bool swap_needed(void)
     return *(const unsigned char *)&one == 1;
 }
 
-/* Before the header: nothing but pixels is kept, so no chunk can ask for much memory. */
-static void limit_reader(png_structp png, const MaeImageLimits *limits)
+/* Before the header: nothing but pixels is kept, so no chunk can ask for much memory. The
+ * size is judged by shape_image; libpng's own limits are lower. */
+static void limit_reader(png_structp png)
 {
-    const png_uint_32 side = limits->max_pixels < PNG_UINT_31_MAX
-                                 ? (png_uint_32)limits->max_pixels
-                                 : PNG_UINT_31_MAX;
-
-    png_set_user_limits(png, side, side);
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_chunk_cache_max(png, 64);
     png_set_chunk_malloc_max(png, 1 << 20);
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
@@ -145,7 +142,7 @@ static MaeStatus decode_guarded(png_structp png, png_infop info, MaeImage *img,
 
     if (setjmp(png_jmpbuf(png)) != 0)
         return guard->status;
-    limit_reader(png, limits);
+    limit_reader(png);
     png_set_read_fn(png, guard, read_bytes);
     png_read_info(png, info);
     MAE_TRY(shape_image(png, info, img, limits, size, guard->err));

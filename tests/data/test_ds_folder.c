@@ -155,11 +155,9 @@ START_TEST(bad_files_show_when_read)
 {
     MaeImage img = {0};
     MaeReadBuffer buffer = {0};
-    MaeDatasetOptions opt = {.in_chans = 3};
-    MaeImageLimits limits = {.max_memory = 100000};
+    MaeDatasetOptions opt = {.in_chans = 3, .limits = {.max_memory = 100000}};
     unsigned char *big = mae_test_alloc(200000);
 
-    opt.limits = &limits;
     fixture_png(fixture_path(fixture_folder(root, "c"), "0.png"), 8, 8, 3, 1);
     mae_test_write(fixture_path(root, "c/1.png"), "", 0);
     mae_test_write(fixture_path(root, "c/2.png"), "no image", 8);

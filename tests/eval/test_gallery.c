@@ -61,7 +61,7 @@ START_TEST(files_become_normalised_images)
     paths[0] = write_flat(folder, "grey", 8, 12, 1, 255);
     paths[1] = write_flat(folder, "tall.txt", 90, 30, 3, 51);
     paths[2] = write_flat(folder, "b.png", 1, 1, 3, 0);
-    ck_assert_ok(mae_gallery_files(&g, &t, paths, 3, &err));
+    ck_assert_ok(mae_gallery_files(&g, &t, paths, 3, NULL, &err));
     ck_assert_uint_eq(g.count, 3);
     for (size_t i = 0; i < 3; i++)
         ck_assert_str_eq(g.names[i], paths[i]);
@@ -90,24 +90,32 @@ START_TEST(bad_files_are_named)
     MaeError err = {0};
 
     paths[1] = join(folder, "missing.png");
-    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, &err), MAE_ERR_IO, paths[1]);
+    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, NULL, &err), MAE_ERR_IO,
+                    paths[1]);
     ck_assert_ptr_null(g.images);
     paths[1] = join(folder, "cut.png");
     mae_test_write(paths[1], bytes, size - 15);
-    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, &err), MAE_ERR_FORMAT, "cut.png");
+    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, NULL, &err), MAE_ERR_FORMAT,
+                    "cut.png");
     mae_test_write(paths[1], bytes, 0);
-    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, &err), MAE_ERR_FORMAT, "cut.png");
+    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, NULL, &err), MAE_ERR_FORMAT,
+                    "cut.png");
     mae_test_write(paths[1], "GIF89a??", 8);
-    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, &err), MAE_ERR_FORMAT, "cut.png");
+    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, NULL, &err), MAE_ERR_FORMAT,
+                    "cut.png");
     paths[1] = folder;
-    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, &err), MAE_ERR_FORMAT, folder);
+    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, NULL, &err), MAE_ERR_FORMAT,
+                    folder);
     ck_assert_int_eq(mkfifo(join(folder, "fifo"), 0600), 0);
     paths[1] = join(folder, "fifo");
-    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, &err), MAE_ERR_FORMAT, "fifo");
-    ck_assert_fails(mae_gallery_files(&g, &five, paths, 1, &err), MAE_ERR_SHAPE,
+    ck_assert_fails(mae_gallery_files(&g, &t, paths, 2, NULL, &err), MAE_ERR_FORMAT,
+                    "fifo");
+    ck_assert_fails(mae_gallery_files(&g, &five, paths, 1, NULL, &err), MAE_ERR_SHAPE,
                     "good.png");
-    ck_assert_fails(mae_gallery_files(&g, &t, paths, 0, &err), MAE_ERR_ARG, "1 to 256");
-    ck_assert_fails(mae_gallery_files(&g, &t, paths, 257, &err), MAE_ERR_ARG, "got 257");
+    ck_assert_fails(mae_gallery_files(&g, &t, paths, 0, NULL, &err), MAE_ERR_ARG,
+                    "1 to 256");
+    ck_assert_fails(mae_gallery_files(&g, &t, paths, 257, NULL, &err), MAE_ERR_ARG,
+                    "got 257");
     free(bytes);
     mae_test_folder_remove(folder);
 }
@@ -125,22 +133,22 @@ START_TEST(samples_are_spread_over_a_dataset)
         (void)snprintf(name, sizeof name, "%02d.png", i);
         (void)write_flat(folder, name, 8, 12, 1, 10 * i);
     }
-    ck_assert_ok(mae_gallery_dataset(&g, &t, folder, 3, NULL, &err));
+    ck_assert_ok(mae_gallery_dataset(&g, &t, folder, 3, NULL, NULL, &err));
     ck_assert_uint_eq(g.count, 3);
     for (size_t i = 0; i < 3; i++)
         ck_assert_msg(strstr(g.names[i], expected[i]) != NULL, "%s", g.names[i]);
     for (size_t i = 0; i < 3; i++)
         ck_assert_uint_eq(g.samples[i], 3 * i);
     mae_gallery_close(&g);
-    ck_assert_ok(mae_gallery_dataset(&g, &t, folder, 100, NULL, &err));
+    ck_assert_ok(mae_gallery_dataset(&g, &t, folder, 100, NULL, NULL, &err));
     ck_assert_uint_eq(g.count, 10);
     mae_gallery_close(&g);
     mae_test_write(join(folder, "03.png"), "\x89PNG\r\n\x1a\n", 8);
-    ck_assert_fails(mae_gallery_dataset(&g, &t, folder, 3, NULL, &err), MAE_ERR_FORMAT,
-                    "03.png");
-    ck_assert_fails(mae_gallery_dataset(&g, &t, join(folder, "no"), 3, NULL, &err),
+    ck_assert_fails(mae_gallery_dataset(&g, &t, folder, 3, NULL, NULL, &err),
+                    MAE_ERR_FORMAT, "03.png");
+    ck_assert_fails(mae_gallery_dataset(&g, &t, join(folder, "no"), 3, NULL, NULL, &err),
                     MAE_ERR_ARG, "no");
-    ck_assert_fails(mae_gallery_dataset(&g, &t, folder, 0, NULL, &err), MAE_ERR_ARG,
+    ck_assert_fails(mae_gallery_dataset(&g, &t, folder, 0, NULL, NULL, &err), MAE_ERR_ARG,
                     "got 0");
     mae_test_folder_remove(folder);
 }
@@ -161,7 +169,7 @@ START_TEST(float_images_have_no_known_range)
     ck_assert_ok(mae_h5out_create(&out, path, &err));
     mae_h5out_floats(out, "images", pixels, shape, 3);
     ck_assert_ok(mae_h5out_commit(out, &err));
-    ck_assert_ok(mae_gallery_dataset(&g, &t, path, 2, NULL, &err));
+    ck_assert_ok(mae_gallery_dataset(&g, &t, path, 2, NULL, NULL, &err));
     ck_assert(g.low == 0.0f && g.high == 0.0f);
     ck_assert_double_eq_tol((double)g.images[96 + 5],
                             ((double)pixels[2 * 96 + 5] - 0.5) / 0.25, 1e-5);

@@ -53,8 +53,8 @@ static void check_index(int fd, size_t size)
 
 static void read_images(const char *path)
 {
-    const MaeImageLimits limits = {.max_pixels = 1 << 16, .max_memory = 1 << 22};
-    const MaeDatasetOptions options = {.limits = &limits};
+    const MaeDatasetOptions options = {
+        .limits = {.max_pixels = 1 << 16, .max_memory = 1 << 22}};
     MaeReadBuffer buffer = {0};
     MaeDataset *ds = NULL;
     MaeImage image = {0};

@@ -55,7 +55,7 @@ END_TEST
 START_TEST(limits_are_the_callers)
 {
     const MaeImageLimits pixels = {.max_pixels = 899}, memory = {.max_memory = 2700};
-    const MaeImageLimits defaults = mae_image_limits_default();
+    const MaeImageLimits defaults = mae_image_limits(NULL);
     MaeImage img = fixture_picture(30, 30, 3, MAE_PIXEL_U8, 1), out = {0};
     MaeError err = {0};
     uint8_t *bytes = NULL;

@@ -123,7 +123,8 @@ static MaeStatus expect_head(const FeatureSource *source, const char *checkpoint
     return MAE_OK;
 }
 
-/* What the run's configuration says of evaluation, if there is one that can be read. */
+/* What the run's configuration says of evaluation, if there is one that can be read. A
+ * checkpoint that somebody else wrote must not raise limits. */
 static void take_config(FeatureSource *source)
 {
     const MaeSnapshot *snapshot = &source->loaded.snapshot;
@@ -183,6 +184,7 @@ MaeDatasetOptions feature_source_options(const FeatureSource *source)
     return (MaeDatasetOptions){
         .in_chans = source->loaded.snapshot.arch.grid.channels,
         .exif = source->exif,
+        .limits = source->choice->limits,
         .log = mae_tool_leads(source->tool) ? &source->tool->log : NULL,
     };
 }

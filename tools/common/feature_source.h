@@ -15,14 +15,15 @@
 
 /** Which features: FEATURE_OPTIONS fill it but for random and head. */
 typedef struct FeatureChoice {
-    const char *layers; /* "last", "all" or numbers, "3,6,12"; NULL: none but head's */
-    int pooling;        /* index of feature_poolings */
-    int norm;           /* index of feature_norms */
-    int precision;      /* index of feature_precisions */
-    size_t batch;       /* images at a time; 0: 64 */
-    size_t workers;     /* decoding threads */
-    bool random;        /* new weights, drawn by --seed, instead of the checkpoint's */
-    bool head;          /* of a classifier also what its head sees */
+    const char *layers;    /* "last", "all" or numbers, "3,6,12"; NULL: none but head's */
+    int pooling;           /* index of feature_poolings */
+    int norm;              /* index of feature_norms */
+    int precision;         /* index of feature_precisions */
+    size_t batch;          /* images at a time; 0: 64 */
+    size_t workers;        /* decoding threads */
+    MaeImageLimits limits; /* of JPEG and PNG files */
+    bool random;           /* new weights, drawn by --seed, instead of the checkpoint's */
+    bool head;             /* of a classifier also what its head sees */
 } FeatureChoice;
 
 enum { FEATURE_MEAN, FEATURE_CLS, FEATURE_BOTH };
@@ -71,15 +72,20 @@ extern const char *const feature_precisions[];
          MAE_OPTION_SIZE, (at) + offsetof(FeatureChoice, batch),                         \
          .value = "N",    .min = 1,                                                      \
          .max = 65536,    .help = "images at a time; changes no result"},                \
-    {                                                                                    \
-        "workers", 'w', MAE_OPTION_SIZE, (at) + offsetof(FeatureChoice, workers),        \
-            .value = "N", .max = 256, .help = "threads that decode images"               \
-    }
+        {"workers",                                                                      \
+         'w',                                                                            \
+         MAE_OPTION_SIZE,                                                                \
+         (at) + offsetof(FeatureChoice, workers),                                        \
+         .value = "N",                                                                   \
+         .max = 256,                                                                     \
+         .help = "threads that decode images"},                                          \
+        MAE_TOOL_LIMITS_OPTION((at) + offsetof(FeatureChoice, limits))
 
-/** Defaults of the above. */
+/** Defaults of the latter, and of all. */
+#define FEATURE_RUN_DEFAULTS .batch = 64, .workers = 2, .limits = MAE_TOOL_LIMITS
 #define FEATURE_DEFAULTS                                                                 \
     {                                                                                    \
-        .layers = "last", .batch = 64, .workers = 2                                      \
+        .layers = "last", FEATURE_RUN_DEFAULTS                                           \
     }
 
 /** Everything open; zero-initialised is closed. */

@@ -136,8 +136,8 @@ static MaeStatus parse_real(const Parser *p, const MaeOption *o, const char *tex
 static MaeStatus check_range(const Parser *p, const MaeOption *o, double value)
 {
     if ((o->min != 0.0 || o->max != 0.0) && (value < o->min || value > o->max))
-        MAE_FAIL(p->err, MAE_ERR_ARG, "--%s: expected %g to %g, got %g", o->name, o->min,
-                 o->max, value);
+        MAE_FAIL(p->err, MAE_ERR_ARG, "--%s: expected %.15g to %.15g, got %.15g", o->name,
+                 o->min, o->max, value);
     return MAE_OK;
 }
 

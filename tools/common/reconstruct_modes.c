@@ -50,10 +50,11 @@ static MaeStatus open_images(ReconstructSession *s, const char *label, MaeError 
 
     if (s->values->data == NULL)
         MAE_TRY(mae_gallery_files(&s->gallery, &transform, args->operands + 1,
-                                  args->operand_count - 1, err));
+                                  args->operand_count - 1, &s->values->limits, err));
     else
         MAE_TRY(mae_gallery_dataset(&s->gallery, &transform, s->values->data,
-                                    s->values->count, &s->tool->log, err));
+                                    s->values->count, &s->values->limits, &s->tool->log,
+                                    err));
     return open_viewer(s, label, err);
 }
 
@@ -272,6 +273,7 @@ static MaeStatus rank_dataset(ReconstructSession *s, const MaeDataset *ds, MaeEr
 static MaeStatus rank(ReconstructSession *s, MaeError *err)
 {
     const MaeDatasetOptions options = {.in_chans = s->loaded.snapshot.arch.grid.channels,
+                                       .limits = s->values->limits,
                                        .log = &s->tool->log};
     MaeDataset *ds;
     MaeStatus status;

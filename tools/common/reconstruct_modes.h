@@ -25,8 +25,9 @@ extern const char *const reconstruct_strategies[];
 typedef struct ReconstructValues {
     const char *data, *out, *replay, *dump, *mask, *sweep, *frames, *rank;
     size_t count, frame_count, uncertainty, masks, batch, workers;
-    double mask_ratio; /* RECONSTRUCT_RATIO_TRAINED: the checkpoint's */
-    int strategy;      /* MaeMaskKind */
+    MaeImageLimits limits; /* of images and of data */
+    double mask_ratio;     /* RECONSTRUCT_RATIO_TRAINED: the checkpoint's */
+    int strategy;          /* MaeMaskKind */
     bool oracle, grads, complementary;
 } ReconstructValues;
 

@@ -29,6 +29,7 @@
 #include "comm/comm.h"
 #include "common/options.h"
 #include "common/terminal.h"
+#include "image/image.h"
 #include "store/json.h"
 
 /** Exit codes of all tools. */
@@ -41,6 +42,21 @@ typedef enum MaeExit {
     MAE_EXIT_STOPPED = 75, /**< stopped with everything saved; run again to go on */
     MAE_EXIT_KILLED = 130, /**< second interrupt */
 } MaeExit;
+
+/** Row of a tool that reads pictures; @p at offset of a MaeImageLimits, by default
+ *  MAE_TOOL_LIMITS. */
+#define MAE_TOOL_LIMITS_OPTION(at)                                                       \
+    {                                                                                    \
+        "max-pixels", 0, MAE_OPTION_SIZE, (at) + offsetof(MaeImageLimits, max_pixels),   \
+            .value = "N", .min = 1, .max = MAE_IMAGE_PIXELS_MAX,                         \
+            .help = "height x width of the largest JPEG or PNG image that is read; "     \
+                    "decoding one takes up to 6 bytes a pixel (at least 1 GiB is "       \
+                    "allowed) in each thread that does"                                  \
+    }
+#define MAE_TOOL_LIMITS                                                                  \
+    {                                                                                    \
+        .max_pixels = MAE_IMAGE_PIXELS                                                   \
+    }
 
 /** A running tool. */
 typedef struct MaeTool {

@@ -107,7 +107,8 @@ static MaeStatus load_images(VisualizeSource *s, size_t index, MaeError *err)
     MaeGallery *gallery = &s->galleries[index];
 
     if (c->image_count > 0)
-        MAE_TRY(mae_gallery_files(gallery, &transform, c->images, c->image_count, err));
+        MAE_TRY(mae_gallery_files(gallery, &transform, c->images, c->image_count,
+                                  &c->limits, err));
     else
         MAE_TRY(mae_gallery_spread(gallery, &transform, s->ds, c->count, err));
     s->input.models[index].gallery = gallery;
@@ -116,8 +117,10 @@ static MaeStatus load_images(VisualizeSource *s, size_t index, MaeError *err)
 
 static MaeStatus load_data(VisualizeSource *s, MaeError *err)
 {
-    const MaeDatasetOptions options = {
-        .in_chans = s->loaded[0].snapshot.arch.grid.channels, .log = &s->tool->log};
+    const MaeDatasetOptions options = {.in_chans =
+                                           s->loaded[0].snapshot.arch.grid.channels,
+                                       .limits = s->choice->limits,
+                                       .log = &s->tool->log};
 
     if (s->choice->data != NULL)
         MAE_TRY(mae_dataset_open(&s->ds, s->choice->data, &options, err));
@@ -167,6 +170,7 @@ MaeStatus visualize_source_open(VisualizeSource *source, MaeTool *tool,
     s->input.map_images = choice->map_images;
     s->input.thumbnails = choice->thumbnails;
     s->input.sample = choice->sample;
+    s->input.limits = choice->limits;
     s->input.log = &tool->log;
     s->input.compute = &s->compute;
     MAE_TRY(load_models(s, err));

@@ -21,10 +21,11 @@ typedef struct VisualizeChoice {
     size_t layer;        /* as MaeVisualInput */
     size_t map_images;   /* likewise */
     bool thumbnails;
-    size_t sample;     /* likewise */
-    bool report;       /* a page with all figures, and scores */
-    double mask_ratio; /* -1: the checkpoint's */
-    int query;         /* MaeVisualQuery */
+    size_t sample;         /* likewise */
+    MaeImageLimits limits; /* of single images and of data */
+    bool report;           /* a page with all figures, and scores */
+    double mask_ratio;     /* -1: the checkpoint's */
+    int query;             /* MaeVisualQuery */
 } VisualizeChoice;
 
 /** Everything open; zero-initialised is closed. */
