@@ -129,6 +129,7 @@ typedef struct MaeConfData {
     char pseudo_labels[MAE_CONFIG_PATH]; /* table, see data/pseudo.h; "" = none */
     size_t pseudo_checksum; /* of that file, 0 = none; found out when it is read */
     bool may_change;        /* a run goes on with other training images; default false */
+    size_t max_pixels;      /* of a JPEG or PNG image, 1 to 2^31; default 178956970 */
     bool exif_orientation;  /* default false */
     MaeConfCache cache;     /* decoded images in memory; default auto */
     bool scaled_decode;     /* default false */

@@ -168,6 +168,12 @@ static const MaeKey DATA[] = {
              "is told by their number, labels and a checksum of 256 images; files may "
              "move.",
      .tools = BOTH, .flags = MAE_KEY_FREE},
+    {"max_pixels", MAE_KEY_SIZE, FIELD(data.max_pixels), .def = "178956970", .min = 1,
+     .max = 2147483648.0, .unit = "pixels",
+     .help = "Height x width of the largest JPEG or PNG image that is read; a larger one "
+             "is skipped as unreadable. Decoding one takes up to 6 bytes a pixel (at "
+             "least 1 GiB is allowed) in each of data.workers.",
+     .aka = "max_image_pixels", .tools = BOTH},
     {"exif_orientation", MAE_KEY_BOOL, FIELD(data.exif_orientation), .def = "false",
      .help = "Turn JPEG images as their EXIF header asks.", .aka = "exif", .tools = BOTH},
     {"cache", MAE_KEY_CHOICE, FIELD(data.cache), .def = "auto", .choices = CACHE,

@@ -14,12 +14,11 @@ static MaeStatus open_set(MaeDataset **set, const char *key, const char *path,
                           const MaeConfig *cfg, bool labelled, size_t in_chans,
                           const MaeLog *log, MaeError *err)
 {
-    const MaeDatasetOptions options = {
-        .in_chans = in_chans,
-        .unlabelled = !labelled,
-        .exif = cfg->data.exif_orientation,
-        .log = log,
-    };
+    const MaeDatasetOptions options = {.in_chans = in_chans,
+                                       .unlabelled = !labelled,
+                                       .exif = cfg->data.exif_orientation,
+                                       .limits = {.max_pixels = cfg->data.max_pixels},
+                                       .log = log};
     const MaeDatasetInfo *info;
     MaeError why = {0};
 

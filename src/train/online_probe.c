@@ -13,7 +13,8 @@ static void open_labelled(MaeProbeImages *images, const char *path, const MaeCon
                           size_t channels)
 {
     const MaeDatasetOptions options = {.in_chans = channels,
-                                       .exif = cfg->data.exif_orientation};
+                                       .exif = cfg->data.exif_orientation,
+                                       .limits = {.max_pixels = cfg->data.max_pixels}};
 
     if (mae_dataset_open(&images->ds, path, &options, NULL) == MAE_OK &&
         !mae_dataset_info(images->ds)->labelled) {
