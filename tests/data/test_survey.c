@@ -62,6 +62,35 @@ START_TEST(sizes_and_bad_images)
 }
 END_TEST
 
+/* Above max_pixels, and at it. */
+START_TEST(large_images_are_bad)
+{
+    MaeDatasetOptions options = {.in_chans = 3};
+    MaeSurvey survey;
+    MaePool *pool = NULL;
+
+    fixture_jpeg(fixture_path(root, "0.jpg"), 10, 10, 3, 0);
+    fixture_png(fixture_path(root, "1.png"), 10, 10, 3, 1);
+    fixture_png(fixture_path(root, "2.png"), 9, 11, 3, 2);
+    ck_assert_ok(mae_pool_open(&pool, 2, &err));
+    for (size_t over = 0; over <= 2; over += 2) {
+        options.limits.max_pixels = over > 0 ? 99 : 100;
+        ck_assert_ok(mae_dataset_open(&ds, root, &options, &err));
+        ck_assert_ok(mae_survey_run(&survey, ds,
+                                    _i == 0 ? MAE_SURVEY_WHOLE : MAE_SURVEY_SIZE, pool,
+                                    (MaeWatch){.fn = NULL}, &err));
+        ck_assert_uint_eq(survey.bad, over);
+        for (size_t i = 0; i < over; i++)
+            ck_assert_ptr_nonnull(strstr(survey.items[i].reason, "(max_pixels)"));
+        ck_assert_int_eq(survey.items[2].status, MAE_OK);
+        mae_survey_done(&survey);
+        mae_dataset_close(ds);
+        ds = NULL;
+    }
+    mae_pool_close(pool);
+}
+END_TEST
+
 /* Numbers make no difference; what finds no place is counted together. */
 START_TEST(reasons_are_counted)
 {
@@ -106,6 +135,7 @@ int main(void)
     tcase_add_checked_fixture(tc, opened_setup, opened_teardown);
     tcase_add_test(tc, reasons_are_counted);
     tcase_add_loop_test(tc, sizes_and_bad_images, 0, 2);
+    tcase_add_loop_test(tc, large_images_are_bad, 0, 2);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }

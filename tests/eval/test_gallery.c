@@ -121,6 +121,27 @@ START_TEST(bad_files_are_named)
 }
 END_TEST
 
+START_TEST(pixels_are_limited)
+{
+    const MaeImageLimits tight = {.max_pixels = 399}, wide = {.max_pixels = 400};
+    const MaeTransform t = transform_to(3);
+    char *folder = mae_test_folder();
+    const char *path = write_flat(folder, "a.png", 20, 20, 3, 9);
+    MaeGallery g;
+    MaeError err = {0};
+
+    ck_assert_fails(mae_gallery_files(&g, &t, &path, 1, &tight, &err), MAE_ERR_FORMAT,
+                    "limit of 399 pixels (max_pixels)");
+    ck_assert_fails(mae_gallery_dataset(&g, &t, folder, 1, &tight, NULL, &err),
+                    MAE_ERR_FORMAT, "limit of 399 pixels (max_pixels)");
+    ck_assert_ok(mae_gallery_files(&g, &t, &path, 1, &wide, &err));
+    mae_gallery_close(&g);
+    ck_assert_ok(mae_gallery_dataset(&g, &t, folder, 1, &wide, NULL, &err));
+    mae_gallery_close(&g);
+    mae_test_folder_remove(folder);
+}
+END_TEST
+
 START_TEST(samples_are_spread_over_a_dataset)
 {
     const MaeTransform t = transform_to(3);
@@ -187,6 +208,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, files_become_normalised_images);
     tcase_add_test(tc, bad_files_are_named);
+    tcase_add_test(tc, pixels_are_limited);
     tcase_add_test(tc, samples_are_spread_over_a_dataset);
     tcase_add_test(tc, float_images_have_no_known_range);
     suite_add_tcase(suite, tc);

@@ -258,6 +258,12 @@ static uint8_t *liar(size_t *size, size_t side, unsigned code)
                      NULL, NULL, 0, 1);
 }
 
+/* True, and above the default limit. */
+static uint8_t *large(size_t *size, unsigned side)
+{
+    return zeros_png(size, header(side, 1, 0, false), NULL, NULL, 0, 22);
+}
+
 static uint8_t *liar_13000(size_t *size, unsigned code)
 {
     return liar(size, 13000, code);
@@ -393,6 +399,7 @@ static const HostileFile FILES[] = {
     {"png-2-31-palette.png", "PNG: ", liar_2_31, 831},
     {"png-13000.png", CANNOT, liar_13000, 1661},
     {"png-13000-palette.png", CANNOT, liar_13000, 831},
+    {"large.png", "13378 x 13378 " OVER, large, 13378},
     {"pixels.png", NULL, too_many_pixels, 0},
     {"pixels-interlaced.png", NULL, too_many_pixels, 1},
     {"ztxt.png", NULL, text_bomb, 0},

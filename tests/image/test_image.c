@@ -77,6 +77,51 @@ START_TEST(limits_are_the_callers)
 }
 END_TEST
 
+START_TEST(memory_follows_the_pixels)
+{
+    const size_t gib = (size_t)1 << 30;
+    static const MaeImageLimits given[] = {
+        {.max_pixels = 1},
+        {.max_pixels = 200000000},
+        {.max_pixels = SIZE_MAX / 6},
+        {.max_pixels = SIZE_MAX},
+        {.max_pixels = 200000000, .max_memory = 5, .max_scans = 7}};
+    const size_t memory[] = {gib, 1200000000, SIZE_MAX / 6 * 6, SIZE_MAX, 5};
+    MaeImageLimits got = mae_image_limits(NULL);
+
+    ck_assert_uint_eq(got.max_pixels, 178956970);
+    ck_assert_uint_eq(got.max_memory, gib);
+    ck_assert_uint_eq(got.max_scans, 500);
+    ck_assert_double_le((double)got.max_pixels, MAE_IMAGE_PIXELS_MAX);
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        got = mae_image_limits(&given[i]);
+        ck_assert_uint_eq(got.max_pixels, given[i].max_pixels);
+        ck_assert_uint_eq(got.max_memory, memory[i]);
+        ck_assert_uint_eq(got.max_scans, i == 4 ? 7 : 500);
+    }
+}
+END_TEST
+
+/* libpng has a limit of its own on the sides; ours says what to raise. */
+START_TEST(a_long_line_is_judged_by_its_pixels)
+{
+    MaeImageLimits limits = {.max_pixels = 999};
+    MaeImage img = fixture_picture(1, 1000, 1, MAE_PIXEL_U8, 1), out = {0};
+    MaeError err = {0};
+    uint8_t *bytes = NULL;
+    size_t size;
+
+    ck_assert_ok(mae_image_encode_png(&bytes, &size, &img, &err));
+    ck_assert_fails(mae_image_decode(&out, bytes, size, &limits, &err), MAE_ERR_FORMAT,
+                    "1000 x 1 pixels are over the limit of 999 pixels (max_pixels)");
+    limits.max_pixels = 1000;
+    ck_assert_ok(mae_image_decode(&out, bytes, size, &limits, &err));
+    free(bytes);
+    mae_image_done(&img);
+    mae_image_done(&out);
+}
+END_TEST
+
 START_TEST(buffers_are_reused)
 {
     MaeImage big = fixture_picture(40, 40, 3, MAE_PIXEL_U8, 1), out = {0};
@@ -168,6 +213,8 @@ int main(void)
     tcase_add_test(tc, reshape_grows_and_keeps);
     tcase_add_test(tc, content_decides_the_format);
     tcase_add_test(tc, limits_are_the_callers);
+    tcase_add_test(tc, memory_follows_the_pixels);
+    tcase_add_test(tc, a_long_line_is_judged_by_its_pixels);
     tcase_add_test(tc, buffers_are_reused);
     tcase_add_test(tc, threads_do_not_meet);
     suite_add_tcase(suite, tc);

@@ -54,6 +54,24 @@ check 'no output of it' 0 'absent' absent b.h5 b.h5.mae-tmp
 check 'pack without it' 0 '1 images, 0 classes.*1 bad images left out' \
     "$data" pack bad b.h5 --skip-bad
 
+mkdir larger
+cp bad/good.png larger/1.png
+png_pair >larger/2.png
+limit='2.png: PNG: 2 x 1 pixels are over the limit of 1 pixels (max_pixels)'
+check 'check: a lower limit' 3 "^$limit$" "$data" check larger --max-pixels 1
+check 'check: at the limit' 0 '^2 images read, 0 bad$' "$data" check larger --max-pixels 2
+check 'pack: a lower limit' 3 "$limit" "$data" pack larger l.h5 -s 4 --max-pixels 1
+check 'pack without it' 0 '1 images, 0 classes.*1 bad images left out' \
+    "$data" pack larger l.h5 -s 4 --max_pixels=1 --skip-bad
+check 'stats: a lower limit' 0 'images *2, 1 of them bad' \
+    "$data" stats larger --max-pixels 1
+for value in 0 -1 2147483649 99999999999999999999999 1e6 ''; do
+    check "no limit: '$value'" 2 '^mae-data: --max-pixels: ' \
+        "$data" check larger --max-pixels="$value"
+    cp out told
+    check "one line: '$value'" 0 '^1$' grep -c . told
+done
+
 head -c 700 x.tar >short.tar
 check 'truncated tar' 3 'short.tar: truncated' "$data" check short.tar
 echo x | dd of=x.tar bs=1 seek=5 conv=notrunc 2>/dev/null

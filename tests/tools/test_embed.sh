@@ -41,6 +41,12 @@ check 'layers that are none' 2 "expected last, all or numbers.*got '1;2'" \
     "$embed" m.h5 set --layers '1;2'
 check 'nothing was written' 0 '^absent$' absent x.txt set/dog/x.npy
 
+mkdir large
+png >large/1.png
+png_pair >large/2.png
+check 'a limit on pixels' 3 '2.png (PNG: 2 x 1 pixels are over the limit of 1 pixels (max' \
+    "$embed" m.h5 large -o x.csv --max-pixels 1
+check 'at the limit' 0 'x.csv: 2 images' "$embed" m.h5 large -o x.csv --max-pixels 2
 check 'HDF5' 0 'x.h5: 3 images, 1 feature of' "$embed" m.h5 set -o x.h5
 check 'JSON' 0 '"images": 3, "left_out": 0, "features": \["[0-9]*-mean-norm"\]' \
     "$embed" m.h5 set -o x.h5 --json

@@ -41,6 +41,12 @@ check 'a legend for retrieval' 0 'R@10: how many of that class' \
 check 'labels that are not there' 2 'cat' \
     "$eval" m.h5 --train set --test set --labels-per-class 7
 
+cp -R set large
+png_pair >large/dog/large.png
+check 'a limit on pixels' 3 'large.png (PNG: 2 x 1 pixels are over the limit of 1 pixels' \
+    "$eval" m.h5 --train set --test large --probes knn --max-pixels 1
+check 'at the limit' 0 '^kNN: k = 12, ' \
+    "$eval" m.h5 --train set --test large --probes knn --max-pixels 2
 set -- --train set --test set --probes knn,retrieval -k 3
 check 'table' 0 '^[0-9]*-mean-norm  ' "$eval" m.h5 "$@" -r 3
 check 'both poolings, all layers' 0 '^1-cls  ' "$eval" m.h5 "$@" -r 3 -l all -p both

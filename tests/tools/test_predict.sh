@@ -75,6 +75,12 @@ check 'no checkpoint' 2 'none.h5: does not exist' "$predict" none.h5 test
 check 'a pretrained encoder: what to do' 2 \
     'expected a classifier.*mae-finetune CONFIG.yaml finetune.checkpoint=pre/last.h5' \
     "$predict" pre/last.h5 test
+limit='pixels are over the limit of 959 pixels (max_pixels)'
+check 'a limit on pixels, a file' 3 "large.png: PNG: 40 x 24 $limit" \
+    "$predict" "$@" odd/large.png --max-pixels 959
+check 'a limit on pixels, a folder' 3 "large.png: PNG: 40 x 24 $limit" \
+    "$predict" "$@" odd --max-pixels 959
+check 'at the limit' 0 'large.png' "$predict" "$@" odd/large.png --max-pixels 960
 check 'missing file, before any work' 2 'none.png: does not exist' \
     "$predict" none.h5 test none.png
 check 'missing data set' 2 "dataset 'none': No such file" "$predict" "$@" none:test

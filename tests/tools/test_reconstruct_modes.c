@@ -252,6 +252,10 @@ START_TEST(ranks_a_data_set)
     place_run(&p, "plain.h5 --data set --count 128 --rank r.json --masks 1");
     ck_assert_msg(p.code == 0, "%s", p.err);
     place_expect(p.out, "in normalised pixels; mean of 1 masks");
+    place_run(&p, "plain.h5 --data set --rank few.csv --max-pixels 1294");
+    ck_assert_int_eq(p.code, 3);
+    place_expect(p.err, "35 x 37 pixels are over the limit of 1294 pixels (max_pixels)");
+    ck_assert(!place_has(&p, "few.csv"));
     place_close(&p);
 }
 END_TEST

@@ -50,11 +50,19 @@ check 'mask ratio' 2 'mask-ratio: expected 0 to below 1, got 1' \
     "$tool" m.h5 --data set --mask-ratio 1
 check 'OUT inside the data' 2 'lies inside set' "$tool" m.h5 --data set --out set/figures
 check 'OUT is a file' 2 'text.png: exists and is no folder' "$tool" m.h5 -o text.png
+mkdir large
+png_pair >large/1.png
+limit='large/1.png: PNG: 2 x 1 pixels are over the limit of 1 pixels (max_pixels)'
+check 'a limit on pixels' 3 "$limit" "$tool" m.h5 large/1.png --max-pixels 1
+check 'a limit on pixels of the data' 3 '1.png: PNG: 2 x 1 pixels are over the limit' \
+    "$tool" m.h5 --data large --max-pixels 1
 check 'nothing was written' 0 '^absent$' absent figures set/figures
 
 check 'without images' 0 '^a/b/positions.png: Similarity' "$tool" m.h5 -o a/b
 check 'no others' 0 '^absent$' absent a/b/attention.png a/b/features.png
 echo mine >a/b/mine.txt
+check 'at the limit, also beside neighbours' 0 'Nearest neighbours' \
+    "$tool" m.h5 neighbours large/1.png --data set --max-pixels 2 -o neighbours
 check 'images' 0 '^a/b/attention.png: Attention of block' \
     "$tool" m.h5 set/cat/1.png set/dog/2.png -o a/b
 check 'an image before a view' 0 '"images": \["set/cat/1.png"\], "figures": \[{"view": "attention"' \

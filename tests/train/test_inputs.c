@@ -85,6 +85,50 @@ START_TEST(too_many_images_for_the_memory)
 }
 END_TEST
 
+/* One picture of each set has 1000 pixels. */
+START_TEST(large_images_are_left_out)
+{
+    const TrainSpec again = {
+        .folder = folder, .name = "tight", .overrides = "data.max_pixels=1000"};
+    char line[2000];
+
+    fixture_png(fixture_path(folder, "train/c0/large.png"), 40, 25, 3, 1);
+    fixture_png(fixture_path(folder, "val/c1/large.png"), 25, 40, 3, 1);
+    for (size_t over = 0; over < 2; over++) {
+        (void)snprintf(line, sizeof line,
+                       "data.val=%s/val data.max_bad_fraction=0.5 train.epochs=1 "
+                       "data.max_pixels=%d",
+                       folder, over > 0 ? 999 : 1000);
+        train_expect(&run,
+                     &(TrainSpec){.folder = folder,
+                                  .name = over > 0 ? "tight" : "wide",
+                                  .overrides = line},
+                     MAE_OK);
+        ck_assert_str_eq(run.evaluated, /* sets of which every image was read */
+                         over > 0 ? ""
+                                  : "1 held-out loss 10\n"
+                                    "1 features of data.train 28\n"
+                                    "1 features of data.val 10\n");
+        ck_assert_int_eq(strstr(run.log, "left out: c0/large.png") != NULL, over > 0);
+        ck_assert_int_eq(strstr(run.log, "left out: c1/large.png") != NULL, over > 0);
+    }
+    train_expect(&run, &again, MAE_ERR_ARG);
+    mae_test_has(run.err.msg, "data.max_pixels: run has 999, config says 1000");
+}
+END_TEST
+
+START_TEST(the_limit_is_the_librarys)
+{
+    static const char text[] = "data: {train: a}\ntrain: {output_dir: b}\n";
+    static MaeConfig cfg;
+    MaeError err = {0};
+
+    ck_assert_ok(mae_config_parse_text(&cfg, MAE_CONF_PRETRAIN, "text", text,
+                                       sizeof text - 1, NULL, 0, &err));
+    ck_assert_uint_eq(cfg.data.max_pixels, mae_image_limits(NULL).max_pixels);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("train inputs");
@@ -95,6 +139,8 @@ int main(void)
     tcase_add_test(tc, cache_changes_nothing);
     tcase_add_test(tc, one_epoch_needs_no_cache);
     tcase_add_test(tc, too_many_images_for_the_memory);
+    tcase_add_test(tc, large_images_are_left_out);
+    tcase_add_test(tc, the_limit_is_the_librarys);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);
 }
