@@ -161,6 +161,15 @@ MaeStatus mae_generation_find(MaeRunFolder *folder, MaeError *err)
     return MAE_OK;
 }
 
+MaeStatus mae_generation_look(MaeRunFolder *folder, MaeError *err)
+{
+    char last[PATH_SIZE];
+
+    MAE_TRY(mae_run_folder_file(folder, LAST, last, sizeof last, err));
+    folder->last_is_whole = mae_ckpt_verify(last, NULL) == MAE_OK;
+    return MAE_OK;
+}
+
 /* log.txt so far, malloc'ed. */
 static MaeStatus read_history(const MaeRunFolder *folder, char **history, MaeError *err)
 {

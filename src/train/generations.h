@@ -32,4 +32,7 @@ bool mae_generation_is(const char *name);
  */
 MaeStatus mae_generation_find(MaeRunFolder *folder, MaeError *err);
 
+/** Look at last.h5 of a folder whose run goes on from another file. */
+MaeStatus mae_generation_look(MaeRunFolder *folder, MaeError *err);
+
 #endif /* MAE_TRAIN_GENERATIONS_H */

@@ -16,8 +16,13 @@
 
 #define SET_ASIDE "before-" /* and a number */
 #define STEPS "steps.jsonl"
+#define EPOCHS "log.txt"
+#define BEST "best.h5"
 #define PREVIEWS "reconstructions"
 #define SET_ASIDE_MOST 9999
+
+/* They tell that a run came to something; the last one marks a run. */
+static const char *const TELLING[] = {BEST, EPOCHS, STEPS};
 
 typedef enum Content { CONTENT_EMPTY, CONTENT_FOREIGN, CONTENT_RUN } Content;
 
@@ -64,9 +69,9 @@ static bool is_set_aside(const char *name)
 
 static bool is_run_file(const char *name)
 {
-    static const char *const names[] = {"config.yaml",   "log.txt",     STEPS,
-                                        "best.h5",       "report.html", "confusion.csv",
-                                        "confusion.png", "summary.json"};
+    static const char *const names[] = {
+        "config.yaml", EPOCHS,          STEPS,           BEST,
+        "report.html", "confusion.csv", "confusion.png", "summary.json"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) == 0)
@@ -129,7 +134,7 @@ static MaeStatus choose(MaeRunFolder *folder, const MaeConfig *cfg, MaeError *er
         MAE_FAIL(err, MAE_ERR_ARG, "train.resume: %s does not exist", resume);
     MAE_TRY(mae_ckpt_verify(resume, err));
     memcpy(folder->resume, resume, sizeof cfg->train.resume);
-    return MAE_OK;
+    return mae_generation_look(folder, err);
 }
 
 MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
@@ -251,7 +256,16 @@ static MaeStatus move(const char *from, const char *to, const char *name, MaeErr
     return MAE_OK;
 }
 
-/* All files of a run; what marks it as one goes last. */
+static bool tells(const char *name)
+{
+    for (size_t i = 0; i < sizeof TELLING / sizeof *TELLING; i++) {
+        if (strcmp(name, TELLING[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* All files of a run; what tells that there is one to be set aside goes last. */
 static MaeStatus move_all(const char *from, const char *to, MaeError *err)
 {
     MaeStatus status = MAE_OK;
@@ -261,13 +275,15 @@ static MaeStatus move_all(const char *from, const char *to, MaeError *err)
     if (dir == NULL)
         return mae_file_fail(err, from, "cannot read the folder", errno);
     while (status == MAE_OK && (entry = readdir(dir)) != NULL) {
-        if (is_run_file(entry->d_name) && strcmp(entry->d_name, STEPS) != 0)
+        if (is_run_file(entry->d_name) && !tells(entry->d_name))
             status = move(from, to, entry->d_name, err);
     }
     (void)closedir(dir);
     MAE_TRY(status);
     MAE_TRY(move(from, to, PREVIEWS, err));
-    return move(from, to, STEPS, err);
+    for (size_t i = 0; i < sizeof TELLING / sizeof *TELLING; i++)
+        MAE_TRY(move(from, to, TELLING[i], err));
+    return MAE_OK;
 }
 
 static bool has_bytes(const char *path)
@@ -280,11 +296,11 @@ static bool has_bytes(const char *path)
 /* Did a run come as far as to a line of a log? */
 static bool has_something(const char *folder)
 {
-    static const char *const names[] = {"log.txt", STEPS, "best.h5"};
     char path[MAE_CONFIG_PATH + 32];
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (join(path, sizeof path, folder, names[i], NULL) == MAE_OK && has_bytes(path))
+    for (size_t i = 0; i < sizeof TELLING / sizeof *TELLING; i++) {
+        if (join(path, sizeof path, folder, TELLING[i], NULL) == MAE_OK &&
+            has_bytes(path))
             return true;
     }
     return false;
@@ -300,6 +316,7 @@ static MaeStatus set_aside(const MaeRunFolder *folder, MaeError *err)
                 folder->path);
         return MAE_OK;
     }
+    MAE_TRY(clean(folder->path, is_run_file, false, err));
     MAE_TRY(make_aside(folder->path, aside, sizeof aside, err));
     MAE_TRY(move_all(folder->path, aside, err));
     mae_log(folder->log, MAE_LOG_WARN,
@@ -357,7 +374,7 @@ MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,
     const bool anew = folder->resume[0] == '\0';
 
     MAE_TRY(check_config(cfg, err));
-    MAE_TRY(join(log, sizeof log, folder->path, "log.txt", err));
+    MAE_TRY(join(log, sizeof log, folder->path, EPOCHS, err));
     MAE_TRY(join(steps, sizeof steps, folder->path, STEPS, err));
     MAE_TRY(join(previews, sizeof previews, folder->path, PREVIEWS, err));
     close_logs(folder);

@@ -56,7 +56,8 @@ typedef struct MaeRunFolder {
 /**
  * Check and lock the folder (made if it is missing) and find the checkpoint to resume
  * from, newest first; damaged ones are passed over with a warning. Writes nothing else. A
- * run is recognised by last.h5, previous.h5, checkpoint-N.h5 or steps.jsonl.
+ * run is recognised by last.h5, previous.h5, checkpoint-N.h5 or steps.jsonl; folders
+ * before-N are not looked at.
  */
 MaeStatus mae_run_folder_open(MaeRunFolder *folder, const MaeConfig *cfg,
                               const MaeLog *log, MaeError *err);
@@ -73,9 +74,9 @@ void mae_run_folder_close(MaeRunFolder *folder);
 /**
  * Write config.yaml and open the logs; ARG, and nothing has changed, for a configuration
  * that could not be read again. Going on: cut back to @p from, log.txt replaced by its
- * history or, if that is empty, cut back. Starting anew (@p from is zeroed): an earlier run's logs,
- * checkpoints and previews are removed or, if it was to go on but has no checkpoint,
- * moved to before-N, with a warning.
+ * history or, if that is empty, cut back. Starting anew (@p from is zeroed): an earlier
+ * run's logs, checkpoints and previews are removed or, if it was to go on but has no
+ * checkpoint, moved to before-N, with a warning.
  * Again after a return to folder->resume.
  */
 MaeStatus mae_run_folder_begin(MaeRunFolder *folder, const MaeConfig *cfg,

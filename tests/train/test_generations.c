@@ -185,6 +185,35 @@ START_TEST(finished_runs_have_a_result)
 }
 END_TEST
 
+/* The same with the name of a checkpoint: only a last.h5 that is damaged or missing is
+ * written, another run's is not. */
+START_TEST(a_named_result_is_no_reason_to_write)
+{
+    char overrides[2000];
+    unsigned char *before, *after;
+    size_t size[2];
+
+    (void)snprintf(overrides, sizeof overrides,
+                   "train.epochs=2 train.resume=%s/straight/last.h5", folder);
+    session("train.epochs=2", 0, MAE_OK);
+    train_copy(folder, "run", "straight");
+    ck_assert_int_eq(unlink(fixture_path(folder, "run/last.h5")), 0);
+    session(overrides, 0, MAE_OK);
+    mae_test_has(run.log, "last.h5 is written again from ");
+    train_compare_states(folder, "straight", "run");
+    session("train.epochs=1 train.overwrite=true", 0, MAE_OK); /* another run */
+    before = mae_test_read(fixture_path(folder, "run/last.h5"), &size[0]);
+    session(overrides, 0, MAE_OK);
+    ck_assert_uint_eq(run.updates, 0);
+    ck_assert_uint_eq(mae_test_count(run.log, "written again"), 0);
+    after = mae_test_read(fixture_path(folder, "run/last.h5"), &size[1]);
+    ck_assert_uint_eq(size[0], size[1]);
+    ck_assert_int_eq(memcmp(before, after, size[0]), 0);
+    free(before);
+    free(after);
+}
+END_TEST
+
 /* Where there is something that cannot be read, nothing begins anew over it. */
 START_TEST(unreadable_is_not_missing)
 {
@@ -268,6 +297,7 @@ int main(void)
     tcase_add_test(tc, previous_alone_is_a_run);
     tcase_add_test(tc, numbered_ones_follow);
     tcase_add_loop_test(tc, finished_runs_have_a_result, 0, 2);
+    tcase_add_test(tc, a_named_result_is_no_reason_to_write);
     tcase_add_test(tc, unreadable_is_not_missing);
     tcase_add_test(tc, flipped_bits_are_refused);
     tcase_add_test(tc, truncated_ones_are_passed_over);

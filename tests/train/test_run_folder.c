@@ -275,7 +275,29 @@ START_TEST(nothing_is_left)
 }
 END_TEST
 
-/* A kill between the moves leaves what can be begun anew. */
+/* A kill between the moves: what had not been moved then is moved now. */
+START_TEST(moves_go_on)
+{
+    (void)fixture_folder(folder, "run");
+    (void)fixture_folder(folder, "run/before-1");
+    (void)fixture_folder(folder, "run/reconstructions");
+    write_text("run/before-1/config.yaml", "moved");
+    write_text("run/report.html", "not yet");
+    write_text("run/reconstructions/epoch-0001.png", "not yet");
+    write_text("run/log.txt", "not yet");
+    write_text("run/steps.jsonl", "");
+    write_text("run/last.h5" MAE_OUTPUT_TEMP, "half a save");
+    expect("train.epochs=1 train.report=false", MAE_OK, "");
+    expect_text("run/before-1/config.yaml", "moved");
+    expect_text("run/before-2/report.html", "not yet");
+    expect_text("run/before-2/reconstructions/epoch-0001.png", "not yet");
+    expect_text("run/before-2/log.txt", "not yet");
+    ck_assert(!train_exists(folder, "run/last.h5" MAE_OUTPUT_TEMP));
+    ck_assert(!train_exists(folder, "run/report.html"));
+}
+END_TEST
+
+/* A kill after the moves leaves what can be begun anew. */
 START_TEST(all_is_set_aside)
 {
     (void)fixture_folder(folder, "run");
@@ -427,6 +449,7 @@ int main(void)
     tcase_add_test(tc, files_of_crashed_saves_are_removed);
     tcase_add_test(tc, what_is_left_is_set_aside);
     tcase_add_test(tc, nothing_is_left);
+    tcase_add_test(tc, moves_go_on);
     tcase_add_test(tc, all_is_set_aside);
     tcase_add_test(tc, best_is_the_best);
     tcase_add_test(tc, folders_that_cannot_be_made);
