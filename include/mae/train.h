@@ -59,7 +59,7 @@ typedef struct MaeTrainResult {
     size_t epochs, steps;     /* done, earlier sessions included */
     double train_loss;        /* of the last epoch; NaN if none ran */
     double score;             /* best: - held-out loss, or top-1 in 0..1; NaN if none */
-    double last_score;        /* of the last evaluation; NaN if none */
+    double last_score;        /* of the last evaluation; NaN if none, or not finite */
     double images_per_second; /* of this session's updates, evaluations left out */
     double waited;            /* share of the updates spent waiting for data, 0..1 */
     double met;               /* share spent waiting for other ranks, 0..1 */

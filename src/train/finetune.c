@@ -144,8 +144,11 @@ static MaeStatus evaluate(void *ctx, MaeTrainer *trainer, MaeWeights w, bool las
         return MAE_OK;
     MAE_TRY(mae_test_set_run(&set, trainer, w, &accuracy, &loss, err));
     MAE_TRY(mae_trainer_check_loss(trainer, loss, (size_t)accuracy.count, &finite, err));
-    if (!finite)
+    if (!finite) {
+        mae_confusion_reset(&f->confusion);
+        *score = -(double)INFINITY;
         return MAE_OK;
+    }
     *score = mae_accuracy_top1(&accuracy);
     macro_f1 = mae_confusion_macro_f1(&f->confusion);
     set_result(record, which, "loss", loss);

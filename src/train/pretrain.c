@@ -155,10 +155,10 @@ static MaeStatus score_held_out(Pretrain *p, MaeTrainer *trainer, MaeWeights w,
     bool finite = false;
 
     MAE_TRY(held_out_loss(p, trainer, w, &loss, &finite, err));
+    *score = finite ? -loss : -(double)INFINITY;
     if (!finite)
         return MAE_OK;
     mae_json_set_real(record, "val_loss", loss);
-    *score = -loss;
     mae_log(&p->hooks->log, MAE_LOG_INFO,
             "epoch %zu: held-out loss %.4f (yardsticks %.4f and %.4f)",
             (size_t)trainer->state.epoch, loss, p->patch_mean, p->visible_mean);

@@ -305,8 +305,8 @@ static MaeStatus end_epoch(MaeTrainer *trainer, bool *over, MaeError *err)
         return status == MAE_ERR_INTERRUPTED ? leave(trainer, "stopped", err) : status;
     }
     *over = mae_trainer_finished(trainer);
-    if (isfinite(score))
-        trainer->last_score = score;
+    if (!isnan(score))
+        trainer->last_score = isfinite(score) ? score : (double)NAN;
     as = save_names(trainer, score, *over);
     if (as.best)
         trainer->state.best = score;
@@ -328,18 +328,17 @@ MaeStatus mae_trainer_check_loss(const MaeTrainer *trainer, double loss, size_t 
 
     if (images == 0)
         MAE_FAIL(err, MAE_ERR_FORMAT, "data.val: none of the images could be read");
-    *finite = isfinite(loss);
-    if (*finite)
-        return MAE_OK;
-    if (trainer->cfg->train.on_nonfinite == MAE_CONF_NONFINITE_STOP)
+    if (!isfinite(loss) && trainer->cfg->train.on_nonfinite == MAE_CONF_NONFINITE_STOP)
         MAE_FAIL(err, MAE_ERR_NUMERIC,
                  "epoch %llu: loss on data.val is %g; run again with "
                  "train.on_nonfinite=skip to go on without it, or anew with a lower "
                  "optim.lr or with optim.clip_grad",
                  epoch, loss);
-    mae_log(&trainer->hooks->log, MAE_LOG_WARN,
-            "epoch %llu: loss on data.val is %g; training goes on without it", epoch,
-            loss);
+    *finite = isfinite(loss);
+    if (!*finite)
+        mae_log(&trainer->hooks->log, MAE_LOG_WARN,
+                "epoch %llu: loss on data.val is %g; training goes on without it", epoch,
+                loss);
     return MAE_OK;
 }
 

@@ -37,9 +37,9 @@
  * part in such things ends alike on all of them: with the same status, unless it is COMM.
  *
  * Memory   Everything is planned when the trainer opens; updates never allocate.
- * Errors   NUMERIC as above and for a held-out loss that is not finite; INTERRUPTED after
- *          a stop with everything saved. Before any other failure, e.g. of data or of
- *          numbers, what was learnt so far is saved if that is possible and all finite.
+ * Errors   NUMERIC as above; INTERRUPTED after a stop with everything saved. Before any
+ *          other failure, e.g. of data or of numbers, what was learnt so far is saved if
+ *          that is possible and all finite.
  * Threads  One thread, which drives the pool.
  */
 #ifndef MAE_TRAIN_TRAINER_H
@@ -95,7 +95,8 @@ typedef struct MaeTask {
      * (mae_trainer_watch); an evaluation that was interrupted is done again when the run
      * goes on.
      * Names of results begin with "raw_" for RAW.
-     * @param[out] score higher is better; left alone if there is none.
+     * @param[out] score higher is better; -INFINITY if the loss was not finite; left
+     *                   alone if there is none.
      */
     MaeStatus (*evaluate)(void *ctx, struct MaeTrainer *trainer, MaeWeights w, bool last,
                           MaeEvaluated which, MaeJson *record, double *score,

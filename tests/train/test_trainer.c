@@ -164,6 +164,7 @@ END_TEST
 static void write_floats(const char *name, double scale)
 {
     const size_t shape[] = {12, 8, 8};
+    const int64_t labels[12] = {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1};
     float *pixels = mae_test_normal(12 * 64, 1, 0);
     MaeError err = {0};
     MaeH5Out *out;
@@ -172,6 +173,7 @@ static void write_floats(const char *name, double scale)
         pixels[i] = (float)((double)pixels[i] * scale);
     ck_assert_ok(mae_h5out_create(&out, fixture_path(folder, name), &err));
     mae_h5out_floats(out, "images", pixels, shape, 3);
+    mae_h5out_ints(out, "labels", labels, shape, 1);
     ck_assert_ok(mae_h5out_commit(out, &err));
     free(pixels);
 }
@@ -270,6 +272,33 @@ START_TEST(evaluations_are_left_out)
 }
 END_TEST
 
+/* The same of a classifier: nothing of such an evaluation is shown. */
+START_TEST(accuracies_are_left_out)
+{
+    char overrides[2000];
+    TrainSpec spec = {
+        .folder = folder, .name = "run", .overrides = overrides, .finetune = true};
+    size_t size;
+    char *report;
+
+    write_floats("images.h5", 1.0);
+    write_floats("val.h5", 9e37);
+    (void)snprintf(overrides, sizeof overrides,
+                   "data.train=%s/images.h5 data.val=%s/val.h5 data.mean=[0] "
+                   "data.std=[0.001] data.augment=none train.epochs=2 "
+                   "finetune.init=random train.on_nonfinite=skip train.report=true",
+                   folder, folder);
+    train_expect(&run, &spec, MAE_OK);
+    ck_assert_uint_eq(mae_test_count(run.log, "; training goes on without it"), 2);
+    ck_assert(isnan(run.result.score) && isnan(run.result.last_score));
+    ck_assert(!train_exists(folder, "run/best.h5"));
+    ck_assert(!train_exists(folder, "run/confusion.csv"));
+    report = (char *)mae_test_read(fixture_path(folder, "run/report.html"), &size);
+    ck_assert_ptr_null(strstr(report, "id=\"classes\""));
+    free(report);
+}
+END_TEST
+
 /* Divergence is either seen in the update it happens in, or all weights are finite. */
 START_TEST(wild_learning_rates)
 {
@@ -362,6 +391,7 @@ int main(void)
     tcase_add_loop_test(tc, numbers_that_are_not_finite, 0, 2);
     tcase_add_loop_test(tc, evaluations_that_are_not_finite, 0, 2);
     tcase_add_loop_test(tc, evaluations_are_left_out, 0, 2);
+    tcase_add_test(tc, accuracies_are_left_out);
     tcase_add_loop_test(tc, wild_learning_rates, 0, 2);
     tcase_add_test(tc, evaluation_is_as_often_as_asked);
     tcase_add_test(tc, a_preset_beside_a_checkpoint);
