@@ -39,24 +39,24 @@ void mae_machine_processor(char *text, size_t size)
         (void)snprintf(text, size, "%s", "");
 }
 
-/* A field of /proc/self/status in bytes; 0 if it is not there. */
-static size_t own_bytes(const char *field)
+/* The number after a field in bytes; 0 if it is not there. */
+static size_t read_bytes(const char *path, const char *field, size_t unit)
 {
     char value[64];
 
-    if (!read_field("/proc/self/status", field, value, sizeof value))
-        return 0;
-    return (size_t)strtoull(value, NULL, 10) * 1024;
+    return read_field(path, field, value, sizeof value)
+               ? (size_t)strtoull(value, NULL, 10) * unit
+               : 0;
 }
 
 size_t mae_machine_peak_memory(void)
 {
-    return own_bytes("VmHWM:");
+    return read_bytes("/proc/self/status", "VmHWM:", 1024);
 }
 
 size_t mae_machine_address_space(void)
 {
-    return own_bytes("VmSize:");
+    return read_bytes("/proc/self/statm", "", (size_t)sysconf(_SC_PAGESIZE));
 }
 
 bool mae_machine_has(MaeIsa isa)

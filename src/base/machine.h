@@ -29,7 +29,7 @@ void mae_machine_processor(char *text, size_t size);
  */
 size_t mae_machine_peak_memory(void);
 
-/** Addresses this process has taken, touched or not, in bytes (VmSize). */
+/** Addresses this process has taken, touched or not, in bytes. */
 size_t mae_machine_address_space(void);
 
 /** Whether the processor and the system offer these instructions. */

@@ -31,12 +31,12 @@ MaeStatus mae_blas_tame(MaeError *err)
 MaeStatus mae_blas_reserve(size_t threads, MaeError *err)
 {
     static atomic_size_t reserved; /* OpenBLAS keeps them for the process as well */
-    void **taken =
-        threads > atomic_load(&reserved) ? calloc(threads, sizeof *taken) : NULL;
+    void **taken;
     size_t count = 0;
 
     if (threads <= atomic_load(&reserved))
         return MAE_OK;
+    taken = calloc(threads, sizeof *taken);
     while (taken != NULL && count < threads && mae_pages_fit(BUFFER) &&
            (taken[count] = blas_memory_alloc(0)) != NULL)
         count++;
