@@ -167,13 +167,15 @@ MaeStatus mae_comm_pause(MaeComm *comm, double since, MaeError *err)
 {
     const double waited = mae_clock_now() - since;
     const struct timespec moment = {.tv_nsec = 50000};
+    const char *key = comm->options.timeout_key;
 
     if (comm->options.timeout > 0.0 && waited > comm->options.timeout) {
         comm->broken = true;
         MAE_FAIL(err, MAE_ERR_COMM,
                  "rank %zu of %zu: nothing came from the other ranks for %g s: one of "
-                 "them or the network hangs (dist.timeout says how long to wait)",
-                 comm->rank, comm->world, comm->options.timeout);
+                 "them or the network hangs%s%s%s",
+                 comm->rank, comm->world, comm->options.timeout, key != NULL ? " (" : "",
+                 key != NULL ? key : "", key != NULL ? " says how long to wait)" : "");
     }
     if (waited < 1e-3)
         (void)sched_yield();

@@ -35,10 +35,11 @@
 
 /** Zero-initialised: f32, no time limit, buckets of a size that does. */
 typedef struct MaeCommOptions {
-    MaeDtype wire;  /* of gradients between ranks */
-    double timeout; /* seconds; 0: wait forever */
-    size_t bucket;  /* elements, at most 2^30; 0: 2^18, of many ranks
-                       2^12 for each */
+    MaeDtype wire;           /* of gradients between ranks */
+    double timeout;          /* seconds; 0: wait forever */
+    const char *timeout_key; /* what a user sets it by, for the message; may be NULL */
+    size_t bucket;           /* elements, at most 2^30; 0: 2^18, of many ranks
+                                2^12 for each */
 } MaeCommOptions;
 
 typedef struct MaeComm MaeComm;

@@ -26,7 +26,7 @@ typedef struct MaeBucket {
     MaeBucketPhase phase;
     MaeCommParts parts;
     uint16_t *sent; /* [bucket] x on a bf16 wire; else NULL */
-    void *received; /* [world][own part] of the wire's type */
+    void *received; /* [world][own part] of the wire's type; none from this rank */
     MaeCommRequest request;
 } MaeBucket;
 

@@ -185,6 +185,7 @@ static MaeStatus join(MaeTool *tool, const MaeConfig *cfg, MaeStatus status,
         options = (MaeCommOptions){
             .wire = cfg->dist.wire == MAE_CONF_WIRE_BF16 ? MAE_BF16 : MAE_F32,
             .timeout = cfg->dist.timeout,
+            .timeout_key = "dist.timeout",
         };
     MAE_TRY(mae_tool_join(tool, &options, err));
     return mae_comm_agree(tool->comm, status, err);
