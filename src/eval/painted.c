@@ -67,7 +67,7 @@ static MaeStatus fill(MaeMaskSet *masks, const unsigned char *hidden, size_t vis
 }
 
 MaeStatus mae_painted_open(MaeMaskSet *masks, const char *path, const MaePatchGrid *grid,
-                           size_t count, MaeError *err)
+                           size_t count, const MaeImageLimits *limits, MaeError *err)
 {
     unsigned char *hidden = malloc(mae_patch_count(grid));
     MaeImage image = {0};
@@ -80,7 +80,7 @@ MaeStatus mae_painted_open(MaeMaskSet *masks, const char *path, const MaePatchGr
                                "%s: no memory for a mask of %zu patches", path,
                                mae_patch_count(grid));
     if (status == MAE_OK)
-        status = mae_gallery_picture(&image, path, 1, NULL, err);
+        status = mae_gallery_picture(&image, path, 1, limits, err);
     if (status == MAE_OK)
         status = mae_painted_patches(hidden, &visible, &image, grid, path, err);
     if (status == MAE_OK)

@@ -28,8 +28,9 @@ MaeStatus mae_painted_patches(unsigned char *hidden, size_t *visible,
                               const char *name, MaeError *err);
 
 /** The picture at @p path (PNG or JPEG) as the mask of @p count images.
- *  @param[out] masks closed by the caller; closed already on failure. */
+ *  @param[out] masks closed by the caller; closed already on failure.
+ *  @param limits of the picture; NULL: the defaults. */
 MaeStatus mae_painted_open(MaeMaskSet *masks, const char *path, const MaePatchGrid *grid,
-                           size_t count, MaeError *err);
+                           size_t count, const MaeImageLimits *limits, MaeError *err);
 
 #endif /* MAE_EVAL_PAINTED_H */

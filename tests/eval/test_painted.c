@@ -105,7 +105,7 @@ START_TEST(files_become_masks)
     ((uint8_t *)image.data)[16] = 255;         /* red is dark: patch 4 */
     ck_assert_ok(mae_image_encode_png(&bytes, &size, &image, &err));
     mae_test_write(path, bytes, size);
-    ck_assert_ok(mae_painted_open(&masks, path, &grid, 3, &err));
+    ck_assert_ok(mae_painted_open(&masks, path, &grid, 3, NULL, &err));
     ck_assert_uint_eq(masks.mask.visible, 5);
     for (size_t i = 0; i < 3; i++) {
         ck_assert_mem_eq(masks.mask.mask + i * PATCHES,
@@ -114,10 +114,11 @@ START_TEST(files_become_masks)
     }
     mae_maskset_close(&masks);
     mae_test_write(path, bytes, size / 2);
-    ck_assert_fails(mae_painted_open(&masks, path, &grid, 3, &err), MAE_ERR_FORMAT,
+    ck_assert_fails(mae_painted_open(&masks, path, &grid, 3, NULL, &err), MAE_ERR_FORMAT,
                     "m.png");
     (void)snprintf(path, sizeof path, "%s/none.png", folder);
-    ck_assert_fails(mae_painted_open(&masks, path, &grid, 3, &err), MAE_ERR_IO, "none");
+    ck_assert_fails(mae_painted_open(&masks, path, &grid, 3, NULL, &err), MAE_ERR_IO,
+                    "none");
     mae_maskset_close(&masks);
     free(bytes);
     mae_image_done(&image);

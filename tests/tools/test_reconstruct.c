@@ -201,6 +201,8 @@ static const BadCall bad_calls[] = {
     {"norm.h5 --data . --rank r.csv --count 129", 2, "at most 128"},
     {"norm.h5 a.png --max-pixels 9", 3, "over the limit of 9 pixels (max_pixels)"},
     {"norm.h5 --data pair --max-pixels 9", 3, "over the limit of 9 pixels (max_pixels)"},
+    {"norm.h5 a.png --mask b.png --max-pixels 1250", 3,
+     "b.png: PNG: 20 x 64 pixels are over the limit of 1250 pixels (max_pixels)"},
     {"norm.h5 a.png --max-pixels 0", 2, "--max-pixels: expected 1 to 2147483648, got 0"},
     {"norm.h5 --replay a.png --dump x.h5", 3, "a.png"},
     {"norm.h5 --replay two.h5 --dump x.h5", 3, "images: expected [B,3,"},

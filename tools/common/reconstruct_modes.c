@@ -83,7 +83,8 @@ static MaeStatus open_masks(ReconstructSession *s, MaeMaskSet *masks, MaeError *
     const size_t count = s->gallery.count;
 
     if (s->values->mask != NULL)
-        return mae_painted_open(masks, s->values->mask, grid, count, err);
+        return mae_painted_open(masks, s->values->mask, grid, count, &s->values->limits,
+                                err);
     MAE_TRY(
         mae_maskset_open(masks, kind_of(s), grid, s->report.ratio, count, s->pool, err));
     mae_maskset_draw(masks, s->report.seed, 0, NULL, count);
