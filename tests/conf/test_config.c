@@ -321,11 +321,12 @@ static const struct {
      "command line: optimiser.lr=3: unknown section; did you mean optim.lr?"},
     {"modle.depth=3",
      "command line: modle.depth=3: unknown section; did you mean model.depth?"},
+    {"modle.dpeth=3",
+     "command line: modle.dpeth=3: unknown section; did you mean model.depth?"},
     {"model.dpeth=3",
      "command line: model.dpeth=3: unknown key; did you mean model.depth?"},
     {"dist.time=3", "command line: dist.time=3: unknown key; did you mean dist.timeout?"},
-    {"modle.zzzzzz=3",
-     "command line: modle.zzzzzz=3: unknown section; did you mean model?"},
+    {"modle.zzzz=3", "command line: modle.zzzz=3: unknown section; did you mean model?"},
     {"optim.betas=[0.9", "command line: optim.betas=[0.9: not valid YAML: did not find "
                          "expected ',' or ']'"},
     {"optim.betas=0.9,0.95", "command line: optim.betas=0.9,0.95: expected a list of two "
