@@ -117,9 +117,10 @@ if [ "$mode" = release ]; then set --; else set -- --no-suite style; fi
 if [ "$mode" = valgrind ]; then set -- "$@" --no-suite fuzz; fi
 # shellcheck disable=SC2086 # a list of words
 set -- "$@" $names
+# One more at a time than there are processors: many wait for the disk or for each other.
 # shellcheck disable=SC2086 # nothing or a word
 meson test -C "$build" $rebuild --print-errorlogs --timeout-multiplier "$slower" \
-    ${wrapper:+--wrapper "$wrapper"} "$@" || true
+    --num-processes $(($(nproc) + 1)) ${wrapper:+--wrapper "$wrapper"} "$@" || true
 [ -s "$log" ] || {
     echo 'test.sh: no test ran' >&2
     exit 1
