@@ -52,6 +52,27 @@ static void keep_places(void)
     }
 }
 
+/*
+ * OpenBLAS starts threads as it is loaded, one a processor. Nobody uses them, but where
+ * there is no memory for their buffers they wait for it for ever, take what was kept for
+ * others, and the end of the program waits for them. So it is loaded once more, without.
+ */
+static void start_without_blas_threads(char **argv)
+{
+    static const char key[] = "OPENBLAS_NUM_THREADS";
+    const char *value = getenv(key);
+    char path[4096];
+    ssize_t n;
+
+    if (value != NULL && strcmp(value, "1") == 0)
+        return;
+    n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0 || n == sizeof path - 1 || setenv(key, "1", 1) != 0)
+        return;
+    path[n] = '\0';
+    (void)execv(path, argv); /* if it fails, all goes on as it is */
+}
+
 /* Copies of a tool would write over each other's results. */
 static MaeStatus expect_alone(MaeTool *tool, MaeError *err)
 {
@@ -70,6 +91,7 @@ bool mae_tool_open(MaeTool *tool, const MaeCommand *command, void *values, int a
     MaeError err = {0};
     MaeStatus status;
 
+    start_without_blas_threads(argv);
     keep_places();
     mae_vfd_no_cleanup();
     *tool = (MaeTool){.command = command};
