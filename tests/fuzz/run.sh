@@ -92,11 +92,12 @@ build()
     }
 }
 
-# Processor time that a process has used, in seconds; nothing if it has ended.
+# Processor time that a process and its children have used, in seconds; nothing if it has
+# ended. What libhdf5 reads, a child reads.
 used()
 {
     sed 's/.*) //' "/proc/$1/stat" 2>/dev/null |
-        awk -v hz="$(getconf CLK_TCK)" '$1 != "Z" { print int(($12 + $13) / hz) }'
+        awk -v hz="$(getconf CLK_TCK)" '$1 != "Z" { print int(($12 + $13 + $14 + $15) / hz) }'
 }
 
 # The last number behind WORD in the log, 0 if there is none: last WORD.
