@@ -12,7 +12,8 @@
 #include "base/status.h"
 
 /**
- * Keep OpenBLAS from starting threads.
+ * Keep OpenBLAS from using threads. Those that it started as it was loaded stay: only
+ * OPENBLAS_NUM_THREADS=1 in the environment keeps it from that.
  * Errors   ARG for the OpenMP variant, which can hang.
  */
 MaeStatus mae_blas_tame(MaeError *err);
