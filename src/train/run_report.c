@@ -112,20 +112,27 @@ static size_t best_of(const MaeCurve *curve, bool high)
     return best;
 }
 
-static void add_score(MaeReport *report, const char *name, const MaeCurve *curve,
-                      bool percent)
+/* The newest score, with its epoch if that is not the last one of all, and the best. */
+static void add_score(MaeReport *report, const char *name, const MaeCurve *all,
+                      EpochKey which)
 {
+    const MaeCurve *curve = &all[which], *losses = &all[TRAIN_LOSS];
+    const bool percent = which != VAL_LOSS && which != TEST_LOSS;
     const size_t best = best_of(curve, percent);
     const char *unit = percent ? " %" : "";
     const int digits = percent ? 1 : 4;
+    char at[32] = "";
 
     if (curve->count == 0)
         return;
+    if (losses->count > 0 &&
+        curve->x[curve->count - 1] < losses->x[losses->count - 1] - 0.5)
+        (void)snprintf(at, sizeof at, " (epoch %.0f)", curve->x[curve->count - 1]);
     if (curve->y[best] == curve->newest)
-        mae_report_fact(report, name, "%.*f%s", digits, curve->newest, unit);
+        mae_report_fact(report, name, "%.*f%s%s", digits, curve->newest, unit, at);
     else
-        mae_report_fact(report, name, "%.*f%s, best %.*f%s (epoch %.0f)", digits,
-                        curve->newest, unit, digits, curve->y[best], unit,
+        mae_report_fact(report, name, "%.*f%s%s, best %.*f%s (epoch %.0f)", digits,
+                        curve->newest, unit, at, digits, curve->y[best], unit,
                         curve->x[best]);
 }
 
@@ -152,11 +159,11 @@ static void add_state(MaeReport *report, const MaeTrainer *trainer,
     mae_report_fact(report, "Time", "%s", time);
     if (epochs[TRAIN_LOSS].count > 0)
         mae_report_fact(report, "Training loss", "%.4f", epochs[TRAIN_LOSS].newest);
-    add_score(report, "Held-out loss", &epochs[VAL_LOSS], false);
-    add_score(report, "Held-out loss", &epochs[TEST_LOSS], false);
-    add_score(report, "Top-1 accuracy", &epochs[TEST_ACC1], true);
-    add_score(report, "kNN on features", &epochs[PROBE_KNN], true);
-    add_score(report, "Ridge probe", &epochs[PROBE_RIDGE], true);
+    add_score(report, "Held-out loss", epochs, VAL_LOSS);
+    add_score(report, "Held-out loss", epochs, TEST_LOSS);
+    add_score(report, "Top-1 accuracy", epochs, TEST_ACC1);
+    add_score(report, "kNN on features", epochs, PROBE_KNN);
+    add_score(report, "Ridge probe", epochs, PROBE_RIDGE);
     mae_report_fact(report, "Speed", "%.0f images/s",
                     mae_trainer_speed(trainer, &(MaeTrainPace){0}));
     mae_report_fact(report, "Waiting for data", "%.1f %%",
