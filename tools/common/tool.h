@@ -72,7 +72,8 @@ typedef struct MaeTool {
  * Begin: parse into @p values (the tool's struct, or NULL), print help or
  * version on stdout or an error on stderr if that is all there is to do, else open the
  * terminal and do with signals what signals.h says. A tool that works alone ends here if
- * it was started as several ranks.
+ * it was started as several ranks. Call it first in main: where OPENBLAS_NUM_THREADS is
+ * not 1, the program is started once more with it (execv, the same process).
  * @return true to go on and call mae_tool_close at the end; false to return
  *         @p tool->exit_code from main, nothing is left to free.
  */
