@@ -105,7 +105,8 @@ static MaeStatus pass_open(Pass *p, const MaeAutoencoder *model,
         MAE_FAIL(err, MAE_ERR_ARG,
                  "rank: expected a mask ratio that hides patches, got %g", o->ratio);
     MAE_TRY(mae_autoencoder_run_open(&p->run, model, compute, batch,
-                                     p->masks.mask.visible, MAE_KEEP_NOTHING, err));
+                                     p->masks.mask.visible, MAE_PREDICT_HIDDEN,
+                                     MAE_KEEP_NOTHING, err));
     p->ranking->items = calloc(total, sizeof *p->ranking->items);
     if (p->ranking->items == NULL)
         MAE_FAIL(err, MAE_ERR_NOMEM, "rank: out of memory for %zu images", total);

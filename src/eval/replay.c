@@ -112,7 +112,8 @@ static MaeStatus plan(Replay *r, const MaeCompute *compute, MaeError *err)
     reserve(r, &r->arena);
     MAE_TRY(mae_arena_check(&r->arena, "replay", err));
     return mae_autoencoder_run_open(&r->run, r->model, compute, batch,
-                                    r->masks.mask.visible, r->spec->grads, err);
+                                    r->masks.mask.visible, MAE_PREDICT_ALL,
+                                    r->spec->grads, err);
 }
 
 static MaeStatus read_finite(const MaeH5In *in, const char *name, float *values,

@@ -126,7 +126,7 @@ static MaeStatus open_run(MaeViewer *viewer, size_t visible, MaeError *err)
     viewer->run = (MaeAutoencoderRun){0};
     return mae_autoencoder_run_open(&viewer->run, spec->model, spec->compute,
                                     spec->count < BATCH ? spec->count : BATCH, visible,
-                                    MAE_KEEP_NOTHING, err);
+                                    MAE_PREDICT_ALL, MAE_KEEP_NOTHING, err);
 }
 
 /* A callback on its way, with a viewer that counts. */

@@ -72,10 +72,19 @@ void mae_autoencoder_init(const MaeAutoencoder *model, float *w, uint64_t seed)
     mae_linear_init(&model->decoder_pred, w, &rng);
 }
 
+/* A decoder without blocks has none that rows could end in. */
+static size_t predicted(const MaeAutoencoder *model, size_t visible, MaePredict predict)
+{
+    return predict == MAE_PREDICT_HIDDEN && model->decoder.depth > 0
+               ? model->patches - visible
+               : model->patches + 1;
+}
+
 static void reserve(MaeAutoencoderRun *run, MaeArena *arena, const MaeCompute *compute,
                     size_t batch, MaeKeep keep)
 {
     const MaeAutoencoder *model = run->model;
+    const size_t values = batch * run->predicted * model->values;
     const size_t tokens = run->visible + 1, all = model->patches + 1;
     const MaeTrunk *encoder = &model->encoder.trunk, *decoder = &model->decoder;
     const MaeDtype operand = mae_gemm_operand(compute->gemm);
@@ -96,22 +105,23 @@ static void reserve(MaeAutoencoderRun *run, MaeArena *arena, const MaeCompute *c
                         operand, keep);
     mae_layernorm_reserve(&run->norm, arena, batch * tokens);
     run->latent = mae_operand_carve(arena, operand, batch * tokens * encoder->width);
-    mae_trunk_reserve(decoder, &run->decoder, arena, batch, all, operand, keep);
-    mae_layernorm_reserve(&run->decoder_norm, arena, batch * all);
-    run->pred = mae_arena_floats(arena, batch * all * model->values);
-    run->target = mae_arena_floats(arena, batch * all * model->values);
+    mae_trunk_reserve(decoder, &run->decoder, arena, batch, all, run->predicted, operand,
+                      keep);
+    mae_layernorm_reserve(&run->decoder_norm, arena, batch * run->predicted);
+    run->pred = mae_arena_floats(arena, values);
+    run->diff = mae_arena_floats(arena, values);
     run->losses = mae_arena_bytes(arena, batch, sizeof *run->losses);
     if (keep == MAE_KEEP_NOTHING)
         return;
-    run->dpred = operand == MAE_F32
-                     ? mae_operand_f32(run->target)
-                     : mae_operand_carve(arena, operand, batch * all * model->values);
+    run->dpred = operand == MAE_F32 ? mae_operand_f32(run->diff)
+                                    : mae_operand_carve(arena, operand, values);
     run->dlatent = mae_operand_carve(arena, operand, batch * tokens * decoder->width);
 }
 
 MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder *model,
                                    const MaeCompute *compute, size_t batch,
-                                   size_t visible, MaeKeep keep, MaeError *err)
+                                   size_t visible, MaePredict predict, MaeKeep keep,
+                                   MaeError *err)
 {
     MaeArena measure = mae_arena_measure();
 
@@ -120,7 +130,9 @@ MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder 
         MAE_FAIL(err, MAE_ERR_SHAPE,
                  "autoencoder: expected 1 to %zu visible patches, got %zu",
                  model->patches, visible);
-    *run = (MaeAutoencoderRun){.model = model, .visible = visible};
+    *run = (MaeAutoencoderRun){.model = model,
+                               .visible = visible,
+                               .predicted = predicted(model, visible, predict)};
     reserve(run, &measure, compute, batch, keep);
     MAE_TRY(mae_arena_open(&run->arena, &measure, "activations", err));
     reserve(run, &run->arena, compute, batch, keep);
@@ -167,6 +179,18 @@ static void place_mask_tokens(const MaeAutoencoder *model, float *x,
     }
 }
 
+/* Which rows of the decoder leave its last block: those of hidden patches. */
+static void list_hidden(MaeAutoencoderRun *run, const MaeMask *mask, size_t image)
+{
+    const unsigned char *hidden = mask->mask + image * mask->patches;
+    uint32_t *row = run->decoder.leave + image * run->predicted;
+
+    for (size_t l = 0; l < mask->patches; l++) {
+        if (hidden[l])
+            *row++ = (uint32_t)(1 + l);
+    }
+}
+
 /* From the encoder's output to the decoder's input. */
 static void embed_tile(const Call *call, MaeTile encoded, size_t thread)
 {
@@ -187,21 +211,57 @@ static void embed_tile(const Call *call, MaeTile encoded, size_t thread)
                        mae_gemm_thread(run->work.compute.gemm, thread),
                        mae_operand_f32(narrow), latent.data, call->w, NULL, rows);
     mae_lap(lap, MAE_LAP_FORWARD);
-    for (size_t i = 0; i < encoded.images; i++)
+    for (size_t i = 0; i < encoded.images; i++) {
         place_mask_tokens(model, run->decoder.x[0] + (encoded.image + i) * all * width,
                           narrow + i * tokens * width, call->w,
                           call->mask->ids_restore + (encoded.image + i) * model->patches,
                           run->visible);
+        if (run->decoder.leave != NULL)
+            list_hidden(run, call->mask, encoded.image + i);
+    }
     mae_lap(lap, MAE_LAP_TOKENS);
 }
 
-/* Prediction and loss, from the decoder's output. */
+/* Whether row @p m of an image predicts a hidden patch, and which. */
+static bool predicts_hidden(const Call *call, size_t image, size_t m, size_t *patch)
+{
+    const MaeAutoencoderRun *run = call->run;
+    const uint32_t *leave = run->decoder.leave;
+    const size_t token = leave != NULL ? leave[image * run->predicted + m] : m;
+
+    *patch = token - 1;
+    return token > 0 && call->mask->mask[image * run->model->patches + *patch];
+}
+
+/* Sum over an image's hidden patches of the mean squared error; leaves the errors. */
+static double image_loss(const Call *call, size_t image)
+{
+    const MaeAutoencoderRun *run = call->run;
+    const MaeArch *arch = &run->model->arch;
+    const size_t values = run->model->values;
+    const size_t pixels = image * run->model->patches * values;
+    double sum = 0.0;
+
+    for (size_t m = 0; m < run->predicted; m++) {
+        const size_t at = (image * run->predicted + m) * values;
+        size_t patch;
+
+        if (!predicts_hidden(call, image, m, &patch))
+            continue;
+        if (call->images != NULL)
+            mae_pixel_target(run->diff + at, call->images + pixels, &arch->grid, patch,
+                             arch->norm_pix_loss);
+        sum += mae_pixel_loss(run->diff + at, run->pred + at, values);
+    }
+    return sum;
+}
+
+/* Prediction and loss, from the decoder's output. @param part of its rows. */
 static void predict_part(const Call *call, MaeTile part, size_t thread)
 {
     MaeAutoencoderRun *run = call->run;
     const MaeAutoencoder *model = run->model;
     const size_t row0 = part.image * part.tokens, rows = part.images * part.tokens;
-    const size_t pixels = model->patches * model->values;
     const MaeOperand normed = run->work.scratch[thread].operand;
     MaeLap *lap = run->work.scratch[thread].lap;
 
@@ -215,16 +275,8 @@ static void predict_part(const Call *call, MaeTile part, size_t thread)
                        mae_operand_f32(run->pred + row0 * model->values), normed.data,
                        call->w, NULL, rows);
     mae_lap(lap, MAE_LAP_FORWARD);
-    for (size_t i = part.image; i < part.image + part.images; i++) {
-        const size_t at = (i * part.tokens + 1) * model->values;
-
-        if (call->images != NULL)
-            mae_pixel_target(run->target + at, call->images + i * pixels,
-                             &model->arch.grid, model->arch.norm_pix_loss);
-        run->losses[i] = mae_pixel_loss(run->pred + at, run->target + at,
-                                        call->mask->mask + i * model->patches,
-                                        model->patches, model->values);
-    }
+    for (size_t i = part.image; i < part.image + part.images; i++)
+        run->losses[i] = image_loss(call, i);
     mae_lap(lap, MAE_LAP_TOKENS);
 }
 
@@ -235,6 +287,7 @@ static void forward_tile(void *ctx, size_t index, size_t thread)
     const MaeAutoencoder *model = run->model;
     const MaeTile tile = mae_work_tile(&run->work, call->batch, run->visible + 1, index);
     const MaeTile all = {tile.image, tile.images, model->patches + 1};
+    const MaeTile left = {tile.image, tile.images, run->predicted};
 
     if (mae_work_skips(&run->work, call->batch, index))
         return;
@@ -243,8 +296,8 @@ static void forward_tile(void *ctx, size_t index, size_t thread)
     embed_tile(call, tile, thread);
     mae_trunk_forward(&model->decoder, &run->work, &run->decoder, call->w, NULL,
                       call->batch, all, thread);
-    for (size_t part = 0; part < mae_tile_parts(all); part++)
-        predict_part(call, mae_tile_part(all, part), thread);
+    for (size_t part = 0; part < mae_tile_parts(left); part++)
+        predict_part(call, mae_tile_part(left, part), thread);
 }
 
 double mae_autoencoder_forward(MaeAutoencoderRun *run, MaeWeights w, const float *images,
@@ -262,26 +315,39 @@ double mae_autoencoder_forward(MaeAutoencoderRun *run, MaeWeights w, const float
     return hidden > 0 ? sum / ((double)batch * (double)hidden) : 0.0;
 }
 
+/* Gradient of an image's predictions, in place of their errors; 0 unless hidden. */
+static void image_loss_grad(const Call *call, size_t image)
+{
+    const MaeAutoencoderRun *run = call->run;
+    const size_t values = run->model->values;
+
+    for (size_t m = 0; m < run->predicted; m++) {
+        const size_t at = (image * run->predicted + m) * values;
+        size_t patch;
+
+        if (predicts_hidden(call, image, m, &patch))
+            mae_pixel_loss_grad(run->diff + at, values, call->scale);
+        else
+            memset(run->diff + at, 0, values * sizeof *run->diff);
+    }
+}
+
 /* Loss, prediction head and decoder norm. */
 static void head_backward_part(const Call *call, float *sums, MaeTile part, size_t thread)
 {
     MaeAutoencoderRun *run = call->run;
     const MaeAutoencoder *model = run->model;
-    const size_t all = part.tokens, values = model->values;
-    const size_t row0 = part.image * all, rows = part.images * all;
+    const size_t values = model->values;
+    const size_t row0 = part.image * part.tokens, rows = part.images * part.tokens;
     const size_t at = row0 * model->arch.decoder_dim;
     const MaeOperand dpred = mae_operand_at(run->dpred, row0 * values);
     float *narrow = run->work.scratch[thread].narrow;
     MaeLap *lap = run->work.scratch[thread].lap;
 
-    for (size_t i = part.image; i < part.image + part.images; i++) {
-        memset(run->target + i * all * values, 0, values * sizeof *run->target);
-        mae_pixel_loss_grad(
-            run->target + (i * all + 1) * values, run->pred + (i * all + 1) * values,
-            call->mask->mask + i * model->patches, model->patches, values, call->scale);
-    }
-    mae_rows_enter(dpred, sums + model->decoder_pred.bias.sum,
-                   run->target + row0 * values, NULL, 1, rows, values);
+    for (size_t i = part.image; i < part.image + part.images; i++)
+        image_loss_grad(call, i);
+    mae_rows_enter(dpred, sums + model->decoder_pred.bias.sum, run->diff + row0 * values,
+                   NULL, 1, rows, values);
     mae_lap(lap, MAE_LAP_TOKENS);
     mae_linear_backward_input(&model->decoder_pred,
                               mae_gemm_thread(run->work.compute.gemm, thread),
@@ -298,8 +364,7 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
 {
     const Call *call = ctx;
     const MaeWork *work = &call->run->work;
-    const MaeTile tile =
-        mae_work_tile(work, call->batch, call->run->model->patches + 1, index);
+    const MaeTile tile = mae_work_tile(work, call->batch, call->run->predicted, index);
     float *sums;
 
     if (mae_work_skips(work, call->batch, index))
@@ -361,10 +426,9 @@ void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeGradUse use,
     const MaeAutoencoder *model = run->model;
     const MaeWork *work = &run->work;
     const size_t hidden = model->patches - run->visible;
-    const MaeWeightGrad pred = {
-        model->decoder_pred.weight.off, model->decoder_pred.in,
-        model->decoder_pred.out,        run->dpred.data,
-        work->grads.norm1.data,         batch * (model->patches + 1)};
+    const MaeWeightGrad pred = {model->decoder_pred.weight.off, model->decoder_pred.in,
+                                model->decoder_pred.out,        run->dpred.data,
+                                work->grads.norm1.data,         batch * run->predicted};
     const MaeWeightGrad embed = {model->decoder_embed.weight.off,
                                  model->decoder_embed.in,
                                  model->decoder_embed.out,

@@ -4,15 +4,19 @@
  *
  *   latent = norm(encoder(visible patches))                       [B,1+V,D]
  *   z      = [ embed(latent) where visible, mask_token elsewhere ] + decoder positions
- *   pred   = decoder_pred(decoder_norm(decoder(z)))               [B,1+L,P]
+ *   pred   = decoder_pred(decoder_norm(decoder(z)))               [B,M,P]
  *   loss   = mean over hidden patches of mean over P of (pred - target)^2
  *
  * The target of a patch is its pixels in the order [row, column, channel]; with
  * norm_pix_loss they are normalised by the patch's own mean and unbiased variance (eps
  * 1e-6 inside the root).
  *
+ * The loss asks for hidden patches only, so the rows of the others end behind the last
+ * block's attention (model/trunk.h): same loss and gradients for less work.
+ *
  * Source   He et al. 2021, arXiv:2111.06377; facebookresearch/mae models_mae.py.
- * Shapes   B images [C,H,W], L patches, V visible, P = p*p*C, D width of the encoder.
+ * Shapes   B images [C,H,W], L patches, V visible, M predicted, P = p*p*C, D width of the
+ *          encoder, E of the decoder.
  * Memory   A run plans all its memory when it opens; forward and backward never allocate.
  * Errors   Opening can fail (SHAPE, NOMEM); running cannot.
  * Threads  A run belongs to one thread, which drives the pool.
@@ -49,6 +53,12 @@ void mae_autoencoder_close(MaeAutoencoder *model);
 /** Initial weights of @p seed; layers document their distributions. w [table.total]. */
 void mae_autoencoder_init(const MaeAutoencoder *model, float *w, uint64_t seed);
 
+/** What a run predicts. */
+typedef enum MaePredict {
+    MAE_PREDICT_HIDDEN, /* M = L - V: hidden patches in order; if the decoder has blocks */
+    MAE_PREDICT_ALL,    /* M = 1 + L: the class token's row, then all patches in order */
+} MaePredict;
+
 /** Activations of one batch size. */
 typedef struct MaeAutoencoderRun {
     const MaeAutoencoder *model;
@@ -60,9 +70,10 @@ typedef struct MaeAutoencoderRun {
     MaeOperand latent; /* [B,1+V,D] */
     MaeTrunkCache decoder;
     MaeLayerNormCache decoder_norm;
-    float *pred;        /* [B,1+L,P]; row 0 of an image belongs to the class token */
-    float *target;      /* [B,1+L,P]; backward turns it into the gradient of pred */
-    MaeOperand dpred;   /* [B,1+L,P] that gradient; in an f32 run target itself */
+    size_t predicted;   /* M */
+    float *pred;        /* [B,M,P] */
+    float *diff;        /* [B,M,P] target - pred; backward: gradient of pred */
+    MaeOperand dpred;   /* [B,M,P] that gradient; in an f32 run diff itself */
     MaeOperand dlatent; /* [B*(1+V),E] gradient of decoder_embed's output */
     double *losses;     /* [B] sum over hidden patches of the mean squared error */
 } MaeAutoencoderRun;
@@ -74,7 +85,8 @@ typedef struct MaeAutoencoderRun {
  */
 MaeStatus mae_autoencoder_run_open(MaeAutoencoderRun *run, const MaeAutoencoder *model,
                                    const MaeCompute *compute, size_t batch,
-                                   size_t visible, MaeKeep keep, MaeError *err);
+                                   size_t visible, MaePredict predict, MaeKeep keep,
+                                   MaeError *err);
 
 /** Accepts NULL and a zeroed or half-built object. */
 void mae_autoencoder_run_close(MaeAutoencoderRun *run);

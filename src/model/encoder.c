@@ -85,7 +85,7 @@ void mae_encoder_reserve(const MaeEncoder *encoder, MaeEncoderCache *cache,
             mae_operand_carve(arena, operand, batch * patches * encoder->patch.in);
     if (!all_frozen(encoder))
         mae_trunk_reserve(&encoder->trunk, &cache->trunk, arena, batch, patches + 1,
-                          operand, keep);
+                          patches + 1, operand, keep);
 }
 
 /* Up to the last block that is frozen as a whole, as an encoder of its own. */

@@ -1,63 +1,56 @@
 #include "model/pixel_loss.h"
 
 #include <math.h>
-#include <string.h>
+
+#include "kernel/rows.h"
+
+/* Sums side by side, so that an addition need not wait for the one before. */
+#define LANES 8
+
+/* Sum of (x - shift)^power for a power of 1 or 2, in double. */
+static double moment(const float *x, size_t n, double shift, int power)
+{
+    double lanes[LANES] = {0.0}, sum = 0.0;
+
+    for (size_t at = 0; at < n; at += LANES) {
+        for (size_t i = 0; i < LANES && at + i < n; i++) {
+            const double d = (double)x[at + i] - shift;
+
+            lanes[i] += power == 2 ? d * d : d;
+        }
+    }
+    for (size_t i = 0; i < LANES; i++)
+        sum += lanes[i];
+    return sum;
+}
 
 static void normalise(float *patch, size_t values)
 {
-    double sum = 0.0, sq = 0.0, mean, factor;
-
-    for (size_t i = 0; i < values; i++)
-        sum += (double)patch[i];
-    mean = sum / (double)values;
-    for (size_t i = 0; i < values; i++)
-        sq += ((double)patch[i] - mean) * ((double)patch[i] - mean);
+    const double mean = moment(patch, values, 0.0, 1) / (double)values;
     /* A patch of one value has no variance. */
-    factor =
-        1.0 / sqrt((values > 1 ? sq / (double)(values - 1) : 0.0) + MAE_NORM_PIX_EPS);
+    const double var =
+        values > 1 ? moment(patch, values, mean, 2) / (double)(values - 1) : 0.0;
+    const double factor = 1.0 / sqrt(var + MAE_NORM_PIX_EPS);
+
     for (size_t i = 0; i < values; i++)
         patch[i] = (float)(((double)patch[i] - mean) * factor);
 }
 
 void mae_pixel_target(float *target, const float *image, const MaePatchGrid *grid,
-                      bool norm_pix)
+                      size_t patch, bool norm_pix)
 {
-    const size_t patches = mae_patch_count(grid), values = mae_patch_values(grid);
-
-    mae_patchify(target, image, grid);
-    for (size_t l = 0; norm_pix && l < patches; l++)
-        normalise(target + l * values, values);
+    mae_patch_read(target, image, grid, patch);
+    if (norm_pix)
+        normalise(target, mae_patch_values(grid));
 }
 
-double mae_pixel_loss(const float *pred, const float *target, const unsigned char *mask,
-                      size_t patches, size_t values)
+double mae_pixel_loss(float *diff, const float *pred, size_t values)
 {
-    double loss = 0.0;
-
-    for (size_t l = 0; l < patches; l++, pred += values, target += values) {
-        double sum = 0.0;
-
-        for (size_t i = 0; mask[l] && i < values; i++) {
-            const double diff = (double)pred[i] - (double)target[i];
-
-            sum += diff * diff;
-        }
-        loss += sum / (double)values;
-    }
-    return loss;
+    mae_rows_axpy(diff, -1.0f, pred, values);
+    return mae_rows_sumsq(diff, values) / (double)values;
 }
 
-void mae_pixel_loss_grad(float *dpred, const float *pred, const unsigned char *mask,
-                         size_t patches, size_t values, double scale)
+void mae_pixel_loss_grad(float *diff, size_t values, double scale)
 {
-    const float factor = (float)(2.0 * scale / (double)values);
-
-    for (size_t l = 0; l < patches; l++, dpred += values, pred += values) {
-        if (!mask[l]) {
-            memset(dpred, 0, values * sizeof *dpred);
-            continue;
-        }
-        for (size_t i = 0; i < values; i++)
-            dpred[i] = factor * (pred[i] - dpred[i]);
-    }
+    mae_rows_scale(diff, (float)(-2.0 * scale / (double)values), values);
 }

@@ -212,22 +212,50 @@ static bool trains_half(const MaeTrunk *trunk)
     return trunk->frozen % 2 != 0;
 }
 
+/* Whether block @p index is the last one and not all rows leave it. */
+static bool ends_rows(const MaeTrunk *trunk, const MaeTrunkCache *cache, size_t index)
+{
+    return index + 1 == trunk->depth && cache->leave != NULL;
+}
+
+/* The last block's part of the cache where its MLP has fewer rows than its attention. */
+static void reserve_end(MaeTrunkCache *cache, MaeArena *arena, const MaeBlockSizes *sizes)
+{
+    MaeBlockSizes end = *sizes;
+
+    end.tokens = cache->leaving;
+    cache->leave =
+        mae_arena_bytes(arena, sizes->images * cache->leaving, sizeof *cache->leave);
+    mae_block_reserve_mlp(&cache->end, arena, &end);
+}
+
 void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *arena,
-                       size_t batch, size_t tokens, MaeDtype operand, MaeKeep keep)
+                       size_t batch, size_t tokens, size_t leaving, MaeDtype operand,
+                       MaeKeep keep)
 {
     const MaeBlockSizes sizes = {batch,         tokens,       trunk->width,
                                  trunk->hidden, trunk->heads, operand};
     const size_t streams = trunk->depth + 1, first = mae_trunk_first(trunk);
+    const bool ends = leaving < tokens;
 
+    assert(!ends || (trunk->depth > 0 && trunk->frozen == 0));
+    *cache = (MaeTrunkCache){.leaving = leaving};
+    if (ends)
+        reserve_end(cache, arena, &sizes);
     cache->blocks = mae_arena_bytes(arena, streams, sizeof *cache->blocks);
     cache->x = mae_arena_bytes(arena, streams, sizeof *cache->x);
     for (size_t i = 0; i < streams; i++) {
-        const bool own_x = i >= first && (keep != MAE_KEEP_NOTHING || i < first + 2);
+        const bool own_x = i >= first && (keep != MAE_KEEP_NOTHING || i < first + 2 ||
+                                          (ends && i == trunk->depth));
         const bool own = i >= first && (keep == MAE_KEEP_ALL || i == first);
-        float *x = own_x ? mae_arena_floats(arena, batch * tokens * trunk->width) : NULL;
+        const size_t rows = batch * (i < trunk->depth ? tokens : leaving);
+        float *x = own_x ? mae_arena_floats(arena, rows * trunk->width) : NULL;
         MaeBlockCache block = {0};
 
-        if (i < trunk->depth && own)
+        if (i + 1 == trunk->depth && own && ends) {
+            mae_block_reserve_attention(&block, arena, &sizes);
+            block.x1 = mae_arena_floats(arena, rows * trunk->width);
+        } else if (i < trunk->depth && own)
             mae_block_reserve(&block, arena, &sizes);
         else if (i + 1 == first && trains_half(trunk))
             mae_block_reserve_mlp(&block, arena, &sizes);
@@ -253,6 +281,48 @@ static void forward_half(const MaeTrunk *trunk, const MaeWork *work,
                               &work->scratch[thread], w, s, mae_tile_part(tile, part));
 }
 
+/* Rows of the part that leave the last block. */
+static MaeTile leaving_of(const MaeTrunkCache *cache, MaeTile part)
+{
+    return (MaeTile){part.image, part.images, cache->leaving};
+}
+
+/* The part's rows of x1 that leave, side by side for the MLP. */
+static void gather_end(const MaeTrunk *trunk, const MaeTrunkCache *cache, MaeTile part)
+{
+    const size_t width = trunk->width, last = trunk->depth - 1;
+
+    for (size_t i = part.image; i < part.image + part.images; i++) {
+        const float *x1 = cache->blocks[last].x1 + i * part.tokens * width;
+
+        for (size_t m = i * cache->leaving; m < (i + 1) * cache->leaving; m++)
+            memcpy(cache->end.x1 + m * width, x1 + cache->leave[m] * width,
+                   width * sizeof *x1);
+    }
+}
+
+/* A block on a part of a tile. @param scales [2,batch] its own, or NULL. */
+static void forward_block(const MaeTrunk *trunk, const MaeWork *work,
+                          const MaeTrunkCache *cache, size_t index, MaeWeights w,
+                          const float *scales, size_t batch, MaeTile part, size_t thread)
+{
+    const MaeBlock *block = &trunk->blocks[index];
+    const MaeBlockCache *own = &cache->blocks[index];
+    const MaeGemm *gemm = mae_gemm_thread(work->compute.gemm, thread);
+    const MaeBlockScratch *scratch = &work->scratch[thread];
+    float *x = cache->x[index], *out = cache->x[index + 1];
+
+    if (!ends_rows(trunk, cache, index)) {
+        mae_block_forward(block, gemm, out, own, scratch, x, w, scales, batch, part);
+        return;
+    }
+    mae_block_forward_attention(block, gemm, own->x1, own, scratch, x, w, scales, part);
+    gather_end(trunk, cache, part);
+    mae_block_forward_mlp(block, gemm, out, &cache->end, scratch, w,
+                          scales != NULL ? scales + batch : NULL,
+                          leaving_of(cache, part));
+}
+
 void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
                        const MaeTrunkCache *cache, MaeWeights w, const float *scales,
                        size_t batch, MaeTile tile, size_t thread)
@@ -261,11 +331,9 @@ void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
         forward_half(trunk, work, cache, w, scales, batch, tile, thread);
     for (size_t i = mae_trunk_first(trunk); i < trunk->depth; i++)
         for (size_t part = 0; part < mae_tile_parts(tile); part++)
-            mae_block_forward(
-                &trunk->blocks[i], mae_gemm_thread(work->compute.gemm, thread),
-                cache->x[i + 1], &cache->blocks[i], &work->scratch[thread], cache->x[i],
-                w, scales != NULL ? scales + 2 * i * batch : NULL, batch,
-                mae_tile_part(tile, part));
+            forward_block(trunk, work, cache, i, w,
+                          scales != NULL ? scales + 2 * i * batch : NULL, batch,
+                          mae_tile_part(tile, part), thread);
 }
 
 typedef struct BlockBackward {
@@ -278,6 +346,35 @@ typedef struct BlockBackward {
     size_t index, batch, tokens;
     bool half; /* only the MLP; scales are its own */
 } BlockBackward;
+
+/*
+ * The last block where some rows leave only. The gradient of x1 of those lies in front of
+ * the part's own rows of dx, which come last; of the others it is 0.
+ */
+static void backward_end(const BlockBackward *b, float *sums, MaeTile part, size_t thread)
+{
+    const MaeWork *work = b->work;
+    const MaeBlock *block = &b->trunk->blocks[b->index];
+    const MaeGemm *gemm = mae_gemm_thread(work->compute.gemm, thread);
+    const MaeBlockScratch *scratch = &work->scratch[thread];
+    const size_t width = b->trunk->width, leaving = b->cache->leaving;
+    const size_t first = part.image * part.tokens * width;
+    const uint32_t *leave = b->cache->leave + part.image * leaving;
+    MaeBlockGrads grads = work->grads;
+    float *all = grads.dx1 + first;
+
+    grads.dx1 = b->dx + part.image * (part.tokens - leaving) * width;
+    mae_block_backward_mlp(block, gemm, sums, &grads, scratch, b->dout, &b->cache->end,
+                           b->w, b->scales != NULL ? b->scales + b->batch : NULL,
+                           leaving_of(b->cache, part));
+    memset(all, 0, part.images * part.tokens * width * sizeof *all);
+    for (size_t m = 0; m < part.images * leaving; m++)
+        memcpy(all + (m / leaving * part.tokens + leave[m]) * width,
+               b->dx + first + m * width, width * sizeof *all);
+    mae_block_backward_attention(block, gemm, b->dx, sums, &work->grads, scratch,
+                                 b->cache->x[b->index], &b->cache->blocks[b->index], b->w,
+                                 b->scales, part);
+}
 
 static void backward_part(const BlockBackward *b, float *sums, MaeTile part,
                           size_t thread)
@@ -295,8 +392,12 @@ static void backward_part(const BlockBackward *b, float *sums, MaeTile part,
         return;
     }
     if (work->plan.keep == MAE_KEEP_INPUTS)
-        mae_block_forward(block, gemm, b->cache->x[b->index + 1], cache, scratch, x, b->w,
-                          b->scales, b->batch, part);
+        forward_block(b->trunk, work, b->cache, b->index, b->w, b->scales, b->batch, part,
+                      thread);
+    if (ends_rows(b->trunk, b->cache, b->index)) {
+        backward_end(b, sums, part, thread);
+        return;
+    }
     mae_block_backward(block, gemm, b->dx, sums, &work->grads, scratch, b->dout, x, cache,
                        b->w, b->scales, b->batch, part);
 }
@@ -334,6 +435,26 @@ static void backward_half(const MaeTrunk *trunk, const MaeWork *work,
                                batch * tokens);
 }
 
+/* Of block @p index. @param scales [2,batch] its own, or NULL. */
+static void weight_grads(const MaeTrunk *trunk, const MaeWork *work,
+                         const MaeGradFront *front, size_t index, const float *dout,
+                         const MaeTrunkCache *cache, const float *scales, size_t tokens)
+{
+    const MaeBlock *block = &trunk->blocks[index];
+    const size_t batch = front->batch;
+
+    if (!ends_rows(trunk, cache, index)) {
+        mae_block_weight_grads(block, &work->compute, front->dw, front->use, &work->grads,
+                               dout, &cache->blocks[index], scales, batch * tokens);
+        return;
+    }
+    mae_block_weight_grads_mlp(block, &work->compute, front->dw, front->use, &work->grads,
+                               dout, &cache->end, scales != NULL ? scales + batch : NULL,
+                               batch * cache->leaving);
+    mae_block_weight_grads_attention(block, &work->compute, front->dw, front->use,
+                                     &work->grads, scales, batch * tokens);
+}
+
 float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, MaeGradFront *front,
                           float *dout, const MaeTrunkCache *cache, MaeWeights w,
                           const float *scales, size_t tokens)
@@ -350,8 +471,7 @@ float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, MaeGradFro
 
         mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), backward_tile,
                      &block);
-        mae_block_weight_grads(&trunk->blocks[i], &work->compute, front->dw, front->use,
-                               &work->grads, dout, &cache->blocks[i], s, batch * tokens);
+        weight_grads(trunk, work, front, i, dout, cache, s, tokens);
         mae_work_offer(work, front, mae_block_offset(&trunk->blocks[i]));
         dout = dx;
         dx = used;

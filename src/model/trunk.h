@@ -13,6 +13,9 @@
  * Halves of blocks are counted, attention first, so the MLP of a block can be trained on
  * frozen attention. Who runs the frozen ones (model/encoder.h) needs memory for a tile.
  *
+ * Rows of which nobody reads the last block's output can end behind its attention, which
+ * the other rows still need: M of an image's N rows leave it, side by side.
+ *
  * Source   Halves: He et al. 2021, arXiv:2111.06377, section 4.3.
  * Shapes   B images, N tokens each, R = B * N rows, D width.
  * Memory   MaeWork and MaeTrunkCache live in an arena; a trunk owns its blocks' array.
@@ -24,6 +27,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/param.h"
@@ -81,8 +85,11 @@ typedef struct MaeGradFront {
 /** Kept from forward to backward. */
 typedef struct MaeTrunkCache {
     MaeBlockCache *blocks; /* [depth]; all alias one cache if nothing is kept */
-    float **x; /* [depth+1] inputs of the blocks, then the output; each [R,D]; NULL before
-                  the first block that is trained as a whole */
+    float **x; /* [depth+1] inputs of the blocks, then the output; each [R,D], the output
+                  [B*M,D]; NULL before the first block that is trained as a whole */
+    size_t leaving;    /* M, rows of an image that leave the last block; N: all do */
+    uint32_t *leave;   /* [B,M] which ones, for the caller to fill in; NULL for all */
+    MaeBlockCache end; /* of the last block's MLP then: M rows an image */
 } MaeTrunkCache;
 
 /** Images in a tile: enough rows of @p tokens for an efficient product. */
@@ -143,9 +150,13 @@ void mae_trunk_init(const MaeTrunk *trunk, float *w, MaeRng *rng);
 /** Blocks that are trained as a whole are those from here on; depth if there is none. */
 size_t mae_trunk_first(const MaeTrunk *trunk);
 
-/** Blocks that keep nothing of their own share one cache; frozen ones have none. */
+/**
+ * Blocks that keep nothing of their own share one cache; frozen ones have none.
+ * @param leaving M; fewer than @p tokens only if there are blocks and none is frozen.
+ */
 void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *arena,
-                       size_t batch, size_t tokens, MaeDtype operand, MaeKeep keep);
+                       size_t batch, size_t tokens, size_t leaving, MaeDtype operand,
+                       MaeKeep keep);
 
 /**
  * Run one tile through what is trained, to cache->x[depth]: from x[mae_trunk_first()], or
@@ -157,7 +168,8 @@ void mae_trunk_forward(const MaeTrunk *trunk, const MaeWork *work,
                        size_t batch, MaeTile tile, size_t thread);
 
 /**
- * All tiles, all that is trained, weight gradients included. @p dout is one of work->dx.
+ * All tiles, all that is trained, weight gradients included. @p dout, of the output's
+ * rows, is one of work->dx.
  * @param[in,out] front its dw gets gradients of the linear layers; row sums go to the
  * tiles' buffers. Comes as far as the first block that is trained as a whole.
  * @return the gradient of cache->x[mae_trunk_first()] [R,D]: one of work->dx.

@@ -31,12 +31,18 @@ void mae_block_define(MaeBlock *block, MaeParamTable *table, const char *scope,
 
 void mae_block_reserve(MaeBlockCache *cache, MaeArena *arena, const MaeBlockSizes *sizes)
 {
+    mae_block_reserve_attention(cache, arena, sizes);
+    mae_block_reserve_mlp(cache, arena, sizes);
+}
+
+void mae_block_reserve_attention(MaeBlockCache *cache, MaeArena *arena,
+                                 const MaeBlockSizes *sizes)
+{
     const size_t rows = sizes->images * sizes->tokens;
 
     mae_layernorm_reserve(&cache->norm1, arena, rows);
     cache->qkv = mae_operand_carve(arena, sizes->operand, rows * 3 * sizes->width);
     cache->lse = mae_arena_floats(arena, rows * sizes->heads);
-    mae_block_reserve_mlp(cache, arena, sizes);
 }
 
 void mae_block_reserve_mlp(MaeBlockCache *cache, MaeArena *arena,
@@ -264,19 +270,17 @@ void mae_block_backward_mlp(const MaeBlock *block, const MaeGemm *gemm, float *s
     mae_lap(scratch->lap, MAE_LAP_NORM);
 }
 
-void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
-                        float *sums, const MaeBlockGrads *grads,
-                        const MaeBlockScratch *scratch, const float *dout, const float *x,
-                        const MaeBlockCache *cache, MaeWeights w, const float *scales,
-                        size_t batch, MaeTile tile)
+void mae_block_backward_attention(const MaeBlock *block, const MaeGemm *gemm, float *dx,
+                                  float *sums, const MaeBlockGrads *grads,
+                                  const MaeBlockScratch *scratch, const float *x,
+                                  const MaeBlockCache *cache, MaeWeights w,
+                                  const float *scales, MaeTile tile)
 {
     const size_t row0 = tile.image * tile.tokens, rows = tile.images * tile.tokens;
     const size_t at = row0 * block->width;
-    const void *dy;
+    const void *dy =
+        enter_branch(&block->proj, grads->dproj, sums, grads->dx1, scales, tile);
 
-    mae_block_backward_mlp(block, gemm, sums, grads, scratch, dout, cache, w,
-                           scales_of_mlp(scales, batch), tile);
-    dy = enter_branch(&block->proj, grads->dproj, sums, grads->dx1, scales, tile);
     mae_lap(scratch->lap, MAE_LAP_RESIDUAL);
     mae_linear_backward_input(&block->proj, gemm, scratch->operand, dy, w, rows);
     mae_lap(scratch->lap, MAE_LAP_INPUT_GRAD);
@@ -285,6 +289,18 @@ void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
                            scratch->narrow, grads->dx1 + at, x + at, &cache->norm1, w,
                            row0, rows);
     mae_lap(scratch->lap, MAE_LAP_NORM);
+}
+
+void mae_block_backward(const MaeBlock *block, const MaeGemm *gemm, float *dx,
+                        float *sums, const MaeBlockGrads *grads,
+                        const MaeBlockScratch *scratch, const float *dout, const float *x,
+                        const MaeBlockCache *cache, MaeWeights w, const float *scales,
+                        size_t batch, MaeTile tile)
+{
+    mae_block_backward_mlp(block, gemm, sums, grads, scratch, dout, cache, w,
+                           scales_of_mlp(scales, batch), tile);
+    mae_block_backward_attention(block, gemm, dx, sums, grads, scratch, x, cache, w,
+                                 scales, tile);
 }
 
 static MaeWeightGrad job(const MaeLinear *lin, const void *dy, const void *x, size_t rows)
@@ -311,6 +327,20 @@ void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, fl
         /* widest first: what is left for the end of the grid should be small */
         job(&block->fc2, entered(grads->dfc2, dout, scales), cache->fc1.data, rows),
         job(&block->fc1, grads->dfc1.data, grads->norm2.data, rows),
+        job(&block->qkv, grads->dqkv.data, grads->norm1.data, rows),
+        job(&block->proj, entered(grads->dproj, grads->dx1, scales),
+            grads->attention.data, rows),
+    };
+
+    mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, compute, dw, use);
+}
+
+void mae_block_weight_grads_attention(const MaeBlock *block, const MaeCompute *compute,
+                                      float *dw, MaeGradUse use,
+                                      const MaeBlockGrads *grads, const float *scales,
+                                      size_t rows)
+{
+    const MaeWeightGrad jobs[] = {
         job(&block->qkv, grads->dqkv.data, grads->norm1.data, rows),
         job(&block->proj, entered(grads->dproj, grads->dx1, scales),
             grads->attention.data, rows),

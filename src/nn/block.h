@@ -14,7 +14,7 @@
  * gradients follow for the whole batch through mae_block_weight_grads.
  *
  * A block has two halves, attention and MLP; the functions of one half are for blocks of
- * which only the MLP is trained.
+ * which only the MLP is trained, or whose MLP has fewer rows than its attention.
  *
  * Source   Dosovitskiy et al. 2020, arXiv:2010.11929; timm's Block as used by
  *          facebookresearch/mae. Stochastic depth: Huang et al. 2016, arXiv:1603.09382.
@@ -102,7 +102,11 @@ static inline size_t mae_block_offset(const MaeBlock *block)
 /** Carve the cache of a batch; on a measuring arena only counts bytes. */
 void mae_block_reserve(MaeBlockCache *cache, MaeArena *arena, const MaeBlockSizes *sizes);
 
-/** The same of what the MLP's half keeps: norm2, x1 and fc1. */
+/** The same of what the attention's half keeps: norm1, qkv and lse. */
+void mae_block_reserve_attention(MaeBlockCache *cache, MaeArena *arena,
+                                 const MaeBlockSizes *sizes);
+
+/** And of the MLP's: norm2, x1 and fc1. */
 void mae_block_reserve_mlp(MaeBlockCache *cache, MaeArena *arena,
                            const MaeBlockSizes *sizes);
 
@@ -168,12 +172,28 @@ void mae_block_backward_mlp(const MaeBlock *block, const MaeGemm *gemm, float *s
                             const float *scales, MaeTile tile);
 
 /**
+ * Of the first half: from the gradient of x1 in grads->dx1. @param scales s1, or NULL.
+ * The rest as above.
+ */
+void mae_block_backward_attention(const MaeBlock *block, const MaeGemm *gemm, float *dx,
+                                  float *sums, const MaeBlockGrads *grads,
+                                  const MaeBlockScratch *scratch, const float *x,
+                                  const MaeBlockCache *cache, MaeWeights w,
+                                  const float *scales, MaeTile tile);
+
+/**
  * dW of the four linear layers into @p dw, after all tiles; @p dout and
  * @p scales as given to backward, @p rows of the whole batch.
  */
 void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, float *dw,
                             MaeGradUse use, const MaeBlockGrads *grads, const float *dout,
                             const MaeBlockCache *cache, const float *scales, size_t rows);
+
+/** Of qkv and proj alone. @param scales [images of the batch] s1, or NULL. */
+void mae_block_weight_grads_attention(const MaeBlock *block, const MaeCompute *compute,
+                                      float *dw, MaeGradUse use,
+                                      const MaeBlockGrads *grads, const float *scales,
+                                      size_t rows);
 
 /** Of fc1 and fc2 alone. @param scales [images of the batch] s2, or NULL. */
 void mae_block_weight_grads_mlp(const MaeBlock *block, const MaeCompute *compute,

@@ -49,21 +49,21 @@ size_t mae_patch_offset(const MaePatchGrid *grid, size_t l)
     return (l / columns * grid->width + l % columns) * grid->patch;
 }
 
+void mae_patch_read(float *values, const float *image, const MaePatchGrid *grid, size_t l)
+{
+    const size_t plane = grid->height * grid->width;
+    const float *row = image + mae_patch_offset(grid, l);
+
+    for (size_t i = 0; i < grid->patch; i++, row += grid->width)
+        for (size_t j = 0; j < grid->patch; j++)
+            for (size_t c = 0; c < grid->channels; c++)
+                *values++ = row[c * plane + j];
+}
+
 void mae_patchify(float *patches, const float *image, const MaePatchGrid *grid)
 {
-    const size_t count = mae_patch_count(grid), plane = grid->height * grid->width;
-
-    for (size_t l = 0; l < count; l++) {
-        const float *corner = image + mae_patch_offset(grid, l);
-
-        for (size_t i = 0; i < grid->patch; i++) {
-            const float *row = corner + i * grid->width;
-
-            for (size_t j = 0; j < grid->patch; j++)
-                for (size_t c = 0; c < grid->channels; c++)
-                    *patches++ = row[c * plane + j];
-        }
-    }
+    for (size_t l = 0; l < mae_patch_count(grid); l++)
+        mae_patch_read(patches + l * mae_patch_values(grid), image, grid, l);
 }
 
 void mae_unpatchify(float *image, const float *patches, const MaePatchGrid *grid)

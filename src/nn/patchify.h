@@ -47,6 +47,10 @@ size_t mae_patch_values(const MaePatchGrid *grid);
 /** @return offset of the first value of patch @p l in channel 0 of an image [C,H,W]. */
 size_t mae_patch_offset(const MaePatchGrid *grid, size_t l);
 
+/** One patch. @param[out] values [P] in target order.  @param image [C,H,W]. */
+void mae_patch_read(float *values, const float *image, const MaePatchGrid *grid,
+                    size_t l);
+
 /** @param[out] patches [L,P] in target order, overwritten.  @param image [C,H,W]. */
 void mae_patchify(float *patches, const float *image, const MaePatchGrid *grid);
 

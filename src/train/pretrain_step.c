@@ -51,6 +51,7 @@ MaeStatus mae_pretrain_step_open(MaePretrainStep *step, const MaeConfig *cfg,
                                     err));
     return mae_autoencoder_run_open(
         &step->run, &step->model, compute, batch, step->masks.mask.visible,
+        MAE_PREDICT_HIDDEN,
         cfg->train.checkpoint_activations ? MAE_KEEP_INPUTS : MAE_KEEP_ALL, err);
 }
 

@@ -49,7 +49,8 @@ static void bench_open(Bench *b, bool norm_pix, double ratio, size_t batch)
                                   NULL, &err));
     mae_maskset_draw(&b->masks, 9, 0, NULL, COUNT);
     ck_assert_ok(mae_autoencoder_run_open(&b->run, &b->model, &b->compute.compute, batch,
-                                          b->masks.mask.visible, false, &err));
+                                          b->masks.mask.visible, MAE_PREDICT_ALL, false,
+                                          &err));
     b->w = mae_test_alloc(b->model.table.total * sizeof *b->w);
     test_random_params(&b->model.table, b->w, 2);
     b->images = mae_test_normal((size_t)COUNT * PIXELS, 4, 0);

@@ -105,7 +105,8 @@ static double error_of(size_t sample)
     ck_assert_ok(mae_maskset_open(&masks, MAE_MASK_RANDOM, &test_small_arch.grid, 0.5, 1,
                                   NULL, &err));
     ck_assert_ok(mae_autoencoder_run_open(&run, &model, &compute.compute, 1,
-                                          masks.mask.visible, MAE_KEEP_NOTHING, &err));
+                                          masks.mask.visible, MAE_PREDICT_ALL,
+                                          MAE_KEEP_NOTHING, &err));
     for (uint32_t k = 0; k < 3; k++) {
         mae_maskset_draw(&masks, SEED, k, &sample, 1);
         error +=

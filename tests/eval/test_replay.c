@@ -180,7 +180,7 @@ START_TEST(chunks_make_one_batch)
     for (size_t i = 0; i < BATCH; i++)
         mae_mask_from_noise(&set.mask, i, numbers + i * PATCHES, set.scratch);
     ck_assert_ok(mae_autoencoder_run_open(&run, &b.model, &b.compute.compute, BATCH,
-                                          set.mask.visible, true, &err));
+                                          set.mask.visible, MAE_PREDICT_ALL, true, &err));
     loss = mae_autoencoder_forward(&run, mae_weights_f32(b.w), pixels, &set.mask, BATCH);
     dw = mae_test_alloc(b.model.table.total * sizeof *dw);
     mae_autoencoder_backward(&run, dw, MAE_GRAD_ADD, mae_weights_f32(b.w), &set.mask,

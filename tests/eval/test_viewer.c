@@ -76,8 +76,8 @@ START_TEST(shows_what_the_model_computes)
         ck_assert_ok(mae_maskset_open(&masks, MAE_MASK_RANDOM, &v.model.arch.grid,
                                       ratios[k], 1, NULL, &err));
         ck_assert_ok(mae_autoencoder_run_open(&run, &v.model, &v.compute.compute, 1,
-                                              masks.mask.visible, MAE_KEEP_NOTHING,
-                                              &err));
+                                              masks.mask.visible, MAE_PREDICT_ALL,
+                                              MAE_KEEP_NOTHING, &err));
         for (size_t i = 0; i < VIEW_COUNT; i++) {
             mae_maskset_draw(&masks, 5, 0, &i, 1);
             ck_assert_double_eq_tol(mae_autoencoder_forward(&run, mae_weights_f32(v.w),

@@ -6,7 +6,7 @@
 #include "support/test.h"
 
 bool test_autoencoder_open(TestAutoencoder *bench, MaeDtype type, const MaeArch *arch,
-                           double ratio, size_t batch, size_t threads)
+                           double ratio, size_t batch, MaePredict predict, size_t threads)
 {
     const size_t p = arch->grid.patch;
     MaeArena measure = mae_arena_measure();
@@ -28,7 +28,7 @@ bool test_autoencoder_open(TestAutoencoder *bench, MaeDtype type, const MaeArch 
     mae_mask_reserve_scratch(&bench->scratch, &bench->mask, &bench->masks);
     ck_assert_ok(mae_autoencoder_run_open(&bench->run, &bench->model,
                                           &bench->compute.compute, batch,
-                                          bench->mask.visible, true, &err));
+                                          bench->mask.visible, predict, true, &err));
     bench->w = mae_test_alloc(bench->model.table.total * sizeof(float));
     bench->dw = mae_test_alloc(bench->model.table.total * sizeof(float));
     return true;

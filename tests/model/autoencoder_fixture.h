@@ -24,7 +24,8 @@ typedef struct TestAutoencoder {
 
 /** @return false, and nothing is open, if there are no products of @p type. */
 bool test_autoencoder_open(TestAutoencoder *bench, MaeDtype type, const MaeArch *arch,
-                           double ratio, size_t batch, size_t threads);
+                           double ratio, size_t batch, MaePredict predict,
+                           size_t threads);
 void test_autoencoder_close(TestAutoencoder *bench);
 
 /** The model reads w as it is now. */

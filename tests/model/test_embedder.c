@@ -158,7 +158,7 @@ static void equals_autoencoder(const MaeArch *arch, MaeDtype type)
     open_autoencoder(&b, arch, type, 2);
     mask = whole_mask(b.patches);
     ck_assert_ok(mae_autoencoder_run_open(&run, &b.autoencoder, &b.compute.compute, BATCH,
-                                          b.patches, true, &err));
+                                          b.patches, MAE_PREDICT_ALL, true, &err));
     (void)mae_autoencoder_forward(&run, b.weights, b.images, &mask, BATCH);
     for (size_t layer = 0; layer <= arch->depth; layer++)
         for (unsigned p = 0; p < 2; p++) {

@@ -19,6 +19,7 @@ typedef struct Bench {
     MaeWork work;
     MaeTrunkCache cache;
     bool keep;
+    size_t leaving;                /* rows of an image that leave; TOKENS: all */
     float *w, *dw, *dout, *scales; /* scales [DEPTH,2,BATCH] or NULL */
     MaeWeights weights;
     void *owned;
@@ -38,11 +39,13 @@ static void reserve(void *ctx, MaeArena *arena)
     };
 
     mae_work_reserve(&b->work, arena, &plan, &b->compute.compute);
-    mae_trunk_reserve(&b->trunk, &b->cache, arena, BATCH, TOKENS, b->type, b->keep);
+    mae_trunk_reserve(&b->trunk, &b->cache, arena, BATCH, TOKENS, b->leaving, b->type,
+                      b->keep);
 }
 
 /* @return false if there are no products of @p type. */
-static bool bench_open(Bench *b, MaeDtype type, size_t threads, bool keep, bool drop)
+static bool bench_open_leaving(Bench *b, MaeDtype type, size_t threads, bool keep,
+                               bool drop, size_t leaving)
 {
     MaeError err = {0};
     float *x;
@@ -52,6 +55,7 @@ static bool bench_open(Bench *b, MaeDtype type, size_t threads, bool keep, bool 
         return false;
     b->type = type;
     b->keep = keep;
+    b->leaving = leaving;
     test_compute_open(&b->compute, type, threads);
     ck_assert_ok(mae_trunk_define(&b->trunk, &b->table, "blocks", WIDTH, DEPTH, HEADS,
                                   HIDDEN, &err));
@@ -70,6 +74,11 @@ static bool bench_open(Bench *b, MaeDtype type, size_t threads, bool keep, bool 
     memcpy(b->cache.x[0], x, N * sizeof *x);
     free(x);
     return true;
+}
+
+static bool bench_open(Bench *b, MaeDtype type, size_t threads, bool keep, bool drop)
+{
+    return bench_open_leaving(b, type, threads, keep, drop, TOKENS);
 }
 
 static void bench_close(Bench *b)
@@ -271,6 +280,50 @@ START_TEST(equals_a_chain_of_blocks)
 }
 END_TEST
 
+/* Rows of an image's @p leaving ones, in an order of their own. */
+static size_t leaving_row(size_t image, size_t m)
+{
+    return (3 * m + image) % TOKENS;
+}
+
+/* As if all rows left and the gradient of the others were 0. */
+START_TEST(some_rows_leave)
+{
+    const bool drop = _i % 2 != 0;
+    const size_t leaving = (size_t)_i / 2 % 3 * 2; /* 0, 2, 4 */
+    const MaeDtype type = (MaeDtype)(_i / 6);
+    const double tolerance = type == MAE_F32 ? 1e-5 : 2e-2;
+    const size_t row = WIDTH * sizeof(float);
+    float *dout;
+    Bench all, some;
+
+    if (!bench_open(&all, type, 2, true, drop))
+        return;
+    ck_assert(bench_open_leaving(&some, type, 2, true, drop, leaving));
+    dout = mae_test_alloc(N * sizeof *dout);
+    for (size_t i = 0; i < BATCH * leaving; i++) {
+        const size_t image = i / leaving, from = leaving_row(image, i % leaving);
+
+        some.cache.leave[i] = (uint32_t)from;
+        memcpy(dout + (image * TOKENS + from) * WIDTH, some.dout + i * WIDTH, row);
+    }
+    memcpy(all.dout, dout, N * sizeof *dout);
+    forward(&all);
+    forward(&some);
+    for (size_t i = 0; i < BATCH * leaving; i++) {
+        const size_t from = i / leaving * TOKENS + some.cache.leave[i];
+
+        mae_test_close("rows", some.cache.x[DEPTH] + i * WIDTH,
+                       all.cache.x[DEPTH] + from * WIDTH, WIDTH, 0.0, tolerance);
+    }
+    mae_test_close("dx", backward(&some, 0), backward(&all, 0), N, 0.0, tolerance);
+    mae_test_close("dw", some.dw, all.dw, all.table.total, 0.0, tolerance);
+    free(dout);
+    bench_close(&all);
+    bench_close(&some);
+}
+END_TEST
+
 START_TEST(gradients_accumulate)
 {
     float *once;
@@ -390,6 +443,7 @@ int main(void)
     tcase_add_test(tc, tiles_follow_shapes);
     tcase_add_test(tc, tiles_are_equal);
     tcase_add_loop_test(tc, equals_a_chain_of_blocks, 0, 4 * TEST_DTYPES);
+    tcase_add_loop_test(tc, some_rows_leave, 0, 6 * TEST_DTYPES);
     tcase_add_loop_test(tc, gradients_accumulate, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, threads_do_not_change_a_bit, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, keeps_nothing_without_backward, 0, TEST_DTYPES);
