@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "kernel/rows.h"
 
 /* Below this many rows a product spends its time on packing the weights. */
@@ -13,6 +14,14 @@
 size_t mae_work_tile_images(size_t tokens)
 {
     return (TILE_ROWS + tokens - 1) / tokens;
+}
+
+/* A part of a tile: more, for weights are packed once for each. */
+#define PART_ROWS 384
+
+size_t mae_tile_part_images(size_t tokens)
+{
+    return mae_larger((PART_ROWS + tokens / 2) / tokens, 1);
 }
 
 /* Part @p index of @p parts whose sizes differ by one image at most. */
@@ -55,7 +64,7 @@ bool mae_work_skips(const MaeWork *work, size_t batch, size_t index)
 
 size_t mae_tile_parts(MaeTile tile)
 {
-    const size_t most = mae_work_tile_images(tile.tokens);
+    const size_t most = mae_tile_part_images(tile.tokens);
 
     return (tile.images + most - 1) / most;
 }
@@ -90,7 +99,7 @@ void mae_work_reserve(MaeWork *work, MaeArena *arena, const MaeWorkPlan *plan,
     *work = (MaeWork){.compute = *compute, .plan = *plan};
     for (size_t i = 0; i < plan->trunk_count; i++) {
         const size_t floats = plan->batch * part[i].tokens * part[i].width;
-        const size_t most = mae_work_tile_images(part[i].tokens);
+        const size_t most = mae_tile_part_images(part[i].tokens);
 
         width = floats > width ? floats : width;
         part[i].images = plan->tile_images < most ? plan->tile_images : most;

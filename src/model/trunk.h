@@ -5,7 +5,7 @@
  * A batch is cut into tiles of whole images; a tile runs through all layers forward
  * without meeting another. Where an image has more tokens than the tile was sized for
  * (the decoder), a block takes the tile in parts, so that its rows stay in one core's
- * cache. Backward alternates, block by block, between a grid over tiles (input gradients,
+ * cache (394 rows of width 512 are 1 to 2 % faster than 197). Backward alternates, block by block, between a grid over tiles (input gradients,
  * row sums) and a grid over bands of the weight gradients. Tile sizes depend on shapes
  * alone.
  *
@@ -106,6 +106,9 @@ MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t i
  * the same size.
  */
 bool mae_work_skips(const MaeWork *work, size_t batch, size_t index);
+
+/** Images in such a part, at most: about 384 rows of @p tokens, but one image. */
+size_t mae_tile_part_images(size_t tokens);
 
 /** Parts of a tile that a block takes at a time. */
 size_t mae_tile_parts(MaeTile tile);

@@ -153,6 +153,9 @@ START_TEST(tiles_follow_shapes)
 
         ck_assert_uint_ge(images * tokens[i], 192);
         ck_assert_uint_lt((images - 1) * tokens[i], 192);
+        ck_assert_uint_ge(mae_tile_part_images(tokens[i]), images);
+        ck_assert(mae_tile_part_images(tokens[i]) * tokens[i] <= 384 + tokens[i] / 2 ||
+                  mae_tile_part_images(tokens[i]) == 1);
     }
 }
 END_TEST
@@ -170,7 +173,7 @@ static void check_piece(MaeTile piece, MaeTile whole, size_t next, size_t count,
 
 static void check_parts(MaeTile tile)
 {
-    const size_t parts = mae_tile_parts(tile), most = mae_work_tile_images(tile.tokens);
+    const size_t parts = mae_tile_parts(tile), most = mae_tile_part_images(tile.tokens);
     size_t next = tile.image;
 
     ck_assert_uint_lt((parts - 1) * most, tile.images); /* no more than it takes */
