@@ -242,8 +242,9 @@ void mae_attention_backward(const MaeGemm *gemm, MaeOperand dqkv, MaeOperand out
                               s.tokens, s.ld, s.scale);
         gather_grad(gemm, part_of(dqkv, &s, &g, 2, 0), parts.dv, weights, dheads, &s, &g);
         gather_grad(gemm, part_of(dqkv, &s, &g, 1, 0), parts.dk, ds, q, &s, &g);
-        multiply(gemm, MAE_GEMM_NN, heads_of(out, &s, &g), weights, v, to_heads, &g,
-                 false);
+        if (out.data != NULL)
+            multiply(gemm, MAE_GEMM_NN, heads_of(out, &s, &g), weights, v, to_heads, &g,
+                     false);
         multiply(gemm, MAE_GEMM_NN, part_of(dqkv, &s, &g, 0, g.query), ds, k, to_heads,
                  &g, false);
     } while (next_group(&g, &s, sizes));

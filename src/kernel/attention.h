@@ -46,7 +46,8 @@ void mae_attention_forward(const MaeGemm *gemm, MaeOperand out, float *lse,
 
 /**
  * @param[out] dqkv [B*N,3D], overwritten.
- * @param[out] out [B*N,D] computed again, so that nobody has to keep it.
+ * @param[out] out [B*N,D] computed again, so that nobody has to keep it; no data: it is
+ *             not wanted.
  * @param dout [B*N,D] gradient of out.
  * @param qkv [B*N,3D] @param lse [B,H,N] as forward left them.
  * @param[out] scratch mae_attention_scratch() floats, 64-byte aligned.

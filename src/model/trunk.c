@@ -16,7 +16,7 @@ size_t mae_work_tile_images(size_t tokens)
     return (TILE_ROWS + tokens - 1) / tokens;
 }
 
-/* A part of a tile: more, for weights are packed once for each. */
+/* A part of a tile: more, for the weights are packed anew for each. */
 #define PART_ROWS 384
 
 size_t mae_tile_part_images(size_t tokens)
@@ -461,7 +461,8 @@ static void weight_grads(const MaeTrunk *trunk, const MaeWork *work,
                                dout, &cache->end, scales != NULL ? scales + batch : NULL,
                                batch * cache->leaving);
     mae_block_weight_grads_attention(block, &work->compute, front->dw, front->use,
-                                     &work->grads, scales, batch * tokens);
+                                     &work->grads, &cache->blocks[index], scales,
+                                     batch * tokens);
 }
 
 float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, MaeGradFront *front,

@@ -43,6 +43,9 @@ void mae_block_reserve_attention(MaeBlockCache *cache, MaeArena *arena,
     mae_layernorm_reserve(&cache->norm1, arena, rows);
     cache->qkv = mae_operand_carve(arena, sizes->operand, rows * 3 * sizes->width);
     cache->lse = mae_arena_floats(arena, rows * sizes->heads);
+    cache->heads = sizes->operand == MAE_F32
+                       ? (MaeOperand){NULL, MAE_F32}
+                       : mae_operand_carve(arena, sizes->operand, rows * sizes->width);
 }
 
 void mae_block_reserve_mlp(MaeBlockCache *cache, MaeArena *arena,
@@ -92,7 +95,7 @@ void mae_block_reserve_grads(MaeBlockGrads *grads, MaeArena *arena,
     }
     grads->norm1 = mae_operand_carve(arena, type, width);
     grads->norm2 = mae_operand_carve(arena, type, width);
-    grads->attention = mae_operand_carve(arena, type, width);
+    grads->heads = type == MAE_F32 ? mae_operand_carve(arena, type, width) : none;
     grads->dqkv = mae_operand_carve(arena, type, 3 * width);
     grads->dfc1 = mae_operand_carve(arena, type, hidden);
     grads->dx1 = mae_arena_floats(arena, width);
@@ -154,6 +157,12 @@ static const void *enter_branch(const MaeLinear *lin, MaeOperand own, float *sum
     return own.data;
 }
 
+/* The tile's part of the attention's output as forward keeps it; no data: it does not. */
+static MaeOperand kept_heads(const MaeBlockCache *cache, size_t at)
+{
+    return cache->heads.data != NULL ? mae_operand_at(cache->heads, at) : cache->heads;
+}
+
 static MaeAttentionSizes heads_of(const MaeBlock *block, MaeTile tile)
 {
     return (MaeAttentionSizes){tile.images, tile.tokens, block->heads,
@@ -168,6 +177,8 @@ void mae_block_forward_attention(const MaeBlock *block, const MaeGemm *gemm, flo
     const size_t width = block->width, n = tile.tokens;
     const size_t row0 = tile.image * n, rows = tile.images * n, at = row0 * width;
     const MaeOperand qkv = mae_operand_at(cache->qkv, 3 * at);
+    const MaeOperand kept = kept_heads(cache, at);
+    const MaeOperand out = kept.data != NULL ? kept : scratch->operand;
     const MaeAttentionSizes heads = heads_of(block, tile);
 
     mae_layernorm_forward(&block->norm1, scratch->operand, &cache->norm1, x + at, w, row0,
@@ -175,11 +186,10 @@ void mae_block_forward_attention(const MaeBlock *block, const MaeGemm *gemm, flo
     mae_lap(scratch->lap, MAE_LAP_NORM);
     mae_linear_forward(&block->qkv, gemm, qkv, scratch->operand.data, w, NULL, rows);
     mae_lap(scratch->lap, MAE_LAP_FORWARD);
-    mae_attention_forward(gemm, scratch->operand,
-                          cache->lse + tile.image * block->heads * n, qkv, &heads,
-                          scratch->attention);
+    mae_attention_forward(gemm, out, cache->lse + tile.image * block->heads * n, qkv,
+                          &heads, scratch->attention);
     mae_lap(scratch->lap, MAE_LAP_ATTENTION);
-    leave_branch(&block->proj, gemm, x1 + at, x + at, scratch->operand.data, w, scales,
+    leave_branch(&block->proj, gemm, x1 + at, x + at, out.data, w, scales,
                  scratch->narrow, tile);
     mae_lap(scratch->lap, MAE_LAP_FORWARD);
 }
@@ -230,12 +240,13 @@ static void attention_backward(const MaeBlock *block, const MaeGemm *gemm, float
     const size_t width = block->width, n = tile.tokens, rows = tile.images * n;
     const size_t at = tile.image * n * width;
     const MaeOperand dqkv = mae_operand_at(grads->dqkv, 3 * at);
+    const MaeOperand none = {NULL, dqkv.type};
     const MaeAttentionSizes heads = heads_of(block, tile);
 
-    mae_attention_backward(gemm, dqkv, mae_operand_at(grads->attention, at),
-                           scratch->operand, mae_operand_at(cache->qkv, 3 * at),
-                           cache->lse + tile.image * block->heads * n, &heads,
-                           scratch->attention);
+    mae_attention_backward(
+        gemm, dqkv, cache->heads.data != NULL ? none : mae_operand_at(grads->heads, at),
+        scratch->operand, mae_operand_at(cache->qkv, 3 * at),
+        cache->lse + tile.image * block->heads * n, &heads, scratch->attention);
     mae_lap(scratch->lap, MAE_LAP_ATTENTION);
     mae_linear_backward_bias(&block->qkv, sums, dqkv, rows);
     mae_lap(scratch->lap, MAE_LAP_RESIDUAL);
@@ -319,6 +330,12 @@ static const void *entered(MaeOperand own, const float *dy, const float *scales)
     return serves(own, scales) ? dy : own.data;
 }
 
+/* The attention's output of the batch: kept, or computed again. */
+static const void *heads_in(const MaeBlockGrads *grads, const MaeBlockCache *cache)
+{
+    return cache->heads.data != NULL ? cache->heads.data : grads->heads.data;
+}
+
 void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, float *dw,
                             MaeGradUse use, const MaeBlockGrads *grads, const float *dout,
                             const MaeBlockCache *cache, const float *scales, size_t rows)
@@ -329,7 +346,7 @@ void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, fl
         job(&block->fc1, grads->dfc1.data, grads->norm2.data, rows),
         job(&block->qkv, grads->dqkv.data, grads->norm1.data, rows),
         job(&block->proj, entered(grads->dproj, grads->dx1, scales),
-            grads->attention.data, rows),
+            heads_in(grads, cache), rows),
     };
 
     mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, compute, dw, use);
@@ -337,13 +354,14 @@ void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, fl
 
 void mae_block_weight_grads_attention(const MaeBlock *block, const MaeCompute *compute,
                                       float *dw, MaeGradUse use,
-                                      const MaeBlockGrads *grads, const float *scales,
+                                      const MaeBlockGrads *grads,
+                                      const MaeBlockCache *cache, const float *scales,
                                       size_t rows)
 {
     const MaeWeightGrad jobs[] = {
         job(&block->qkv, grads->dqkv.data, grads->norm1.data, rows),
         job(&block->proj, entered(grads->dproj, grads->dx1, scales),
-            grads->attention.data, rows),
+            heads_in(grads, cache), rows),
     };
 
     mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, compute, dw, use);

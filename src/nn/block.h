@@ -9,7 +9,8 @@
  * has a bias, attention is scaled by 1 / sqrt(head dim).
  *
  * Forward keeps what backward cannot cheaply rebuild (for an MLP ratio of 4: 7 D operands
- * and 2 D floats a row); outputs of norms, GELU and attention are computed again.
+ * and 2 D floats a row); outputs of norms and GELU are computed again, and that of the
+ * attention where operands are f32 (in bf16 another D operands a row are kept for it).
  * Backward of a tile yields the input gradient and this tile's row sums; the four weight
  * gradients follow for the whole batch through mae_block_weight_grads.
  *
@@ -55,10 +56,11 @@ typedef struct MaeTile {
 /** Kept from forward to backward for the whole batch. */
 typedef struct MaeBlockCache {
     MaeLayerNormCache norm1, norm2;
-    MaeOperand qkv; /* [R,3D] */
-    float *lse;     /* [images,H,N] */
-    float *x1;      /* [R,D] */
-    MaeOperand fc1; /* [R,F] before GELU; backward leaves what is behind it there */
+    MaeOperand qkv;   /* [R,3D] */
+    float *lse;       /* [images,H,N] */
+    MaeOperand heads; /* [R,D] side by side: input of proj; no data in an f32 run */
+    float *x1;        /* [R,D] */
+    MaeOperand fc1;   /* [R,F] before GELU; backward leaves what is behind it there */
 } MaeBlockCache;
 
 /** One thread's working memory, for the largest tile. */
@@ -72,14 +74,14 @@ typedef struct MaeBlockScratch {
 
 /** What backward writes for the weight gradients, whole batch; shared by all blocks. */
 typedef struct MaeBlockGrads {
-    MaeOperand norm1;     /* [R,D] output of norm1 again: input of qkv */
-    MaeOperand norm2;     /* [R,D] output of norm2 again: input of fc1 */
-    MaeOperand attention; /* [R,D] heads side by side again: input of proj */
-    MaeOperand dqkv;      /* [R,3D] */
-    MaeOperand dfc1;      /* [R,F] gradient before GELU */
-    float *dx1;           /* [R,D] gradient of x1 */
-    MaeOperand dproj;     /* [R,D] s1 * dx1; no data if that is dx1 itself */
-    MaeOperand dfc2;      /* [R,D] s2 * dout; no data if that is dout itself */
+    MaeOperand norm1; /* [R,D] output of norm1 again: input of qkv */
+    MaeOperand norm2; /* [R,D] output of norm2 again: input of fc1 */
+    MaeOperand heads; /* [R,D] side by side again; no data if the cache has them */
+    MaeOperand dqkv;  /* [R,3D] */
+    MaeOperand dfc1;  /* [R,F] gradient before GELU */
+    float *dx1;       /* [R,D] gradient of x1 */
+    MaeOperand dproj; /* [R,D] s1 * dx1; no data if that is dx1 itself */
+    MaeOperand dfc2;  /* [R,D] s2 * dout; no data if that is dout itself */
 } MaeBlockGrads;
 
 /** Sizes of one user of a block's memory. */
@@ -102,7 +104,7 @@ static inline size_t mae_block_offset(const MaeBlock *block)
 /** Carve the cache of a batch; on a measuring arena only counts bytes. */
 void mae_block_reserve(MaeBlockCache *cache, MaeArena *arena, const MaeBlockSizes *sizes);
 
-/** The same of what the attention's half keeps: norm1, qkv and lse. */
+/** The same of what the attention's half keeps: norm1, qkv, lse and heads. */
 void mae_block_reserve_attention(MaeBlockCache *cache, MaeArena *arena,
                                  const MaeBlockSizes *sizes);
 
@@ -192,7 +194,8 @@ void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, fl
 /** Of qkv and proj alone. @param scales [images of the batch] s1, or NULL. */
 void mae_block_weight_grads_attention(const MaeBlock *block, const MaeCompute *compute,
                                       float *dw, MaeGradUse use,
-                                      const MaeBlockGrads *grads, const float *scales,
+                                      const MaeBlockGrads *grads,
+                                      const MaeBlockCache *cache, const float *scales,
                                       size_t rows);
 
 /** Of fc1 and fc2 alone. @param scales [images of the batch] s2, or NULL. */

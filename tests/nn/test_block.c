@@ -317,7 +317,7 @@ static void list_buffers(const Bench *b, Buffer list[BUFFERS])
         {b->cache.fc1, wide},
         {b->grads.norm1, narrow},
         {b->grads.norm2, narrow},
-        {b->grads.attention, narrow},
+        {b->type == MAE_F32 ? b->grads.heads : b->cache.heads, narrow},
         {b->grads.dqkv, 3 * narrow},
         {b->grads.dfc1, wide},
         {mae_operand_f32(b->grads.dx1), narrow},
