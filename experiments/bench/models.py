@@ -48,14 +48,19 @@ def encoder_flops(cfg, seen):
         1 + seen, width, cfg["model.depth"], cfg["model.mlp_ratio"])
 
 
-def step_flops(cfg):
+def step_flops(cfg, all_rows=False):
     """A training step per image: multiply-adds of products as two, backward twice
-    forward, nothing else; patches that are hidden cost the encoder nothing."""
+    forward, nothing else; patches that are hidden cost the encoder nothing, and those
+    that are not cost the decoder's last MLP and the prediction nothing, unless
+    `all_rows` are computed, as PyTorch does."""
     count, seen = patches(cfg)
     width, narrow = cfg["model.embed_dim"], cfg["model.decoder_embed_dim"]
-    decoder = 2 * (1 + seen) * width * narrow + 2 * (1 + count) * narrow * patch_values(cfg)
+    unread = 0 if all_rows else 1 + seen
+    decoder = 2 * (1 + seen) * width * narrow
+    decoder += 2 * (1 + count - unread) * narrow * patch_values(cfg)
     decoder += blocks_flops(1 + count, narrow, cfg["model.decoder_depth"],
                             cfg["model.mlp_ratio"])
+    decoder -= 2 * unread * narrow * 2 * int(narrow * cfg["model.mlp_ratio"])
     return 3 * (encoder_flops(cfg, seen) + decoder)
 
 

@@ -191,7 +191,8 @@ def measure(work, warmup, steps):
 
 def report(args, cfg, net, seconds):
     batch, median = cfg["train.batch_size"], statistics.median(seconds)
-    per_image = models.step_flops(cfg) if args.mode == "step" else models.embed_flops(cfg)
+    per_image = (models.step_flops(cfg, all_rows=True) if args.mode == "step"
+                 else models.embed_flops(cfg))
     trained = sum(p.numel() for p in net.parameters())
     state = trained * (16 if args.mode == "step" else 4)  # weights; gradients, two moments
     peak_mb = vm_kb("VmHWM") * 1024 / 1e6

@@ -126,6 +126,7 @@ static void take_passes(Bench *b)
     result->passes = mae_bench_times(b->passes, b->options->steps);
     result->pass_flops = b->products.flops;
     result->best_stage = mae_products_best(&b->products);
+    result->stage_count = b->products.stage_count;
     for (size_t i = 0; i < b->products.stage_count; i++) {
         const MaeProductStage *stage = &b->products.stages[i];
 

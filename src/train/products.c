@@ -7,7 +7,8 @@
 #include "kernel/rows.h"
 
 /* A block: qkv, proj, fc1, fc2. */
-static MaeProductGroup block_group(const char *name, const MaeTrunk *trunk, size_t tokens)
+static MaeProductGroup block_group(const char *name, const MaeTrunk *trunk, size_t count,
+                                   size_t tokens)
 {
     const size_t width = trunk->width, hidden = trunk->hidden;
 
@@ -18,7 +19,7 @@ static MaeProductGroup block_group(const char *name, const MaeTrunk *trunk, size
                    {.in = width, .out = hidden},
                    {.in = hidden, .out = width}},
         .layer_count = 4,
-        .count = trunk->depth,
+        .count = count,
         .tokens = tokens,
     };
 }
@@ -35,16 +36,53 @@ static MaeProductGroup layer_group(const char *name, const MaeLinear *layer,
     };
 }
 
-static void list_groups(MaeProductGroup groups[MAE_PRODUCT_GROUPS],
-                        const MaeAutoencoder *model, size_t visible)
+/* The encoder's. @return how many. */
+static size_t list_encoder(MaeProductGroup *groups, const MaeAutoencoder *model,
+                           size_t visible)
 {
-    const size_t seen = visible + 1, all = model->patches + 1;
+    const MaeTrunk *trunk = &model->encoder.trunk;
 
     groups[0] = layer_group("patch embedding", &model->encoder.patch, visible);
-    groups[1] = block_group("encoder blocks", &model->encoder.trunk, seen);
-    groups[2] = layer_group("decoder embedding", &model->decoder_embed, seen);
-    groups[3] = block_group("decoder blocks", &model->decoder, all);
-    groups[4] = layer_group("prediction", &model->decoder_pred, all);
+    if (trunk->depth == 0)
+        return 1;
+    groups[1] = block_group("encoder blocks", trunk, trunk->depth, visible + 1);
+    return 2;
+}
+
+/* The decoder's, whose last MLP and prediction have rows of hidden patches only. */
+static size_t list_decoder(MaeProductGroup *groups, const MaeAutoencoder *model,
+                           size_t visible)
+{
+    const MaeTrunk *trunk = &model->decoder;
+    const size_t all = model->patches + 1, hidden = model->patches - visible;
+    size_t count = 0;
+
+    groups[count++] =
+        layer_group("decoder embedding", &model->decoder_embed, visible + 1);
+    if (trunk->depth > 1)
+        groups[count++] = block_group("decoder blocks", trunk, trunk->depth - 1, all);
+    if (trunk->depth > 0) {
+        MaeProductGroup last = block_group("last attention", trunk, 1, all);
+        MaeProductGroup mlp = block_group("last MLP", trunk, 1, hidden);
+
+        last.layer_count = mlp.layer_count = 2;
+        mlp.layers[0] = last.layers[2];
+        mlp.layers[1] = last.layers[3];
+        groups[count++] = last;
+        groups[count++] = mlp;
+    }
+    groups[count++] =
+        layer_group("prediction", &model->decoder_pred, trunk->depth > 0 ? hidden : all);
+    return count;
+}
+
+/* All of a step. @return how many. */
+static size_t list_groups(MaeProductGroup groups[MAE_PRODUCT_GROUPS],
+                          const MaeAutoencoder *model, size_t visible)
+{
+    const size_t count = list_encoder(groups, model, visible);
+
+    return count + list_decoder(groups + count, model, visible);
 }
 
 /* One kind of product over all layers of a group, for one image. */
@@ -66,23 +104,25 @@ static double attention_flops(const MaeTrunk *trunk, size_t tokens)
 
 double mae_products_step_flops(const MaeAutoencoder *model, size_t visible)
 {
-    MaeProductGroup groups[MAE_PRODUCT_GROUPS];
+    MaeProductGroup groups[MAE_PRODUCT_GROUPS] = {{0}};
     double sum = attention_flops(&model->encoder.trunk, visible + 1) +
                  attention_flops(&model->decoder, model->patches + 1);
+    const size_t count = list_groups(groups, model, visible);
 
-    list_groups(groups, model, visible);
-    for (size_t i = 0; i < MAE_PRODUCT_GROUPS; i++)
+    for (size_t i = 0; i < count; i++)
         sum += group_flops(&groups[i]);
     return 3.0 * sum;
 }
 
 double mae_products_embed_flops(const MaeAutoencoder *model)
 {
-    MaeProductGroup groups[MAE_PRODUCT_GROUPS];
+    MaeProductGroup groups[MAE_PRODUCT_GROUPS] = {{0}};
+    const size_t count = list_encoder(groups, model, model->patches);
+    double sum = attention_flops(&model->encoder.trunk, model->patches + 1);
 
-    list_groups(groups, model, model->patches);
-    return attention_flops(&model->encoder.trunk, model->patches + 1) +
-           group_flops(&groups[0]) + group_flops(&groups[1]);
+    for (size_t i = 0; i < count; i++)
+        sum += group_flops(&groups[i]);
+    return sum;
 }
 
 static void choose(MaeProducts *p, const MaeAutoencoder *model, MaeProductUse use,
@@ -91,8 +131,8 @@ static void choose(MaeProducts *p, const MaeAutoencoder *model, MaeProductUse us
     const bool step = use == MAE_PRODUCTS_STEP;
     const size_t seen = step ? visible : model->patches;
 
-    list_groups(p->groups, model, seen);
-    p->group_count = step ? MAE_PRODUCT_GROUPS : 2; /* the encoder's */
+    p->group_count =
+        step ? list_groups(p->groups, model, seen) : list_encoder(p->groups, model, seen);
     p->kinds = step ? 3 : 1;
     p->stage_count = p->group_count * p->kinds;
     p->tile_images = mae_work_tile_images(seen + 1);

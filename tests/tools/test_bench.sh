@@ -37,7 +37,7 @@ embed_flops='abs(r["gflop_per_image"] * 1e9 - models.embed_flops'$counted
 # shellcheck disable=SC2086 # words
 {
     check 'gemm: products' 0 '^true$' \
-        json 'len(r["products"]) == 15 and r["gflops"] > 0' gemm $tiny -n 3
+        json 'len(r["products"]) == 18 and r["gflops"] > 0' gemm $tiny -n 3
     check 'step: times and share of the ceiling' 0 '^true$' \
         json 'r["steps"] == 3 and r["ceiling"]["share"] > 0' step $tiny -n 3
     check 'step: operations as the scripts count them' 0 '^true$' \

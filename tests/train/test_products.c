@@ -17,7 +17,7 @@ static const MaeArch ARCH = {
     .decoder_heads = 2,
 };
 
-enum { BATCH = 41, VISIBLE = 4 };
+enum { BATCH = 77, VISIBLE = 4 };
 
 static MaePool *pool;
 static MaeGemm *gemm;
@@ -51,14 +51,16 @@ static double blocks(double depth, double n, double width, double hidden)
 START_TEST(operations_of_a_step)
 {
     const double encoder = 2.0 * 4 * 12 * 12 + blocks(2, 5, 12, 24);
-    const double decoder = 2.0 * 5 * 12 * 8 + blocks(3, 17, 8, 16) + 2.0 * 17 * 8 * 12;
+    const double left_out = 2.0 * 5 * 8 * 2 * 16; /* of the last MLP */
+    const double decoder =
+        2.0 * 5 * 12 * 8 + blocks(3, 17, 8, 16) - left_out + 2.0 * 12 * 8 * 12;
 
     ck_assert_double_eq_tol(mae_products_step_flops(&model, VISIBLE),
                             3.0 * (encoder + decoder), 1e-6);
 }
 END_TEST
 
-/* 58.2 GFLOP an image: what published rates of ViT-B/16 are divided by. */
+/* 58.17 GFLOP an image would be those of all rows, as published rates are counted. */
 START_TEST(operations_of_vit_base)
 {
     const MaeArch base = {
@@ -74,7 +76,7 @@ START_TEST(operations_of_vit_base)
     MaeAutoencoder large;
 
     ck_assert_ok(mae_autoencoder_open(&large, &base, &err));
-    ck_assert_double_eq_tol(mae_products_step_flops(&large, 49) / 1e9, 58.167, 5e-4);
+    ck_assert_double_eq_tol(mae_products_step_flops(&large, 49) / 1e9, 57.4195, 5e-4);
     mae_autoencoder_close(&large);
 }
 END_TEST
@@ -116,6 +118,7 @@ START_TEST(a_pass_is_a_step_without_attention)
     ck_assert_double_eq(mae_products_best(&products), 0.0);
     ck_assert_double_gt(mae_products_pass(&products), 0.0);
     ck_assert_double_gt(mae_products_best(&products), 0.0);
+    ck_assert_uint_eq(products.group_count, MAE_PRODUCT_GROUPS);
     for (size_t i = 0; i < MAE_PRODUCT_STAGES; i++)
         ck_assert(isfinite(products.stages[i].seconds));
 }
@@ -144,7 +147,7 @@ START_TEST(products_are_computed)
     const float *x = products.x.data, *dy = products.dy.data;
     float want = 0.0f;
 
-    ck_assert_uint_eq(products.tile_images, BATCH - 2);
+    ck_assert_uint_eq(products.tile_images, 39);
     ck_assert_uint_eq(mae_work_tiles(&work, BATCH), 2);
     (void)mae_products_pass(&products);
     for (size_t t = 0; t < 2; t++) {

@@ -64,7 +64,7 @@ static MaeJson *stages_json(const MaeBenchResult *r)
 {
     MaeJson *array = mae_json_array();
 
-    for (size_t i = 0; i < MAE_PRODUCT_STAGES; i++) {
+    for (size_t i = 0; i < r->stage_count; i++) {
         const MaeBenchStage *stage = &r->stages[i];
         MaeJson *json = mae_json_object();
 
@@ -175,7 +175,7 @@ static MaeStatus print_json(const MaeBench *bench, const MaeConfig *cfg,
 
 static void print_stages(const MaeBenchResult *r)
 {
-    for (size_t i = 0; i < MAE_PRODUCT_STAGES; i++)
+    for (size_t i = 0; i < r->stage_count; i++)
         printf("  %-18s %-16s %8.2f GFLOP %8.1f GFLOP/s\n", r->stages[i].layers,
                r->stages[i].product, r->stages[i].flops / GIGA,
                gflops(r->stages[i].flops, r->stages[i].seconds));
