@@ -55,7 +55,7 @@ void mae_autoencoder_init(const MaeAutoencoder *model, float *w, uint64_t seed);
 
 /** What a run predicts. */
 typedef enum MaePredict {
-    MAE_PREDICT_HIDDEN, /* M = L - V: hidden patches in order; if the decoder has blocks */
+    MAE_PREDICT_HIDDEN, /* M = L - V: hidden patches in order; all without blocks */
     MAE_PREDICT_ALL,    /* M = 1 + L: the class token's row, then all patches in order */
 } MaePredict;
 

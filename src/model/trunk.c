@@ -16,12 +16,14 @@ size_t mae_work_tile_images(size_t tokens)
     return (TILE_ROWS + tokens - 1) / tokens;
 }
 
-/* A part of a tile: more, for the weights are packed anew for each. */
+/* Of a part, see there. */
 #define PART_ROWS 384
 
 size_t mae_tile_part_images(size_t tokens)
 {
-    return mae_larger((PART_ROWS + tokens / 2) / tokens, 1);
+    const size_t rows = mae_larger(tokens, 1); /* none may be predicted */
+
+    return mae_larger((PART_ROWS + rows / 2) / rows, 1);
 }
 
 /* Part @p index of @p parts whose sizes differ by one image at most. */

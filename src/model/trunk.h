@@ -5,9 +5,9 @@
  * A batch is cut into tiles of whole images; a tile runs through all layers forward
  * without meeting another. Where an image has more tokens than the tile was sized for
  * (the decoder), a block takes the tile in parts, so that its rows stay in one core's
- * cache (394 rows of width 512 are 1 to 2 % faster than 197). Backward alternates, block by block, between a grid over tiles (input gradients,
- * row sums) and a grid over bands of the weight gradients. Tile sizes depend on shapes
- * alone.
+ * cache. Backward alternates, block by block, between a grid over tiles (input gradients,
+ * row sums) and one over bands of the weight gradients. Sizes of tiles and parts depend
+ * on shapes alone.
  *
  * Blocks in front may be frozen: they run forward only and backward ends behind them.
  * Halves of blocks are counted, attention first, so the MLP of a block can be trained on
@@ -107,7 +107,10 @@ MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t i
  */
 bool mae_work_skips(const MaeWork *work, size_t batch, size_t index);
 
-/** Images in such a part, at most: about 384 rows of @p tokens, but one image. */
+/**
+ * Images in such a part, at most: about 384 rows of @p tokens, but one image. Weights are
+ * packed anew for each part: ViT-B/16, bf16, takes 1.5 % less time than with 192 rows.
+ */
 size_t mae_tile_part_images(size_t tokens);
 
 /** Parts of a tile that a block takes at a time. */

@@ -192,6 +192,25 @@ START_TEST(visible_patches_need_no_prediction)
 }
 END_TEST
 
+/* Nothing is hidden: nothing to predict, no loss, nothing learnt. */
+START_TEST(nothing_hidden)
+{
+    MaeError err = {0};
+    Batch b;
+
+    if (!batch_open(&b, (MaeDtype)_i, &odd[1], 0.0, 5, 2))
+        return;
+    ck_assert_uint_eq(b.bench.run.predicted, 0);
+    ck_assert_ok(mae_autoencoder_rehearse(&b.bench.run, b.bench.dw, MAE_GRAD_ADD,
+                                          b.bench.weights, &b.bench.mask, 5, &err));
+    memset(b.bench.dw, 0, b.bench.model.table.total * sizeof(float));
+    ck_assert_double_eq(batch_run(&b, 5, 1.0), 0.0);
+    for (size_t i = 0; i < b.bench.model.table.total; i++)
+        ck_assert_f32_eq(b.bench.dw[i], 0.0f);
+    batch_close(&b);
+}
+END_TEST
+
 /* Whatever a batch multiplies was met in the rehearsal of its size; no bit changes. */
 START_TEST(rehearsals_are_complete)
 {
@@ -390,6 +409,7 @@ int main(void)
     tcase_add_loop_test(tc, threads_do_not_change_a_bit, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, visible_patches_need_no_prediction, 0,
                         TEST_DTYPES * sizeof odd / sizeof *odd);
+    tcase_add_loop_test(tc, nothing_hidden, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, rehearsals_are_complete, 0, 2 * TEST_DTYPES);
     tcase_add_loop_test(tc, accumulates_and_infers, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, blocks_are_computed_again, 0, TEST_DTYPES);
