@@ -35,6 +35,8 @@ typedef struct MaeWeights {
     const float *f32;    /* [total] master weights: biases, norms and tokens */
     const void *operand; /* [total] the same as operands; in an f32 run f32 itself */
     MaeDtype type;       /* of operand */
+    bool packed;         /* weights of linear layers are for products forward only, in
+                            the backend's own order (kernel/gemm.h) */
 } MaeWeights;
 
 /** Bytes of one element. */
@@ -97,7 +99,7 @@ static inline MaeOperand mae_operand_carve(MaeArena *arena, MaeDtype type, size_
 /** Weights of an f32 run. */
 static inline MaeWeights mae_weights_f32(const float *w)
 {
-    return (MaeWeights){w, w, MAE_F32};
+    return (MaeWeights){.f32 = w, .operand = w, .type = MAE_F32};
 }
 
 /** The operands from element @p off on. */

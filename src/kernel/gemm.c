@@ -350,7 +350,8 @@ static void product(const MaeGemm *gemm, const Opened *used, const MaeGemmShape 
     Backend *backend = gemm->backend;
 
     assert(s->ldc >= s->n && s->lda >= (s->form == MAE_GEMM_TN ? s->m : s->k));
-    assert(s->ldb >= (s->form == MAE_GEMM_NT ? s->k : s->n));
+    assert(s->ldb >= (s->form == MAE_GEMM_NT ? s->k : s->n) ||
+           (s->ldb == MAE_GEMM_PACKED && s->form == MAE_GEMM_NT));
     assert(s->out == MAE_F32 || (s->out == s->operand && s->res == 0));
     if (is_empty(s))
         return;
@@ -362,6 +363,22 @@ static void product(const MaeGemm *gemm, const Opened *used, const MaeGemmShape 
     }
     if (s->k == 0 || !used->driver->run(used->state, gemm->thread, s, d))
         mae_gemm_each(s, d, plain, NULL);
+}
+
+bool mae_gemm_packs(const MaeGemm *gemm, const void *b, size_t n, size_t k)
+{
+    const MaeGemmDriver *driver = gemm->backend->main.driver;
+
+    return driver->packs != NULL && driver->packs(b, n, k);
+}
+
+void mae_gemm_pack(const MaeGemm *gemm, void *b, size_t n, size_t k, void *scratch)
+{
+    const size_t bytes = n * k * mae_dtype_size(mae_gemm_operand(gemm));
+
+    assert(mae_gemm_packs(gemm, b, n, k));
+    memcpy(scratch, b, bytes);
+    gemm->backend->main.driver->pack(b, scratch, n, k);
 }
 
 static MaeGemmShape shape(const MaeGemm *gemm, MaeGemmForm form, MaeOperand c, size_t ldc,

@@ -5,6 +5,7 @@
  * to the state: nothing is prepared for a shape.
  */
 #include <assert.h>
+#include <immintrin.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,6 +59,27 @@ static void pack_b(const MaeGemmShape *s, const MaeGemmData *d, const Part *part
         mae_panel_pack(scratch->b, b, s->ldb, part->count, part->columns);
 }
 
+/*
+ * A B that is packed beforehand (ldb says so): panels side by side, each over all of k.
+ * @param at even.
+ */
+static const uint16_t *packed_b(const MaeGemmShape *s, const MaeGemmData *d,
+                                size_t column, size_t columns, size_t at)
+{
+    return (const uint16_t *)d->b + column * ((s->k + 1) / 2 * 2) +
+           mae_panel_size(at, columns);
+}
+
+/* The part's B, packed. */
+static const uint16_t *give_b(const MaeGemmShape *s, const MaeGemmData *d,
+                              const Part *part, Scratch *scratch)
+{
+    if (s->ldb == MAE_GEMM_PACKED)
+        return packed_b(s, d, part->column, part->columns, part->at);
+    pack_b(s, d, part, scratch);
+    return scratch->b;
+}
+
 /* The B of the panel to the right, if there is one. */
 static void announce(MaePanel *panel, const MaeGemmShape *s, const MaeGemmData *d,
                      const Part *part)
@@ -68,6 +90,12 @@ static void announce(MaePanel *panel, const MaeGemmShape *s, const MaeGemmData *
 
     if (columns == 0)
         return;
+    if (s->ldb == MAE_GEMM_PACKED) {
+        panel->next = packed_b(s, d, column, columns, part->at);
+        panel->next_ld = panel->next_columns = mae_panel_size(2, columns);
+        panel->next_rows = (part->count + 1) / 2;
+        return;
+    }
     panel->next = b_of(s, d, column, part->at);
     panel->next_ld = s->ldb;
     panel->next_rows = turned ? columns : part->count;
@@ -100,7 +128,7 @@ static MaePanel panel_of(const MaeGemmShape *s, const MaeGemmData *d, const Part
     const bool in_c = last || s->out == MAE_F32, from_c = s->out == MAE_F32;
     const MaeOperand c = mae_operand_at((MaeOperand){d->c, s->out}, at);
     MaePanel panel = {
-        .b = scratch->b,
+        .b = give_b(s, d, part, scratch),
         .m = part->rows,
         .n = part->columns,
         .k = part->count,
@@ -134,10 +162,15 @@ static void multiply(const MaePanel *panel, const MaeGemmShape *s, const MaeGemm
  * A weight gradient is read again when all are known: rows of C that are whole lines pass
  * by the caches.
  */
-static bool streams(const MaePanel *panel, const MaeGemmShape *s)
+static bool streams(const MaeGemmShape *s)
 {
-    return s->res == 0 && s->k <= BLOCK && s->out == MAE_F32 && s->ldc % 16 == 0 &&
-           panel->n % 16 == 0 && (uintptr_t)panel->c.data % 64 == 0;
+    return s->form == MAE_GEMM_TN && s->res == 0 && s->k <= BLOCK && s->out == MAE_F32 &&
+           s->ldc % 16 == 0;
+}
+
+static bool streams_panel(const MaePanel *panel, const MaeGemmShape *s)
+{
+    return streams(s) && panel->n % 16 == 0 && (uintptr_t)panel->c.data % 64 == 0;
 }
 
 static void multiply_strips(const MaePanel *panel, const MaeGemmShape *s,
@@ -155,7 +188,7 @@ static void multiply_strips(const MaePanel *panel, const MaeGemmShape *s,
         strip.a_pair = mae_panel_size(1, strip.m);
         strip.c = mae_operand_at(panel->c, row * panel->ldc);
         strip.res = panel->res != NULL ? panel->res + row * panel->ldres : NULL;
-        strip.stream = streams(panel, s);
+        strip.stream = streams_panel(panel, s);
         if (strip.next != NULL)
             strip.next += fetched * panel->next_ld;
         strip.next_rows = panel->next_rows * (row + strip.m) / rows - fetched;
@@ -177,7 +210,6 @@ static void run_part(const MaeGemmShape *s, const MaeGemmData *d, Part part, siz
             MaePanel panel;
 
             part.columns = mae_smaller(MAE_PANEL_COLUMNS, end - part.column);
-            pack_b(s, d, &part, scratch);
             panel = panel_of(s, d, &part, scratch);
             if (s->form == MAE_GEMM_TN)
                 multiply_strips(&panel, s, &part, scratch);
@@ -208,7 +240,22 @@ static bool run(void *state, size_t thread, const MaeGemmShape *s, const MaeGemm
 {
     assert(s->operand == MAE_BF16);
     mae_gemm_each(s, d, run_one, (Scratch *)state + thread);
+    if (streams(s))
+        _mm_sfence();
     return true;
+}
+
+/* To the same size only: whole vectors of columns, whole pairs. */
+static bool packs(const void *b, size_t n, size_t k)
+{
+    return n % 16 == 0 && k % 2 == 0 && (uintptr_t)b % MAE_ALIGN == 0;
+}
+
+static void pack(uint16_t *to, const uint16_t *b, size_t n, size_t k)
+{
+    for (size_t column = 0; column < n; column += MAE_PANEL_COLUMNS)
+        mae_panel_pack_turned(to + column * k, b + column * k, k, k,
+                              mae_smaller(MAE_PANEL_COLUMNS, n - column));
 }
 
 static MaeStatus open(void **state, char *text, size_t size, size_t threads,
@@ -227,4 +274,6 @@ const MaeGemmDriver mae_gemm_builtin = {
     .open = open,
     .close = free,
     .run = run,
+    .packs = packs,
+    .pack = pack,
 };

@@ -56,6 +56,10 @@ typedef struct MaeGemmDriver {
 
     /** Forget shapes whose constant lies in [data, data + bytes); NULL as prepare. */
     void (*release)(void *state, const void *data, size_t bytes);
+
+    /** See mae_gemm_packs, mae_gemm_pack; NULL: B is never packed beforehand. */
+    bool (*packs)(const void *b, size_t n, size_t k);
+    void (*pack)(uint16_t *to, const uint16_t *b, size_t n, size_t k);
 } MaeGemmDriver;
 
 extern const MaeGemmDriver mae_gemm_openblas;

@@ -261,6 +261,4 @@ void mae_panel_multiply(const MaePanel *panel)
         multiply_all(panel, 1);
         break;
     }
-    if (panel->stream)
-        _mm_sfence();
 }

@@ -45,7 +45,8 @@ typedef struct MaePanel {
     const float *bias;    /* [n] or NULL */
     const float *res;     /* [m,n] or NULL; may be c */
     size_t ldres;         /* elements between rows of res */
-    bool stream;          /* c, f32 and whole 64-byte lines, is not read again soon */
+    bool stream;          /* c, f32 and whole 64-byte lines, is not read again soon:
+                             stored past the caches, for others behind an sfence */
     const uint16_t *next; /* what will be packed next, fetched meanwhile; or NULL */
     size_t next_ld, next_rows, next_columns;
 } MaePanel;

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/pages.h"
+#include "base/size.h"
 #include "kernel/rows.h"
 
 /* Blocks that have run before the patches are embedded. */
@@ -105,6 +107,50 @@ static void encode(const MaeEmbedder *f, size_t *done, size_t layer, size_t thre
     *done = layer;
 }
 
+/* Linear layer @p index of the encoder: that of patches, then four of each block. */
+static const MaeLinear *layer_of(const MaeEncoder *encoder, size_t index)
+{
+    const MaeBlock *block = &encoder->trunk.blocks[index > 0 ? (index - 1) / 4 : 0];
+    const MaeLinear *const layers[] = {&block->qkv, &block->proj, &block->fc1,
+                                       &block->fc2};
+
+    return index > 0 ? layers[(index - 1) % 4] : &encoder->patch;
+}
+
+static void *operand_of(const MaeEmbedder *f, const MaeLinear *layer)
+{
+    return mae_operand_at(f->operands, layer->weight.off).data;
+}
+
+/* Bring all linear layers' operands into the order of the products, if all can be. */
+static MaeStatus pack(MaeEmbedder *f, MaeError *err)
+{
+    const MaeGemm *gemm = f->work.compute.gemm;
+    const size_t count = 1 + 4 * f->encoder.trunk.depth;
+    const size_t size = mae_dtype_size(f->operands.type);
+    size_t largest = 0;
+    void *scratch;
+
+    for (size_t i = 0; i < count; i++) {
+        const MaeLinear *layer = layer_of(&f->encoder, i);
+
+        if (!mae_gemm_packs(gemm, operand_of(f, layer), layer->out, layer->in))
+            return MAE_OK;
+        largest = mae_larger(largest, layer->weight.count * size);
+    }
+    scratch = mae_pages_alloc(largest);
+    if (scratch == NULL)
+        MAE_FAIL(err, MAE_ERR_NOMEM, "embedder: cannot allocate %zu bytes", largest);
+    for (size_t i = 0; i < count; i++) {
+        const MaeLinear *layer = layer_of(&f->encoder, i);
+
+        mae_gemm_pack(gemm, operand_of(f, layer), layer->out, layer->in, scratch);
+    }
+    mae_pages_free(scratch, largest);
+    f->w.packed = true;
+    return MAE_OK;
+}
+
 static MaeStatus rehearse(const MaeEmbedder *f, MaeError *err)
 {
     const MaeGemm *gemm = f->work.compute.gemm;
@@ -143,7 +189,9 @@ MaeStatus mae_embedder_open(MaeEmbedder *embedder, const MaeEmbedSpec *spec,
     f->w = mae_weights_f32(w);
     if (f->operands.data != NULL) {
         mae_rows_enter(f->operands, NULL, w, NULL, 1, 1, operand_count(&f->encoder));
-        f->w = (MaeWeights){w, f->operands.data, f->operands.type};
+        f->w =
+            (MaeWeights){.f32 = w, .operand = f->operands.data, .type = f->operands.type};
+        MAE_TRY(pack(f, err));
     }
     mae_gemm_hold(compute->gemm, f->w.operand,
                   operand_count(&f->encoder) * mae_dtype_size(f->w.type));

@@ -30,8 +30,9 @@
  *          features of an image.
  * Types    f32 or bf16 operands as the products were opened for; features are f32.
  * Memory   Opening plans and allocates everything, in bf16 a copy of the encoder's
- *          weights included; running never allocates. oneDNN keeps another copy of them,
- *          in its own order (mae_gemm_hold). The products outlive the embedder.
+ *          weights included; running never allocates. The built-in products get that copy
+ *          in their own order (mae_gemm_pack), oneDNN keeps another (mae_gemm_hold). The
+ *          products outlive the embedder.
  * Errors   Opening can fail (SHAPE, NOMEM); running cannot.
  * Threads  An object belongs to one thread, which drives the pool.
  */

@@ -1,5 +1,6 @@
 #include "nn/linear.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -31,12 +32,14 @@ void mae_linear_forward(const MaeLinear *lin, const MaeGemm *gemm, MaeOperand y,
                         const void *x, MaeWeights w, const float *res, size_t rows)
 {
     mae_gemm_nt(gemm, y, lin->out, x, lin->in, mae_weights_at(w, lin->weight.off),
-                lin->in, rows, lin->out, lin->in, w.f32 + lin->bias.off, res);
+                w.packed ? MAE_GEMM_PACKED : lin->in, rows, lin->out, lin->in,
+                w.f32 + lin->bias.off, res);
 }
 
 void mae_linear_backward_input(const MaeLinear *lin, const MaeGemm *gemm, MaeOperand dx,
                                const void *dy, MaeWeights w, size_t rows)
 {
+    assert(!w.packed);
     mae_gemm_nn(gemm, dx, lin->in, dy, lin->out, mae_weights_at(w, lin->weight.off),
                 lin->in, rows, lin->in, lin->out, NULL, NULL);
 }

@@ -2,9 +2,15 @@
 #include "kernel/rows.h"
 #include "train/trainer.h"
 
+static MaeWeights weights_of(const MaeTrainer *trainer, const float *w)
+{
+    return (MaeWeights){
+        .f32 = w, .operand = trainer->operands.data, .type = trainer->operands.type};
+}
+
 MaeWeights mae_trainer_weights(const MaeTrainer *trainer)
 {
-    return (MaeWeights){trainer->w, trainer->operands.data, trainer->operands.type};
+    return weights_of(trainer, trainer->w);
 }
 
 typedef struct RefreshJob {
@@ -33,7 +39,7 @@ static MaeWeights refresh(MaeTrainer *trainer, const float *w)
         return mae_weights_f32(w);
     mae_pool_run(trainer->compute.pool, (total + MAE_TILE_SIZE - 1) / MAE_TILE_SIZE,
                  refresh_tile, &job);
-    return (MaeWeights){w, trainer->operands.data, trainer->operands.type};
+    return weights_of(trainer, w);
 }
 
 void mae_trainer_refresh(MaeTrainer *trainer)

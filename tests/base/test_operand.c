@@ -88,7 +88,8 @@ START_TEST(views_and_offsets)
     float numbers[6] = {0};
     uint16_t halves[6] = {0};
     const MaeOperand f32 = mae_operand_f32(numbers), bf16 = {halves, MAE_BF16};
-    const MaeWeights w = mae_weights_f32(numbers), half = {numbers, halves, MAE_BF16};
+    const MaeWeights w = mae_weights_f32(numbers);
+    const MaeWeights half = {.f32 = numbers, .operand = halves, .type = MAE_BF16};
 
     ck_assert_uint_eq(mae_dtype_size(MAE_F32), 4);
     ck_assert_uint_eq(mae_dtype_size(MAE_BF16), 2);

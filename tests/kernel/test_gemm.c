@@ -321,6 +321,56 @@ START_TEST(held_operands_are_read_once)
 }
 END_TEST
 
+static void check_packed(const MaeGemm *gemm, const RefCase *c)
+{
+    const RefForm *nt = &ref_forms[0];
+    RefData d = ref_make(nt, mae_gemm_operand(gemm), c);
+    const size_t bytes = c->n * c->k * mae_dtype_size(mae_gemm_operand(gemm));
+    const size_t results = c->m * d.ldc * mae_dtype_size(c->out);
+    void *b = aligned_alloc(64, bytes), *scratch = mae_test_alloc(bytes);
+    void *want = mae_test_alloc(results);
+
+    ck_assert(nt->b_turned && !nt->a_turned && c->pad == 0);
+    ck_assert_ptr_nonnull(b);
+    memcpy(b, d.b_operand.data, bytes);
+    ck_assert(mae_gemm_packs(gemm, b, c->n, c->k));
+    ref_multiply(gemm, nt, c, &d);
+    memcpy(want, d.c_operand.data, results);
+    memset(d.c_operand.data, 0, results);
+    mae_gemm_pack(gemm, b, c->n, c->k, scratch);
+    mae_gemm_nt(gemm, d.c_operand, d.ldc, d.a_operand.data, d.lda, b, MAE_GEMM_PACKED,
+                c->m, c->n, c->k, c->has_bias ? d.bias : NULL,
+                c->res == RES_OTHER ? d.res : NULL);
+    ck_assert_mem_eq(d.c_operand.data, want, results);
+    free(b);
+    free(scratch);
+    free(want);
+    ref_drop(&d);
+}
+
+/* Packed beforehand: no bit changes; what cannot be packed is refused and left. */
+START_TEST(packed_operands)
+{
+    static const RefCase cases[4] = {
+        {.m = 1, .n = 16, .k = 2},
+        {.m = 50, .n = 192, .k = 64, .has_bias = true},
+        {.m = 197, .n = 80, .k = 1026, .has_bias = true, .res = RES_OTHER},
+        {.m = 7, .n = 64, .k = 3072, .out = MAE_BF16},
+    };
+    MaeGemm *gemm = ref_open_kind((size_t)_i, 1);
+    char odd[64] __attribute__((aligned(64))) = {0};
+
+    if (gemm == NULL)
+        return;
+    ck_assert(!mae_gemm_packs(gemm, odd, 15, 2));
+    ck_assert(!mae_gemm_packs(gemm, odd, 16, 3));
+    ck_assert(!mae_gemm_packs(gemm, odd + 2, 16, 2));
+    for (size_t i = 0; ref_kinds[_i].backend == MAE_GEMM_BUILTIN && i < 4; i++)
+        check_packed(gemm, &cases[i]);
+    mae_gemm_close(gemm);
+}
+END_TEST
+
 /* --- threads ---------------------------------------------------------------------- */
 
 /* One thread's results of all rehearsed cases. */
@@ -395,6 +445,7 @@ int main(void)
     tcase_add_loop_test(tc, works_in_a_forked_child, 0, KINDS);
     tcase_add_loop_test(tc, rehearsal_prepares_every_shape, 0, KINDS);
     tcase_add_loop_test(tc, held_operands_are_read_once, 0, KINDS);
+    tcase_add_loop_test(tc, packed_operands, 0, KINDS);
     tcase_add_loop_test(tc, threads_give_the_same_bits, 0, 2 * KINDS);
     suite_add_tcase(suite, tc);
     return mae_test_main(suite);

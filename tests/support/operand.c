@@ -87,7 +87,7 @@ MaeWeights test_weights(const float *w, size_t n, MaeDtype type, void **owned)
     if (type == MAE_F32)
         return mae_weights_f32(w);
     *owned = test_operand(w, n, type).data;
-    return (MaeWeights){w, *owned, type};
+    return (MaeWeights){.f32 = w, .operand = *owned, .type = type};
 }
 
 double test_half_unit(double x, MaeDtype type)

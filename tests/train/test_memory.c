@@ -76,7 +76,7 @@ static void reserve(Parts *p, MaeArena *arena)
 
 static MaeWeights weights(const Parts *p)
 {
-    return (MaeWeights){p->w, p->operands.data, p->type};
+    return (MaeWeights){.f32 = p->w, .operand = p->operands.data, .type = p->type};
 }
 
 static void parts_open(Parts *p, MaeDtype type)
