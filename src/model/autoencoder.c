@@ -256,6 +256,15 @@ static double image_loss(const Call *call, size_t image)
     return sum;
 }
 
+/* A part of the decoder's tile as its output has it: M rows an image. */
+static MaeTile predicted_part(const MaeAutoencoderRun *run, MaeTile all, size_t index)
+{
+    MaeTile part = mae_tile_part(all, index);
+
+    part.tokens = run->predicted;
+    return part;
+}
+
 /* Prediction and loss, from the decoder's output. @param part of its rows. */
 static void predict_part(const Call *call, MaeTile part, size_t thread)
 {
@@ -287,7 +296,6 @@ static void forward_tile(void *ctx, size_t index, size_t thread)
     const MaeAutoencoder *model = run->model;
     const MaeTile tile = mae_work_tile(&run->work, call->batch, run->visible + 1, index);
     const MaeTile all = {tile.image, tile.images, model->patches + 1};
-    const MaeTile left = {tile.image, tile.images, run->predicted};
 
     if (mae_work_skips(&run->work, call->batch, index))
         return;
@@ -296,8 +304,8 @@ static void forward_tile(void *ctx, size_t index, size_t thread)
     embed_tile(call, tile, thread);
     mae_trunk_forward(&model->decoder, &run->work, &run->decoder, call->w, NULL,
                       call->batch, all, thread);
-    for (size_t part = 0; part < mae_tile_parts(left); part++)
-        predict_part(call, mae_tile_part(left, part), thread);
+    for (size_t part = 0; part < mae_tile_parts(all); part++)
+        predict_part(call, predicted_part(run, all, part), thread);
 }
 
 double mae_autoencoder_forward(MaeAutoencoderRun *run, MaeWeights w, const float *images,
@@ -364,7 +372,8 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
 {
     const Call *call = ctx;
     const MaeWork *work = &call->run->work;
-    const MaeTile tile = mae_work_tile(work, call->batch, call->run->predicted, index);
+    const MaeTile tile =
+        mae_work_tile(work, call->batch, call->run->model->patches + 1, index);
     float *sums;
 
     if (mae_work_skips(work, call->batch, index))
@@ -372,7 +381,7 @@ static void head_backward_tile(void *ctx, size_t index, size_t thread)
     mae_lap(work->scratch[thread].lap, MAE_LAP_WAIT);
     sums = mae_work_clear_sums(work, index);
     for (size_t part = 0; part < mae_tile_parts(tile); part++)
-        head_backward_part(call, sums, mae_tile_part(tile, part), thread);
+        head_backward_part(call, sums, predicted_part(call->run, tile, part), thread);
 }
 
 /* From the decoder's input back to the encoder's output. */

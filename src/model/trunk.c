@@ -21,9 +21,7 @@ size_t mae_work_tile_images(size_t tokens)
 
 size_t mae_tile_part_images(size_t tokens)
 {
-    const size_t rows = mae_larger(tokens, 1); /* none may be predicted */
-
-    return mae_larger((PART_ROWS + rows / 2) / rows, 1);
+    return mae_larger((PART_ROWS + tokens / 2) / tokens, 1);
 }
 
 /* Part @p index of @p parts whose sizes differ by one image at most. */

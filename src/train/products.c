@@ -21,6 +21,7 @@ static MaeProductGroup block_group(const char *name, const MaeTrunk *trunk, size
         .layer_count = 4,
         .count = count,
         .tokens = tokens,
+        .tile = tokens,
     };
 }
 
@@ -33,6 +34,7 @@ static MaeProductGroup layer_group(const char *name, const MaeLinear *layer,
         .layer_count = 1,
         .count = 1,
         .tokens = tokens,
+        .tile = tokens,
     };
 }
 
@@ -68,12 +70,14 @@ static size_t list_decoder(MaeProductGroup *groups, const MaeAutoencoder *model,
         last.layer_count = mlp.layer_count = 2;
         mlp.layers[0] = last.layers[2];
         mlp.layers[1] = last.layers[3];
+        mlp.tile = all;
         groups[count++] = last;
         groups[count++] = mlp;
     }
-    groups[count++] =
+    groups[count] =
         layer_group("prediction", &model->decoder_pred, trunk->depth > 0 ? hidden : all);
-    return count;
+    groups[count].tile = all;
+    return count + 1;
 }
 
 /* All of a step. @return how many. */
@@ -238,14 +242,14 @@ static void run_tile(void *ctx, size_t index, size_t thread)
     const MaeProducts *p = call->products;
     const MaeProductGroup *group = call->stage->group;
     const MaeWork work = {.plan = {.tile_images = p->tile_images}};
-    const MaeTile tile = mae_work_tile(&work, p->batch, group->tokens, index);
+    const MaeTile tile = mae_work_tile(&work, p->batch, group->tile, index);
 
     for (size_t n = 0; n < group->count * mae_tile_parts(tile); n++) {
         const MaeTile part = mae_tile_part(tile, n % mae_tile_parts(tile));
 
         for (size_t i = 0; i < group->layer_count; i++)
-            multiply(p, &group->layers[i], call->stage->kind, part.image * part.tokens,
-                     part.images * part.tokens, thread);
+            multiply(p, &group->layers[i], call->stage->kind, part.image * group->tokens,
+                     part.images * group->tokens, thread);
     }
 }
 

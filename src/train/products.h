@@ -58,6 +58,7 @@ typedef struct MaeProductGroup {
     size_t layer_count;
     size_t count;  /* how often the model has them */
     size_t tokens; /* rows of an image */
+    size_t tile;   /* rows of an image that decide how tiles are cut into parts */
 } MaeProductGroup;
 
 /** One kind of product of one group, in all passes so far. */

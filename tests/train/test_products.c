@@ -151,11 +151,16 @@ START_TEST(products_are_computed)
     ck_assert_uint_eq(mae_work_tiles(&work, BATCH), 2);
     (void)mae_products_pass(&products);
     for (size_t t = 0; t < 2; t++) {
-        const MaeTile tile = mae_work_tile(&work, BATCH, last->tokens, t);
+        const MaeTile tile = mae_work_tile(&work, BATCH, last->tile, t);
 
+        ck_assert_uint_eq(last->tile, 17);
         ck_assert_uint_eq(mae_tile_parts(tile), 2);
-        check_part(layer, mae_tile_part(tile, 0));
-        check_part(layer, mae_tile_part(tile, 1));
+        for (size_t i = 0; i < 2; i++) {
+            MaeTile part = mae_tile_part(tile, i);
+
+            part.tokens = last->tokens;
+            check_part(layer, part);
+        }
     }
     for (size_t r = 0; r < rows; r++)
         want += dy[r * out + 5] * x[r * in + 3];
