@@ -55,7 +55,7 @@ def step_flops(cfg, all_rows=False):
     `all_rows` are computed, as PyTorch does."""
     count, seen = patches(cfg)
     width, narrow = cfg["model.embed_dim"], cfg["model.decoder_embed_dim"]
-    unread = 0 if all_rows else 1 + seen
+    unread = 0 if all_rows or cfg["model.decoder_depth"] == 0 else 1 + seen
     decoder = 2 * (1 + seen) * width * narrow
     decoder += 2 * (1 + count - unread) * narrow * patch_values(cfg)
     decoder += blocks_flops(1 + count, narrow, cfg["model.decoder_depth"],

@@ -351,7 +351,8 @@ static void product(const MaeGemm *gemm, const Opened *used, const MaeGemmShape 
 
     assert(s->ldc >= s->n && s->lda >= (s->form == MAE_GEMM_TN ? s->m : s->k));
     assert(s->ldb >= (s->form == MAE_GEMM_NT ? s->k : s->n) ||
-           (s->ldb == MAE_GEMM_PACKED && s->form == MAE_GEMM_NT));
+           (s->ldb == MAE_GEMM_PACKED && s->form == MAE_GEMM_NT &&
+            used->driver->packs != NULL && used->driver->packs(d->b, s->n, s->k)));
     assert(s->out == MAE_F32 || (s->out == s->operand && s->res == 0));
     if (is_empty(s))
         return;

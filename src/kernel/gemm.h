@@ -16,7 +16,8 @@
  *
  * Shapes   Row-major. A leading dimension is the distance between rows in elements and at
  *          least the number of columns, so a column block of a wider matrix is passed by
- *          pointer and leading dimension, without a copy. Sizes up to 2^31 - 1.
+ *          pointer and leading dimension, without a copy. A packed B has none
+ *          (MAE_GEMM_PACKED). Sizes up to 2^31 - 1.
  * Types    A and B are operands of the type the context was opened for; C is f32 or that
  *          type. Sums are taken in f32 and rounded once.
  * Results  Repeatable: the same call gives the same bits on the same processor. The last
@@ -124,14 +125,15 @@ size_t mae_gemm_shapes(const MaeGemm *gemm);
 
 /**
  * Whether B [n,k] of mae_gemm_nt can be brought beforehand into the order in which the
- * backend reads it, so that no product has to turn it (4 to 6 % of one), in the same
+ * backend reads it, so that no product has to turn it (2 to 4 % of features), in the same
  * memory. The built-in backend can for n divisible by 16, an even k and a @p b aligned to
  * 64 bytes.
  */
 bool mae_gemm_packs(const MaeGemm *gemm, const void *b, size_t n, size_t k);
 
 /**
- * Do it; mae_gemm_packs said yes.
+ * Do it; mae_gemm_packs said yes. From then on only mae_gemm_nt of this backend can read
+ * B, with the same n and k and MAE_GEMM_PACKED for ldb.
  * @param[in,out] b [n,k] operands, rows without gaps.
  * @param[out] scratch [n,k] operands.
  */

@@ -1,8 +1,8 @@
 /*
  * bf16 products of our own, for processors with AVX-512 BF16. k is cut into blocks whose
- * packed panel of B stays in the level-2 cache; a panel is packed once for all rows of A.
- * A is read where it lies, or packed too where it is turned. All memory there is belongs
- * to the state: nothing is prepared for a shape.
+ * packed panel of B stays in the level-2 cache; a panel is packed once for all rows of A,
+ * unless all of B came packed. A is read where it lies, or packed too where it is turned.
+ * The state is scratch alone: nothing is prepared for a shape.
  */
 #include <assert.h>
 #include <immintrin.h>
@@ -66,8 +66,7 @@ static void pack_b(const MaeGemmShape *s, const MaeGemmData *d, const Part *part
 static const uint16_t *packed_b(const MaeGemmShape *s, const MaeGemmData *d,
                                 size_t column, size_t columns, size_t at)
 {
-    return (const uint16_t *)d->b + column * ((s->k + 1) / 2 * 2) +
-           mae_panel_size(at, columns);
+    return (const uint16_t *)d->b + column * s->k + mae_panel_size(at, columns);
 }
 
 /* The part's B, packed. */

@@ -47,7 +47,8 @@ typedef struct MaePanel {
     size_t ldres;         /* elements between rows of res */
     bool stream;          /* c, f32 and whole 64-byte lines, is not read again soon:
                              stored past the caches, for others behind an sfence */
-    const uint16_t *next; /* what will be packed next, fetched meanwhile; or NULL */
+    const uint16_t
+        *next; /* what will be packed or read next, fetched meanwhile; or NULL */
     size_t next_ld, next_rows, next_columns;
 } MaePanel;
 

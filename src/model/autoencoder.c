@@ -189,6 +189,7 @@ static void list_hidden(MaeAutoencoderRun *run, const MaeMask *mask, size_t imag
         if (hidden[l])
             *row++ = (uint32_t)(1 + l);
     }
+    assert(row == run->decoder.leave + (image + 1) * run->predicted);
 }
 
 /* From the encoder's output to the decoder's input. */
@@ -449,9 +450,7 @@ void mae_autoencoder_backward(MaeAutoencoderRun *run, float *dw, MaeGradUse use,
     MaeGradFront front = {&model->table, dw, use, batch, model->table.total};
 
     assert(work->plan.keep != MAE_KEEP_NOTHING && batch > 0 && batch <= work->plan.batch);
-    if (hidden == 0)
-        return;
-    call.scale = scale / ((double)batch * (double)hidden);
+    call.scale = hidden > 0 ? scale / ((double)batch * (double)hidden) : 0.0;
     mae_pool_run(work->compute.pool, mae_work_tiles(work, batch), head_backward_tile,
                  &call);
     mae_weight_grad_run(&pred, 1, &work->compute, dw, use);

@@ -7,29 +7,46 @@
 /* Sums side by side, so that an addition need not wait for the one before. */
 #define LANES 8
 
-/* Sum of (x - shift)^power for a power of 1 or 2, in double. */
-static double moment(const float *x, size_t n, double shift, int power)
+static double total(const double lanes[LANES])
 {
-    double lanes[LANES] = {0.0}, sum = 0.0;
+    double sum = 0.0;
 
-    for (size_t at = 0; at < n; at += LANES) {
-        for (size_t i = 0; i < LANES && at + i < n; i++) {
-            const double d = (double)x[at + i] - shift;
-
-            lanes[i] += power == 2 ? d * d : d;
-        }
-    }
     for (size_t i = 0; i < LANES; i++)
         sum += lanes[i];
     return sum;
 }
 
+static double sum_of(const float *x, size_t n)
+{
+    double lanes[LANES] = {0.0};
+
+    for (size_t at = 0; at < n; at += LANES)
+        for (size_t i = 0; i < LANES && at + i < n; i++)
+            lanes[i] += (double)x[at + i];
+    return total(lanes);
+}
+
+/* Sum of (x - mean)^2. */
+static double squares_about(double mean, const float *x, size_t n)
+{
+    double lanes[LANES] = {0.0};
+
+    for (size_t at = 0; at < n; at += LANES) {
+        for (size_t i = 0; i < LANES && at + i < n; i++) {
+            const double d = (double)x[at + i] - mean;
+
+            lanes[i] += d * d;
+        }
+    }
+    return total(lanes);
+}
+
 static void normalise(float *patch, size_t values)
 {
-    const double mean = moment(patch, values, 0.0, 1) / (double)values;
+    const double mean = sum_of(patch, values) / (double)values;
     /* A patch of one value has no variance. */
     const double var =
-        values > 1 ? moment(patch, values, mean, 2) / (double)(values - 1) : 0.0;
+        values > 1 ? squares_about(mean, patch, values) / (double)(values - 1) : 0.0;
     const double factor = 1.0 / sqrt(var + MAE_NORM_PIX_EPS);
 
     for (size_t i = 0; i < values; i++)

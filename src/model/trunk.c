@@ -242,8 +242,13 @@ void mae_trunk_reserve(const MaeTrunk *trunk, MaeTrunkCache *cache, MaeArena *ar
                        size_t batch, size_t tokens, size_t leaving, MaeDtype operand,
                        MaeKeep keep)
 {
-    const MaeBlockSizes sizes = {batch,         tokens,       trunk->width,
-                                 trunk->hidden, trunk->heads, operand};
+    const MaeBlockSizes sizes = {batch,
+                                 tokens,
+                                 trunk->width,
+                                 trunk->hidden,
+                                 trunk->heads,
+                                 operand,
+                                 keep == MAE_KEEP_NOTHING};
     const size_t streams = trunk->depth + 1, first = mae_trunk_first(trunk);
     const bool ends = leaving < tokens;
 

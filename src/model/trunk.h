@@ -108,12 +108,13 @@ MaeTile mae_work_tile(const MaeWork *work, size_t batch, size_t tokens, size_t i
 bool mae_work_skips(const MaeWork *work, size_t batch, size_t index);
 
 /**
- * Images in such a part, at most: about 384 rows of @p tokens, but one image. Weights are
- * packed anew for each part: ViT-B/16, bf16, takes 1.5 % less time than with 192 rows.
+ * Images in a part of a tile, at most: 384 rows of @p tokens, rounded to whole images, at
+ * least one. Weights are packed anew for each part: ViT-B/16, bf16, takes 1.5 % less time
+ * than with 192 rows.
  */
 size_t mae_tile_part_images(size_t tokens);
 
-/** Parts of a tile that a block takes at a time. */
+/** Parts of @p tile that a block takes at a time. */
 size_t mae_tile_parts(MaeTile tile);
 
 /** Part @p index of @p tile. */

@@ -43,8 +43,8 @@ void mae_block_reserve_attention(MaeBlockCache *cache, MaeArena *arena,
     mae_layernorm_reserve(&cache->norm1, arena, rows);
     cache->qkv = mae_operand_carve(arena, sizes->operand, rows * 3 * sizes->width);
     cache->lse = mae_arena_floats(arena, rows * sizes->heads);
-    cache->heads = sizes->operand == MAE_F32
-                       ? (MaeOperand){NULL, MAE_F32}
+    cache->heads = sizes->operand == MAE_F32 || sizes->forward_only
+                       ? (MaeOperand){NULL, sizes->operand}
                        : mae_operand_carve(arena, sizes->operand, rows * sizes->width);
 }
 

@@ -58,7 +58,8 @@ typedef struct MaeBlockCache {
     MaeLayerNormCache norm1, norm2;
     MaeOperand qkv;   /* [R,3D] */
     float *lse;       /* [images,H,N] */
-    MaeOperand heads; /* [R,D] side by side: input of proj; no data in an f32 run */
+    MaeOperand heads; /* [R,D] side by side: input of proj; no data in an f32 run and if
+                         no backward follows */
     float *x1;        /* [R,D] */
     MaeOperand fc1;   /* [R,F] before GELU; backward leaves what is behind it there */
 } MaeBlockCache;
@@ -89,6 +90,7 @@ typedef struct MaeBlockSizes {
     size_t images, tokens; /* of a batch (or of a tile, for scratch) */
     size_t width, hidden, heads;
     MaeDtype operand;
+    bool forward_only; /* nothing is kept for a backward */
 } MaeBlockSizes;
 
 /** Register the parameters under @p scope, e.g. "blocks.0". */

@@ -57,7 +57,7 @@ typedef struct MaeBenchResult {
     MaeBenchTimes passes;          /* of products alone */
     double pass_flops, best_stage; /* operations in a pass; a second in the best stage */
     MaeBenchStage stages[MAE_PRODUCT_STAGES];
-    size_t stage_count; /* of those */
+    size_t stage_count; /* in use */
     double
         laps[MAE_LAP_CLASSES]; /* seconds of a step by class of work, mean of threads */
     double optimiser;          /* seconds of a step: norm, update, zeroing */

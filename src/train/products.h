@@ -29,7 +29,7 @@
 
 #include "model/autoencoder.h"
 
-#define MAE_PRODUCT_GROUPS 7 /* at most; see MaeProductGroup.name in products.c */
+#define MAE_PRODUCT_GROUPS 7 /* at most, as list_groups has them */
 #define MAE_PRODUCT_LAYERS 4 /* most layers in a group: those of a block */
 #define MAE_PRODUCT_STAGES (3 * MAE_PRODUCT_GROUPS)
 

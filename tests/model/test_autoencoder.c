@@ -46,6 +46,27 @@ static const MaeArch odd[] = {
      .norm_pix_loss = true},
 };
 
+/* A tile has three images of 197 tokens, and a block takes two of them at a time. */
+static const MaeArch parts = {.grid = {1, 28, 28, 2},
+                              .embed_dim = 4,
+                              .depth = 1,
+                              .heads = 1,
+                              .mlp_ratio = 1.0,
+                              .decoder_dim = 8,
+                              .decoder_depth = 2,
+                              .decoder_heads = 2,
+                              .norm_pix_loss = true};
+
+/* No block that rows could end in. */
+static const MaeArch plain_decoder = {.grid = {1, 24, 40, 8},
+                                      .embed_dim = 8,
+                                      .depth = 1,
+                                      .heads = 2,
+                                      .mlp_ratio = 1.5,
+                                      .decoder_dim = 12,
+                                      .decoder_depth = 0,
+                                      .decoder_heads = 1};
+
 /* A model of initial weights with a batch of images and masks. */
 typedef struct Batch {
     TestAutoencoder bench;
@@ -154,9 +175,12 @@ END_TEST
 /* Rows of visible patches end early without changing what is learnt. */
 START_TEST(visible_patches_need_no_prediction)
 {
+    const MaeArch *const archs[] = {&odd[0], &odd[1], &odd[2], &parts};
+    const MaeArch *arch = archs[_i / TEST_DTYPES];
     const MaeDtype type = (MaeDtype)(_i % TEST_DTYPES);
-    const size_t arch = (size_t)_i / TEST_DTYPES, batch = 3;
+    const double ratio = arch == &parts ? 0.75 : 0.6;
     const double tolerance = type == MAE_F32 ? 1e-5 : 2e-2;
+    const size_t batch = 6;
     MaeAutoencoderRun all;
     MaeError err = {0};
     size_t patches, values, total;
@@ -164,8 +188,11 @@ START_TEST(visible_patches_need_no_prediction)
     float *dw;
     Batch b;
 
-    if (!batch_open(&b, type, &odd[arch], 0.6, batch, 2))
+    if (!batch_open(&b, type, arch, ratio, batch, 2))
         return;
+    if (arch == &parts)
+        ck_assert_uint_eq(mae_tile_parts(mae_work_tile(&b.bench.run.work, batch, 197, 0)),
+                          2);
     patches = b.bench.model.patches;
     values = b.bench.model.values;
     total = b.bench.model.table.total;
@@ -185,14 +212,29 @@ START_TEST(visible_patches_need_no_prediction)
                            all.pred + (i + i / patches + 1) * values, values, 0.0,
                            tolerance);
     }
-    mae_test_close("dw", b.bench.dw, dw, total, 0.0, tolerance);
+    test_compare_grads(&b.bench.model.table, b.bench.dw, dw,
+                       type == MAE_F32 ? 1e-4 : GRAD_BF16);
     mae_autoencoder_run_close(&all);
     free(dw);
     batch_close(&b);
 }
 END_TEST
 
-/* Nothing is hidden: nothing to predict, no loss, nothing learnt. */
+/* Then all rows are predicted, whatever was asked for. */
+START_TEST(decoder_without_blocks)
+{
+    Batch b;
+
+    ck_assert(batch_open(&b, MAE_F32, &plain_decoder, 0.6, 3, 2));
+    ck_assert_uint_eq(b.bench.run.predicted, 16);
+    test_random_params(&b.bench.model.table, b.bench.w, 7);
+    (void)batch_run(&b, 3, 1.0);
+    test_finite_differences(&b.bench.model.table, b.bench.w, b.bench.dw, loss_of, &b);
+    batch_close(&b);
+}
+END_TEST
+
+/* Nothing is hidden: nothing to predict, no loss, gradients of 0. */
 START_TEST(nothing_hidden)
 {
     MaeError err = {0};
@@ -203,10 +245,18 @@ START_TEST(nothing_hidden)
     ck_assert_uint_eq(b.bench.run.predicted, 0);
     ck_assert_ok(mae_autoencoder_rehearse(&b.bench.run, b.bench.dw, MAE_GRAD_ADD,
                                           b.bench.weights, &b.bench.mask, 5, &err));
-    memset(b.bench.dw, 0, b.bench.model.table.total * sizeof(float));
-    ck_assert_double_eq(batch_run(&b, 5, 1.0), 0.0);
-    for (size_t i = 0; i < b.bench.model.table.total; i++)
-        ck_assert_f32_eq(b.bench.dw[i], 0.0f);
+    ck_assert_double_eq(mae_autoencoder_forward(&b.bench.run, b.bench.weights, b.images,
+                                                &b.bench.mask, 5),
+                        0.0);
+    test_fill(b.bench.dw, b.bench.model.table.total, 7.0f);
+    mae_autoencoder_backward(&b.bench.run, b.bench.dw, MAE_GRAD_SET, b.bench.weights,
+                             &b.bench.mask, 5, 1.0);
+    for (size_t p = 0; p < b.bench.model.table.count; p++) {
+        const MaeParamEntry *e = &b.bench.model.table.entries[p];
+
+        for (size_t i = 0; !(e->flags & MAE_PARAM_FIXED) && i < e->at.count; i++)
+            ck_assert_f32_eq(b.bench.dw[e->at.off + i], 0.0f);
+    }
     batch_close(&b);
 }
 END_TEST
@@ -407,8 +457,8 @@ int main(void)
     tcase_add_loop_test(tc, gradients_match_finite_differences, 0, 3);
     tcase_add_loop_test(tc, bf16_is_close_to_f32, 0, 3);
     tcase_add_loop_test(tc, threads_do_not_change_a_bit, 0, TEST_DTYPES);
-    tcase_add_loop_test(tc, visible_patches_need_no_prediction, 0,
-                        TEST_DTYPES * sizeof odd / sizeof *odd);
+    tcase_add_loop_test(tc, visible_patches_need_no_prediction, 0, 4 * TEST_DTYPES);
+    tcase_add_test(tc, decoder_without_blocks);
     tcase_add_loop_test(tc, nothing_hidden, 0, TEST_DTYPES);
     tcase_add_loop_test(tc, rehearsals_are_complete, 0, 2 * TEST_DTYPES);
     tcase_add_loop_test(tc, accumulates_and_infers, 0, TEST_DTYPES);

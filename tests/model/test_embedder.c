@@ -96,6 +96,12 @@ static void bench_close(Bench *b)
     test_compute_close(&b->compute);
 }
 
+/* Whether the backend packs operands beforehand. */
+static bool packs(const MaeGemm *gemm)
+{
+    return strncmp(mae_gemm_backend(gemm), "built-in", 8) == 0;
+}
+
 /* Features of all images, in batches of @p batch; left in b->out. */
 static void extract(Bench *b, const MaeEmbedSpec *spec, size_t batch)
 {
@@ -103,6 +109,7 @@ static void extract(Bench *b, const MaeEmbedSpec *spec, size_t batch)
     size_t shapes;
 
     ck_assert_ok(mae_embedder_open(&embedder, spec, b->w, &b->compute.compute, &err));
+    ck_assert(b->width != 192 || embedder.w.packed == packs(b->compute.gemm));
     shapes = mae_gemm_shapes(b->compute.gemm);
     for (size_t i = 0; i < BATCH; i += batch)
         mae_embedder_run(&embedder, b->out + i * b->width, b->images + i * b->pixels,

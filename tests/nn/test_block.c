@@ -46,8 +46,8 @@ typedef struct Bench {
 static void reserve(void *ctx, MaeArena *arena)
 {
     Bench *b = ctx;
-    const MaeBlockSizes batch = {IMAGES, TOKENS, WIDTH, HIDDEN, HEADS, b->type};
-    const MaeBlockSizes tile = {2, TOKENS, WIDTH, HIDDEN, HEADS, b->type};
+    const MaeBlockSizes batch = {IMAGES, TOKENS, WIDTH, HIDDEN, HEADS, b->type, false};
+    const MaeBlockSizes tile = {2, TOKENS, WIDTH, HIDDEN, HEADS, b->type, false};
 
     mae_block_reserve(&b->cache, arena, &batch);
     mae_block_reserve_scratch(&b->scratch, arena, &tile, 1);

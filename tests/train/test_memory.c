@@ -105,7 +105,8 @@ static void parts_open(Parts *p, MaeDtype type)
     ck_assert_ok(mae_autoencoder_open(&p->model, &arch, &err));
     ck_assert_ok(mae_mask_define(&p->mask, MAE_MASK_BLOCK, 4, 6, 0.75, &err));
     ck_assert_ok(mae_autoencoder_run_open(&p->run, &p->model, &p->compute, BATCH,
-                                          p->mask.visible, MAE_PREDICT_ALL, true, &err));
+                                          p->mask.visible, MAE_PREDICT_HIDDEN, true,
+                                          &err));
     ck_assert_ok(mae_optim_define(&p->optim, &p->model.table, &config, &err));
     mae_clip_define(&p->clip, &p->optim.tiles);
     reserve(p, &measure);
