@@ -46,8 +46,8 @@ MaeDenorm mae_preview_denorm(const MaeAutoencoder *model, bool oracle);
 /**
  * Reconstruct @p count > 0 images, draw them one a row and write @p path.
  * @param[out] scores [N], or NULL; undefined on failure.
- * @param run   of any batch size, with V as in @p mask; its activations are overwritten,
- *              so call between steps.
+ * @param run   of any batch size, with V as in @p mask and MAE_PREDICT_ALL; its
+ *              activations are overwritten.
  * @param w     weights [table.total].
  * @param images [N,C,H,W] normalised.  @param mask of N samples.
  */

@@ -1,5 +1,6 @@
 #include "eval/viewer.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "eval/canvas.h"
@@ -62,6 +63,7 @@ MaeStatus mae_view_each(MaeReconstruct *pictures, MaeAutoencoderRun *run, MaeWei
     const size_t values = run->model->patches * run->model->values;
     const size_t stride = (run->model->patches + 1) * run->model->values;
 
+    assert(run->predicted == run->model->patches + 1);
     for (size_t i = 0; i < count; i++) {
         const MaeMask own = mae_mask_from(mask, i);
         const float *image = images + i * values;

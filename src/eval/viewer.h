@@ -48,7 +48,7 @@ MaeStatus mae_view_pictures(MaeReconstruct *pictures, const MaeAutoencoder *mode
 
 /**
  * Show @p count images in order, as many at a time as @p run takes.
- * @param run with V as in @p mask; its activations are overwritten.
+ * @param run with V as in @p mask and MAE_PREDICT_ALL; its activations are overwritten.
  * @param images [N,C,H,W] normalised.  @param mask of N samples.
  */
 MaeStatus mae_view_each(MaeReconstruct *pictures, MaeAutoencoderRun *run, MaeWeights w,

@@ -15,7 +15,8 @@
 #include "train/trainer.h"
 
 #define YARDSTICK_SAMPLES 2048
-#define LOOK_BATCH 64 /* images decoded at a time for yardsticks and previews */
+#define LOOK_BATCH 64   /* images decoded at a time for yardsticks and previews */
+#define PREVIEW_BATCH 8 /* previews drawn at a time */
 
 typedef struct Pretrain {
     const MaeConfig *cfg;
@@ -26,6 +27,7 @@ typedef struct Pretrain {
     MaePretrainStep step;
     MaeOnlineProbe probe;
     MaeMaskSet preview_masks;        /* of the previews */
+    MaeAutoencoderRun preview_run;   /* all patches of as many as are drawn at a time */
     float *preview;                  /* [preview_count,C,H,W] */
     size_t preview_count;            /* images in it */
     bool integer;                    /* its pixels are 0..1 */
@@ -113,7 +115,7 @@ static MaeStatus write_preview(Pretrain *p, MaeWeights w, size_t epoch, MaeError
     char path[MAE_CONFIG_PATH + 64];
 
     MAE_TRY(mae_run_folder_preview(&p->session.folder, epoch, path, sizeof path, err));
-    return mae_preview_write(path, NULL, &p->step.run, w, p->preview,
+    return mae_preview_write(path, NULL, &p->preview_run, w, p->preview,
                              &p->preview_masks.mask, p->preview_count, &spec, err);
 }
 
@@ -317,15 +319,22 @@ static MaeStatus prepare_preview(Pretrain *p, MaeError *err)
     return look_at(p, set, indices, count, keep_preview, NULL, err);
 }
 
-/* They are drawn as many at a time as the run takes. */
-static MaeStatus rehearse_preview(Pretrain *p, MaeWeights w, MaeError *err)
+/* They are drawn a few at a time, by a run of their own. */
+static MaeStatus open_preview_run(Pretrain *p, MaeWeights w, MaeError *err)
 {
-    const size_t most = p->step.run.work.plan.batch;
+    const MaeMask *mask = &p->preview_masks.mask;
+    const size_t count = p->preview_count;
+    const size_t most = count < PREVIEW_BATCH ? count : PREVIEW_BATCH;
 
-    if (p->preview_count >= most)
-        MAE_TRY(mae_pretrain_step_rehearse(&p->step, NULL, MAE_GRAD_SET, w, most, err));
-    return mae_pretrain_step_rehearse(&p->step, NULL, MAE_GRAD_SET, w,
-                                      p->preview_count % most, err);
+    if (count == 0)
+        return MAE_OK;
+    MAE_TRY(mae_autoencoder_run_open(&p->preview_run, &p->step.model, &p->session.compute,
+                                     most, mask->visible, MAE_PREDICT_ALL,
+                                     MAE_KEEP_NOTHING, err));
+    MAE_TRY(mae_autoencoder_rehearse(&p->preview_run, NULL, MAE_GRAD_SET, w, mask, most,
+                                     err));
+    return mae_autoencoder_rehearse(&p->preview_run, NULL, MAE_GRAD_SET, w, mask,
+                                    count % most, err);
 }
 
 static void add_to_yardstick(Pretrain *p, void *ctx, const MaeBatch *batch, size_t first)
@@ -412,6 +421,7 @@ static void close_parts(Pretrain *p)
     mae_online_probe_close(&p->probe);
     free(p->preview);
     mae_maskset_close(&p->preview_masks);
+    mae_autoencoder_run_close(&p->preview_run);
     mae_pretrain_step_close(&p->step);
     mae_session_close(&p->session);
 }
@@ -446,7 +456,7 @@ static MaeStatus begin(Pretrain *p, MaeTrainer *trainer, MaeError *err)
 {
     if (!mae_trainer_finished(trainer)) {
         MAE_TRY(prepare_preview(p, err));
-        MAE_TRY(rehearse_preview(p, mae_trainer_weights(trainer), err));
+        MAE_TRY(open_preview_run(p, mae_trainer_weights(trainer), err));
         MAE_TRY(measure_yardsticks(p, err));
     }
     if (!mae_trainer_leads(trainer))
