@@ -35,8 +35,8 @@ typedef struct MaeWeights {
     const float *f32;    /* [total] master weights: biases, norms and tokens */
     const void *operand; /* [total] the same as operands; in an f32 run f32 itself */
     MaeDtype type;       /* of operand */
-    bool packed;         /* weights of linear layers are for products forward only, in
-                            the backend's own order (kernel/gemm.h) */
+    bool packed;         /* those of linear layers are in the backend's own order, which
+                            forward alone can read (mae_gemm_pack) */
 } MaeWeights;
 
 /** Bytes of one element. */

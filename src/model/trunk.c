@@ -454,20 +454,13 @@ static void weight_grads(const MaeTrunk *trunk, const MaeWork *work,
                          const MaeGradFront *front, size_t index, const float *dout,
                          const MaeTrunkCache *cache, const float *scales, size_t tokens)
 {
-    const MaeBlock *block = &trunk->blocks[index];
-    const size_t batch = front->batch;
+    const bool ends = ends_rows(trunk, cache, index);
+    const MaeBlockCache *own = &cache->blocks[index];
 
-    if (!ends_rows(trunk, cache, index)) {
-        mae_block_weight_grads(block, &work->compute, front->dw, front->use, &work->grads,
-                               dout, &cache->blocks[index], scales, batch * tokens);
-        return;
-    }
-    mae_block_weight_grads_mlp(block, &work->compute, front->dw, front->use, &work->grads,
-                               dout, &cache->end, scales != NULL ? scales + batch : NULL,
-                               batch * cache->leaving);
-    mae_block_weight_grads_attention(block, &work->compute, front->dw, front->use,
-                                     &work->grads, &cache->blocks[index], scales,
-                                     batch * tokens);
+    mae_block_weight_grads(&trunk->blocks[index], &work->compute, front->dw, front->use,
+                           &work->grads, dout, own, ends ? &cache->end : own, scales,
+                           front->batch * tokens,
+                           front->batch * (ends ? cache->leaving : tokens));
 }
 
 float *mae_trunk_backward(const MaeTrunk *trunk, const MaeWork *work, MaeGradFront *front,

@@ -338,27 +338,13 @@ static const void *heads_in(const MaeBlockGrads *grads, const MaeBlockCache *cac
 
 void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, float *dw,
                             MaeGradUse use, const MaeBlockGrads *grads, const float *dout,
-                            const MaeBlockCache *cache, const float *scales, size_t rows)
+                            const MaeBlockCache *cache, const MaeBlockCache *mlp,
+                            const float *scales, size_t rows, size_t mlp_rows)
 {
     const MaeWeightGrad jobs[] = {
         /* widest first: what is left for the end of the grid should be small */
-        job(&block->fc2, entered(grads->dfc2, dout, scales), cache->fc1.data, rows),
-        job(&block->fc1, grads->dfc1.data, grads->norm2.data, rows),
-        job(&block->qkv, grads->dqkv.data, grads->norm1.data, rows),
-        job(&block->proj, entered(grads->dproj, grads->dx1, scales),
-            heads_in(grads, cache), rows),
-    };
-
-    mae_weight_grad_run(jobs, sizeof jobs / sizeof *jobs, compute, dw, use);
-}
-
-void mae_block_weight_grads_attention(const MaeBlock *block, const MaeCompute *compute,
-                                      float *dw, MaeGradUse use,
-                                      const MaeBlockGrads *grads,
-                                      const MaeBlockCache *cache, const float *scales,
-                                      size_t rows)
-{
-    const MaeWeightGrad jobs[] = {
+        job(&block->fc2, entered(grads->dfc2, dout, scales), mlp->fc1.data, mlp_rows),
+        job(&block->fc1, grads->dfc1.data, grads->norm2.data, mlp_rows),
         job(&block->qkv, grads->dqkv.data, grads->norm1.data, rows),
         job(&block->proj, entered(grads->dproj, grads->dx1, scales),
             heads_in(grads, cache), rows),

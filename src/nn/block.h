@@ -188,17 +188,13 @@ void mae_block_backward_attention(const MaeBlock *block, const MaeGemm *gemm, fl
 /**
  * dW of the four linear layers into @p dw, after all tiles; @p dout and
  * @p scales as given to backward, @p rows of the whole batch.
+ * @param mlp the cache of the second half, with @p mlp_rows rows: @p cache and @p rows
+ *        but where only some of them have an MLP.
  */
 void mae_block_weight_grads(const MaeBlock *block, const MaeCompute *compute, float *dw,
                             MaeGradUse use, const MaeBlockGrads *grads, const float *dout,
-                            const MaeBlockCache *cache, const float *scales, size_t rows);
-
-/** Of qkv and proj alone. @param scales [images of the batch] s1, or NULL. */
-void mae_block_weight_grads_attention(const MaeBlock *block, const MaeCompute *compute,
-                                      float *dw, MaeGradUse use,
-                                      const MaeBlockGrads *grads,
-                                      const MaeBlockCache *cache, const float *scales,
-                                      size_t rows);
+                            const MaeBlockCache *cache, const MaeBlockCache *mlp,
+                            const float *scales, size_t rows, size_t mlp_rows);
 
 /** Of fc1 and fc2 alone. @param scales [images of the batch] s2, or NULL. */
 void mae_block_weight_grads_mlp(const MaeBlock *block, const MaeCompute *compute,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "eval/preview.h"
 #include "eval/yardstick.h"
 #include "train/encoder_pictures.h"
@@ -324,7 +325,8 @@ static MaeStatus open_preview_run(Pretrain *p, MaeWeights w, MaeError *err)
 {
     const MaeMask *mask = &p->preview_masks.mask;
     const size_t count = p->preview_count;
-    const size_t most = count < PREVIEW_BATCH ? count : PREVIEW_BATCH;
+    const size_t few = mae_smaller(count, PREVIEW_BATCH);
+    const size_t most = mae_smaller(few, p->step.run.work.plan.batch);
 
     if (count == 0)
         return MAE_OK;
@@ -366,8 +368,7 @@ static MaeStatus measure_yardsticks(Pretrain *p, MaeError *err)
     MAE_TRY(status);
     mae_log(&p->hooks->log, MAE_LOG_INFO,
             "yardsticks on %zu images: predicting each patch's mean gives loss %.4f, the "
-            "mean "
-            "of the visible patches %.4f; a good loss is well below both",
+            "mean of the visible patches %.4f; a good loss is well below both",
             count, p->patch_mean, p->visible_mean);
     return MAE_OK;
 }

@@ -232,7 +232,7 @@ static void block_backward(Bench *b, size_t i, float *dw, float *sums, float *dx
                            mae_work_tile(&b->work, BATCH, TOKENS, t));
     mae_block_weight_grads(block, &(MaeCompute){.gemm = b->compute.gemm}, dw,
                            MAE_GRAD_ADD, &b->work.grads, dout, &b->cache.blocks[i],
-                           scales, ROWS);
+                           &b->cache.blocks[i], scales, ROWS, ROWS);
 }
 
 START_TEST(equals_a_chain_of_blocks)

@@ -111,7 +111,8 @@ static void run(Bench *b)
     for (size_t t = TILES; t-- > 0;) /* tiles come in any order */
         backward_tile(b, tiles[t], b->sums + t * b->table.sum_total);
     mae_block_weight_grads(&b->block, &(MaeCompute){.gemm = b->gemm}, b->dw, MAE_GRAD_ADD,
-                           &b->grads, b->dout, &b->cache, b->scales, ROWS);
+                           &b->grads, b->dout, &b->cache, &b->cache, b->scales, ROWS,
+                           ROWS);
 }
 
 /* The gradient of a parameter from dw or from the tiles' sums. Caller frees. */
